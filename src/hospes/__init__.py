@@ -1,0 +1,1 @@
+"""hospes: host and guest."""

@@ -1,0 +1,86 @@
+"""The one tree of everything hospes raises on purpose.
+
+Laws:
+
+* Whoever catches `HospesError` catches every deliberate error of this package and nothing else.
+* An error says what is wrong, where, and what to do about it; its text is for the developer or for the peer who sent
+  the request, never a place for secrets.
+* An error that becomes an answer carries its status code itself, so that no table elsewhere has to know the type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class HospesError(Exception):
+    """The root: an error hospes raises on purpose."""
+
+
+class HttpError(HospesError):
+    """A failure that is an answer: raise it in a handler or a filter and the visitor gets this status.
+
+    Args:
+        code: Status code of the answer, 400 to 599; 400 by default.
+        message: One line for the visitor; the status's own phrase when empty.
+        explain: More about it, for the visitor; nothing by default.
+        headers: Further header fields of the answer, for example `{"Retry-After": "5"}`.
+
+    Raises:
+        ValueError: if `code` is no error status.
+    """
+
+    def __init__(self, code: int = 400, message: str = "", explain: str = "", headers: Mapping[str, str] | None = None) -> None:
+        if not 400 <= code <= 599:
+            raise ValueError(f"HttpError({code}): an error's status is 400 to 599; return the int {code} to answer with it")
+        super().__init__(code, message, explain)
+        self.code = code
+        self.message = message
+        self.explain = explain
+        self.headers: Mapping[str, str] = headers if headers is not None else {}
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (str(self.code), self.message, self.explain) if part)
+
+
+class ProtocolError(HospesError):
+    """The peer broke the protocol: the octets are refused with `status`, and the connection ends.
+
+    Args:
+        status: Status code to answer with (400, 408, 413, 414, 417, 431, 501, 505).
+        reason: What was wrong, in words the peer may read; it never repeats the peer's octets.
+    """
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(status, reason)
+        self.status = status
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.reason}"
+
+
+class ClientDisconnected(HospesError):
+    """The peer went away before its request, or the answer to it, was complete."""
+
+
+class SetupError(HospesError):
+    """A mistake in the program, found before the first request: it names file and line, and the remedy.
+
+    Args:
+        problem: What is wrong, one sentence.
+        where: `file:line` of each place concerned, most important first; may be empty.
+        remedy: What to do, one sentence.
+    """
+
+    def __init__(self, problem: str, *, where: tuple[str, ...] = (), remedy: str = "") -> None:
+        super().__init__(problem, where, remedy)
+        self.problem = problem
+        self.where = where
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        lines = [self.problem, *(f"  at {place}" for place in self.where)]
+        if self.remedy:
+            lines.append(f"  → {self.remedy}")
+        return "\n".join(lines)
