@@ -1,0 +1,239 @@
+"""Cookies: reading what a visitor sends, writing what the visitor shall keep (RFC 6265 and its revision, "6265bis").
+
+Laws:
+
+* One odd cookie never costs another: each stands for itself, and what cannot be read is left out alone.
+* Of two cookies of one name the first counts: user agents send the one with the longest path first (RFC 6265 §5.4).
+* No name, value or attribute can add an attribute, a cookie or a field: whatever holds an octet that could is refused.
+* Reading takes linear time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from http.cookies import CookieError, Morsel, SimpleCookie
+from typing import TYPE_CHECKING, Any, Literal
+
+from hospes.wire.date import format_date
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsItems
+
+_READABLE_NAME = re.compile(r'[^\x00-\x20\x7f";=]++')
+_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++")  # RFC 9110 §5.6.2
+_COOKIE_OCTETS = re.compile(r"[!#-+\--:<-\[\]-~]*+")  # RFC 6265 §4.1.1: no space, DQUOTE, comma, semicolon, backslash
+_ATTRIBUTE_OCTETS = re.compile(r"[ -:<-~]*+")  # RFC 6265 §4.1.1, path-value: no control and no semicolon
+_DOMAIN = re.compile(r"\.?+[0-9A-Za-z](?:[0-9A-Za-z\-]*+)(?:\.[0-9A-Za-z][0-9A-Za-z\-]*+)*+")
+_ESCAPE = re.compile(r"\\(?:([0-3][0-7]{2})|(.))", re.DOTALL)
+_LARGEST = 4096
+"""Octets of name and value that user agents keep (6265bis §5.6): a larger cookie would be lost without a word."""
+
+SameSite = Literal["Strict", "Lax", "None"]
+
+
+def parse_cookies(value: str) -> dict[str, str]:
+    """Read a Cookie field.
+
+    A value in double quotes loses them, and backslash escapes as `http.cookies` writes them are undone.
+
+    Args:
+        value: The field's value; several fields are joined with `"; "` first.
+
+    Returns:
+        Value by name; cookies without `=`, without a name or with control characters are left out.
+    """
+    found: dict[str, str] = {}
+    for piece in value.split(";"):
+        name, equals, content = piece.partition("=")
+        name = name.strip(" \t")
+        if equals and name not in found and _READABLE_NAME.fullmatch(name):
+            content = content.strip(" \t")
+            if _CONTROLS.search(content) is None:
+                found[name] = _unquote(content) if content[:1] == '"' else content
+    return found
+
+
+def _unquote(value: str) -> str:
+    if len(value) < 2 or value[-1] != '"':
+        return value
+    value = value[1:-1]
+    return _ESCAPE.sub(_unescape, value) if "\\" in value else value
+
+
+def _unescape(escape: re.Match[str]) -> str:
+    octal, other = escape.groups()
+    return chr(int(octal, 8)) if octal else other
+
+
+class Cookies(SimpleCookie):
+    """Cookies to set, as a `http.cookies.SimpleCookie`: `cookies["a"] = "b"; cookies["a"]["path"] = "/"`.
+
+    Unlike its parent it reads what it can: a cookie it does not understand is left out, and the others stay.
+    """
+
+    EXPIRE_DATE_FORMAT = "%a, %d %b %Y %H:%M:%S GMT"
+    """For `strftime` on a time in UTC, where the program's locale is C; `hospes.wire.date.format_date` needs no locale."""
+
+    def load(self, rawdata: str | SupportsItems[str, str | Morsel[Any]]) -> None:
+        """Take cookies from a Cookie or Set-Cookie value, or from a mapping.
+
+        Args:
+            rawdata: Text in which a known attribute (`Path=/`, `Secure` …) belongs to the cookie before it; or a mapping.
+        """
+        if not isinstance(rawdata, str):
+            for name, value in rawdata.items():
+                self[name] = value
+            return
+        latest: Morsel[str] | None = None
+        for piece in rawdata.split(";"):
+            name, equals, _ = piece.partition("=")
+            name = name.strip(" \t")
+            if latest is not None and latest.isReservedKey(name):
+                _set_attribute(latest, name.lower(), piece, equals)
+            elif equals:
+                latest = self._take(piece)
+
+    @classmethod
+    def from_field(cls, value: str) -> Cookies:
+        """The cookies of a Cookie field, where no attribute can be: a cookie named `path` is one."""
+        cookies = cls()
+        for name, content in parse_cookies(value).items():
+            cookies._store(name, content)
+        return cookies
+
+    def to_fields(self) -> Iterator[str]:
+        """The value of a Set-Cookie field for each cookie.
+
+        Raises:
+            ValueError: if an attribute holds an octet that could add another attribute.
+        """
+        for morsel in self.values():
+            for attribute, value in morsel.items():
+                if isinstance(value, str) and not _ATTRIBUTE_OCTETS.fullmatch(value):
+                    raise ValueError(
+                        f"cookie {morsel.key!r}: {attribute} {value!r} holds a semicolon, a control or a non-ASCII character"
+                    )
+            if not _ATTRIBUTE_OCTETS.fullmatch(morsel.coded_value):
+                raise ValueError(f"cookie {morsel.key!r}: its value is not ASCII; encode it, for example with urllib.parse.quote")
+            yield morsel.OutputString()
+
+    def _take(self, piece: str) -> Morsel[str] | None:
+        for name, content in parse_cookies(piece).items():
+            return self._store(name, content)
+        return None
+
+    def _store(self, name: str, content: str) -> Morsel[str] | None:
+        try:
+            self[name] = content
+        except CookieError:  # http.cookies knows fewer names than user agents send, and takes none of its attributes' names
+            return None
+        return self[name]
+
+
+def _set_attribute(morsel: Morsel[str], name: str, piece: str, equals: str) -> None:
+    value = _unquote(piece.partition("=")[2].strip(" \t"))
+    flag = name in {"secure", "httponly", "partitioned"}
+    if flag or (equals and _CONTROLS.search(value) is None):
+        # Morsel is typed for str, but tells a flag by its truth (http.cookies, Morsel.OutputString).
+        morsel[name] = "true" if flag else value
+
+
+@dataclass(frozen=True, slots=True)
+class SetCookie:
+    """A cookie the visitor shall keep. It is checked when it is made, so that a mistake shows where it stands.
+
+    Args:
+        name: A token, for example `sid`; `__Host-sid` and `__Secure-sid` bind user agents to their rules.
+        value: ASCII without space, quote, comma, semicolon and backslash; encode anything else first.
+        max_age: Seconds it lives; 0 removes it. Until the user agent ends, by default.
+        expires: When it ends: seconds since 1970, or a datetime with a time zone; user agents prefer `max_age`.
+        path: Where it is sent: this path and below; everywhere by default.
+        domain: The domain it is sent to, with all below; only the host that set it by default.
+        secure: Send it over TLS only.
+        http_only: Hide it from scripts.
+        same_site: Whether other sites' pages make the user agent send it; None leaves the attribute out.
+        partitioned: Keep one for each top-level site (CHIPS).
+
+    Raises:
+        ValueError: if a part may not stand in the field, or user agents would refuse the cookie.
+    """
+
+    name: str
+    value: str
+    max_age: int | None = None
+    expires: float | datetime | None = None
+    path: str | None = "/"
+    domain: str | None = None
+    secure: bool = False
+    http_only: bool = True
+    same_site: SameSite | None = "Lax"
+    partitioned: bool = False
+
+    def __post_init__(self) -> None:
+        self._check_octets()
+        self._check_rules()
+
+    @classmethod
+    def removal(cls, name: str, *, path: str = "/", domain: str | None = None) -> SetCookie:
+        """The cookie that removes another; `path` and `domain` must be those it was set with."""
+        return cls(name, "", max_age=0, expires=0, path=path, domain=domain, secure=name.startswith("__"))
+
+    def to_field(self) -> str:
+        """The value of its Set-Cookie field."""
+        pieces = [f"{self.name}={self.value}"]
+        if self.max_age is not None:
+            pieces.append(f"Max-Age={self.max_age}")
+        if self.expires is not None:
+            pieces.append(f"Expires={format_date(_epoch(self.expires))}")
+        if self.domain is not None:
+            pieces.append(f"Domain={self.domain}")
+        if self.path is not None:
+            pieces.append(f"Path={self.path}")
+        if self.secure:
+            pieces.append("Secure")
+        if self.http_only:
+            pieces.append("HttpOnly")
+        if self.same_site is not None:
+            pieces.append(f"SameSite={self.same_site}")
+        if self.partitioned:
+            pieces.append("Partitioned")
+        return "; ".join(pieces)
+
+    def _check_octets(self) -> None:
+        if not _TOKEN.fullmatch(self.name):
+            raise ValueError(f"cookie name {self.name!r}: take letters, digits and !#$%&'*+-.^_`|~ only")
+        if not _COOKIE_OCTETS.fullmatch(self.value):
+            # The value may be a secret: it is not repeated.
+            raise ValueError(
+                f"cookie {self.name!r}: its value may be ASCII without space, quote, comma, semicolon and backslash; "
+                "encode it, for example with urllib.parse.quote"
+            )
+        if len(self.name) + len(self.value) > _LARGEST:
+            raise ValueError(f"cookie {self.name!r}: name and value are over {_LARGEST} octets; keep it on the server instead")
+        if self.path is not None and not (self.path.startswith("/") and _ATTRIBUTE_OCTETS.fullmatch(self.path)):
+            raise ValueError(f"cookie {self.name!r}: path {self.path!r} must begin with / and be ASCII without semicolon")
+        if self.domain is not None and not _DOMAIN.fullmatch(self.domain):
+            raise ValueError(f"cookie {self.name!r}: domain {self.domain!r} must be a host name such as example.org")
+        if self.same_site not in {"Strict", "Lax", "None", None}:
+            raise ValueError(f"cookie {self.name!r}: same_site {self.same_site!r} must be 'Strict', 'Lax', 'None' or None")
+
+    def _check_rules(self) -> None:
+        if isinstance(self.expires, datetime) and self.expires.tzinfo is None:
+            raise ValueError(f"cookie {self.name!r}: expires has no time zone; use datetime.now(timezone.utc)")
+        prefix = self.name.lower()  # 6265bis §5.4: user agents compare the prefixes without regard to case
+        if prefix.startswith(("__secure-", "__host-")) and not self.secure:
+            raise ValueError(f"cookie {self.name!r}: its prefix demands secure=True")
+        if prefix.startswith("__host-") and (self.path != "/" or self.domain is not None):
+            raise ValueError(f"cookie {self.name!r}: its prefix demands path='/' and no domain")
+        if self.same_site == "None" and not self.secure:
+            raise ValueError(f"cookie {self.name!r}: same_site='None' demands secure=True")
+        if self.partitioned and not self.secure:
+            raise ValueError(f"cookie {self.name!r}: partitioned=True demands secure=True")
+
+
+def _epoch(expires: float | datetime) -> float:
+    return expires.timestamp() if isinstance(expires, datetime) else expires
