@@ -1,0 +1,345 @@
+"""The router: a list of declarations, frozen into a matcher when the application starts.
+
+A request's path is looked for in three classes, and in each for its method before any method:
+
+    1. static paths      one look into a dict
+    2. patterns          one walk through the tree of the method, then one through that of any method
+    3. regexps           in the order in which they were declared
+
+Laws:
+
+* A route whose conditions a request does not meet is passed over, and the search goes on.
+* HEAD is answered by a HEAD route, else by a GET route (RFC 9110 §9.3.2), else by one of any method.
+* A path that only other methods have is no 404; what they are is told (§15.5.6). But where a route of this path and
+  method was passed over for its conditions, it is a 404: another method would not help.
+* Two routes that demand the same are a mistake that names both places, unless the router is told that the last one wins.
+* A matcher never changes and raises nothing: every outcome is a value. (What a request raises when a condition has its
+  parameters parsed is the request's.)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Generic, Literal, TypeAlias, TypeVar
+
+from hospes.errors import SetupError
+from hospes.routing.conditions import Conditioned, Conditions
+from hospes.routing.paths import compile_regexp, split_path
+from hospes.routing.pattern import Pattern, parse_pattern
+from hospes.routing.tree import (
+    NO_VALUES,
+    AutomaticOptions,
+    BadPath,
+    Candidate,
+    Match,
+    MethodNotAllowed,
+    Node,
+    NotFound,
+    insert_candidate,
+    walk,
+)
+
+E = TypeVar("E")
+
+Outcome: TypeAlias = "Match[E] | NotFound | MethodNotAllowed | AutomaticOptions | BadPath"
+"""What a matcher answers."""
+
+ANY = ""
+"""Stands for any method where a method's name would; no method has an empty name (RFC 9110 §9.1)."""
+
+# Those whose way through a static path is worked out in advance; others are found just as well, a little later.
+_COMMON = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT"})
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
+
+_NOT_FOUND = NotFound()
+_BAD_PATH = BadPath()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route(Generic[E]):
+    """A declaration: which requests lead to an endpoint.
+
+    Args:
+        pattern: The path's pattern, see `hospes.routing.pattern`; "" for a regexp route.
+        regexp: Regular expression, matched (from the start, as `re.match`) against the decoded path without its leading
+            slash, then with it; "" for a pattern route.
+        methods: Methods, in the case in which they come; empty for any.
+        params: Expressions on parameters, see `hospes.routing.conditions`.
+        headers: Expressions on header fields.
+        match_all_params: Whether all of `params` must hold, or one; True by default.
+        match_all_headers: Whether all of `headers` must hold, or one; True by default.
+        endpoint: What a match hands out; the router does not look at it.
+        source: `file:line` of the declaration, for errors.
+    """
+
+    pattern: str = ""
+    regexp: str = ""
+    methods: frozenset[str] = frozenset()
+    params: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    match_all_params: bool = True
+    match_all_headers: bool = True
+    endpoint: E
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Declared(Generic[E]):
+    """A route with all that was read out of it."""
+
+    route: Route[E]
+    path: Pattern | re.Pattern[str]
+    conditions: Conditions
+
+    @property
+    def claim(self) -> tuple[str, Conditions]:
+        """Two routes of one claim and method are in each other's way."""
+        return (self.path.key if isinstance(self.path, Pattern) else f"regexp {self.path.pattern}"), self.conditions
+
+    @property
+    def methods(self) -> frozenset[str]:
+        return self.route.methods or frozenset((ANY,))
+
+    def candidate(self) -> Candidate[E]:
+        names = self.path.names if isinstance(self.path, Pattern) else ()
+        return Candidate(self.route.endpoint, names, self.conditions.compile(), len(self.conditions))
+
+
+class Router(Generic[E]):
+    """Collects routes.
+
+    Args:
+        on_conflict: What happens when two routes demand the same: "error" (the default) or "last", where the later one
+            takes the methods they share.
+    """
+
+    def __init__(self, on_conflict: Literal["error", "last"] = "error") -> None:
+        self._on_conflict = on_conflict
+        self._declared: list[_Declared[E]] = []
+
+    @property
+    def routes(self) -> tuple[Route[E], ...]:
+        """All routes in the order in which they were added."""
+        return tuple(declared.route for declared in self._declared)
+
+    @property
+    def replaced(self) -> tuple[tuple[Route[E], Route[E]], ...]:
+        """Pairs of routes that demand the same, the earlier one first."""
+        return tuple(self._settle()[1])
+
+    def add(self, route: Route[E]) -> None:
+        """Add a route.
+
+        Raises:
+            SetupError: if its pattern, regexp, method or an expression is malformed.
+        """
+        where = (route.source,) if route.source else ()
+        if bool(route.pattern) == bool(route.regexp):
+            problem = f"A route has both a pattern and a regexp: {route.pattern!r}, {route.regexp!r}."
+            problem = problem if route.pattern else "A route has neither a pattern nor a regexp."
+            raise SetupError(problem, where=where, remedy='Give one of them; the root\'s pattern is "/".')
+        for method in sorted(route.methods):
+            if not _TOKEN.fullmatch(method):
+                raise SetupError(f"{method!r} is no method.", where=where, remedy="Name each method by itself.")
+        path = parse_pattern(route.pattern, route.source) if route.pattern else compile_regexp(route.regexp, route.source)
+        conditions = Conditions.parse(route.params, route.headers, route.match_all_params, route.match_all_headers, route.source)
+        self._declared.append(_Declared(route, path, conditions))
+
+    def freeze(self) -> Matcher[E]:
+        """Make the matcher of the routes added so far.
+
+        Raises:
+            SetupError: if two routes demand the same, and that is an error.
+        """
+        settled, replaced = self._settle()
+        if replaced and self._on_conflict == "error":
+            _refuse(*replaced[0])
+        return Matcher(_Tables(settled))
+
+    def _settle(self) -> tuple[list[tuple[str, _Declared[E]]], list[tuple[Route[E], Route[E]]]]:
+        """Give each claim and method to one route, the last; with the pairs of which one had to yield."""
+        owners: dict[tuple[str, Conditions, str], _Declared[E]] = {}
+        replaced: list[tuple[Route[E], Route[E]]] = []
+        for declared in self._declared:
+            yielding: list[_Declared[E]] = []
+            for method in sorted(declared.methods):
+                earlier = owners.pop((*declared.claim, method), None)
+                if earlier is not None and earlier not in yielding:
+                    yielding.append(earlier)
+                owners[(*declared.claim, method)] = declared
+            replaced += [(earlier.route, declared.route) for earlier in yielding]
+        return [(method, declared) for (_, _, method), declared in owners.items()], replaced
+
+
+def _refuse(earlier: Route[E], later: Route[E]) -> None:
+    what = repr(later.pattern or later.regexp)
+    shared = ", ".join(sorted(earlier.methods & later.methods)) or "any method"
+    same = "" if later.pattern == earlier.pattern else f", written {earlier.pattern!r} the first time"
+    raise SetupError(
+        f"The route {what} is declared twice for {shared}{same}.",
+        where=tuple(place for place in (later.source, earlier.source) if place),
+        remedy="Remove one, or tell them apart by pattern, method, params or headers.",
+    )
+
+
+_RegexpRoute: TypeAlias = tuple[Callable[[str], "re.Match[str] | None"], Candidate[E]]
+
+
+class _Tables(Generic[E]):
+    """The routes by class and method."""
+
+    __slots__ = ("regexps", "static", "trees")
+
+    def __init__(self, settled: list[tuple[str, _Declared[E]]]) -> None:
+        self.static: dict[str, dict[str, list[Candidate[E]]]] = {}
+        self.trees: dict[str, Node[E]] = {}
+        self.regexps: dict[str, list[_RegexpRoute[E]]] = {}
+        for method, declared in settled:
+            candidate, path = declared.candidate(), declared.path
+            if not isinstance(path, Pattern):
+                self.regexps.setdefault(method, []).append((path.match, candidate))
+            elif path.is_static:
+                insert_candidate(self.static.setdefault(path.key, {}).setdefault(method, []), candidate)
+            else:
+                self.trees.setdefault(method, Node()).add(path, candidate)
+
+    @property
+    def methods(self) -> frozenset[str]:
+        """Every method that a route names."""
+        of_static = (method for table in self.static.values() for method in table)
+        return frozenset((*of_static, *self.trees, *self.regexps)) - {ANY}
+
+
+def _chain(method: str) -> tuple[str, ...]:
+    """Under which methods a request's method is looked for."""
+    return ("HEAD", "GET", ANY) if method == "HEAD" else (method, ANY)
+
+
+class Matcher(Generic[E]):
+    """Finds the route of a request. Made by `Router.freeze`; it never changes."""
+
+    __slots__ = ("_instant", "_methods", "_regexps", "_static", "_tables", "_trees")
+
+    def __init__(self, tables: _Tables[E]) -> None:
+        self._tables = tables
+        self._methods = tables.methods
+        known = _COMMON | self._methods
+        # By the request's method, with everything that may answer it in order; ANY is for methods nobody has heard of.
+        self._trees = {each: tuple(tables.trees[m] for m in _chain(each) if m in tables.trees) for each in (*known, ANY)}
+        self._regexps = {each: tuple(r for m in _chain(each) for r in tables.regexps.get(m, ())) for each in (*known, ANY)}
+        self._static = {
+            path: {each: found for each in (*known, ANY) if (found := tuple(c for m in _chain(each) for c in table.get(m, ())))}
+            for path, table in tables.static.items()
+        }
+        # What needs no look at anything but path and method. A literal "%" is never in a raw path: it comes as "%25".
+        self._instant: dict[str, dict[str, Match[E]]] = {
+            path: {each: found[0].bare for each, found in table.items() if each and found[0].condition is None}
+            for path, table in self._static.items()
+            if "%" not in path
+        }
+
+    def match(self, method: str, path: str, request: Conditioned | None = None) -> Outcome[E]:
+        """Find the route of a request.
+
+        Args:
+            method: The request's method, as sent.
+            path: The path of the request's target, percent-encoded as in its head.
+            request: Who answers the conditions of routes; without one, a request with no parameters and no fields.
+        """
+        instant = self._instant.get(path)
+        if instant is not None:
+            hit = instant.get(method)
+            if hit is not None:
+                return hit
+        if path[:1] != "/":
+            return self._without_path(method, path)
+        segments = path[1:].split("/") if "%" not in path else split_path(path)
+        if segments is None:
+            return _BAD_PATH
+        if request is None:
+            request = _NOTHING
+        key = method if method in self._trees else ANY
+        for candidate in self._static_candidates(key, segments) if instant is not None or "%" in path else ():
+            if candidate.condition is None or candidate.condition(request):
+                return candidate.bare
+        for tree in self._trees[key]:
+            found = walk(tree, segments, request)
+            if found is not None:
+                return found
+        if self._regexps[key]:
+            for match in _regexp_matches(self._regexps[key], segments, request):
+                return match
+        return self._miss(method, segments)
+
+    def _without_path(self, method: str, path: str) -> Outcome[E]:
+        if method == "OPTIONS" and path == "*":  # RFC 9110 §9.3.7: about the server, not about a resource
+            return AutomaticOptions(_allow(self._methods))
+        return _NOT_FOUND
+
+    def _static_candidates(self, key: str, segments: list[str]) -> tuple[Candidate[E], ...]:
+        # A slash that was "%2F" belongs to its segment, and no literal segment holds one.
+        if any("/" in segment for segment in segments):
+            return ()
+        return self._static.get("/" + "/".join(segments), _NO_TABLE).get(key, ())
+
+    def _miss(self, method: str, segments: list[str]) -> Outcome[E]:
+        """Tell why there is no match: asked only once the search has failed, so it may take its time."""
+        there = frozenset(self._methods_of(segments))
+        named = there - {ANY}
+        if method == "OPTIONS" and named:
+            return AutomaticOptions(_allow(named))
+        if not named or not there.isdisjoint(_chain(method)):
+            return _NOT_FOUND
+        return MethodNotAllowed(_allow(named))
+
+    def _methods_of(self, segments: list[str]) -> Iterator[str]:
+        """The methods that the path has, ANY among them, whatever the conditions."""
+        tables = self._tables
+        if not any("/" in segment for segment in segments):
+            yield from tables.static.get("/" + "/".join(segments), ())
+        yield from (method for method, tree in tables.trees.items() if walk(tree, segments, None) is not None)
+        for method, regexps in tables.regexps.items():
+            for _ in _regexp_matches(regexps, segments, None):
+                yield method
+                break
+
+
+def _regexp_matches(
+    regexps: tuple[_RegexpRoute[E], ...] | list[_RegexpRoute[E]], segments: list[str], request: Conditioned | None
+) -> Iterator[Match[E]]:
+    """The matches of regexp routes, in order; with no request, whatever the conditions."""
+    relative = "/".join(segments)
+    absolute = "/" + relative
+    for matches, candidate in regexps:
+        found = matches(relative) or matches(absolute)
+        if found is not None and (candidate.condition is None or request is None or candidate.condition(request)):
+            yield Match(candidate.endpoint, NO_VALUES, found.groups(""))
+
+
+def _allow(methods: frozenset[str]) -> tuple[str, ...]:
+    automatic = {"OPTIONS", "HEAD"} if "GET" in methods else {"OPTIONS"}
+    return tuple(sorted(methods | automatic))
+
+
+class _Nothing:
+    """A request with no parameters and no fields."""
+
+    __slots__ = ()
+
+    @property
+    def parameters(self) -> Mapping[str, tuple[str, ...]]:
+        return {}
+
+    @property
+    def headers(self) -> _Nothing:
+        return self
+
+    def get_all(self, name: str, /) -> tuple[str, ...]:
+        return ()
+
+
+_NOTHING = _Nothing()
+_NO_TABLE: Mapping[str, tuple[()]] = MappingProxyType({})

@@ -1,0 +1,200 @@
+"""The tree: finds the most specific pattern for a path, segment by segment.
+
+A node stands for the segments matched so far. From it lead literals, found in a dict, and branches, tried one after the
+other from the most specific to the least:
+
+    literal  >  {x:int}  >  {x}.html  >  {x}  >  *  >  {x:path}  >  **
+
+Laws:
+
+* The first route found in this order answers. Where a way ends without one, the next branch of the last node that still
+  has one is taken.
+* For one path a node is visited at most once: only one segment of a pattern may span several of the request's, and what
+  follows it has a fixed length. So the work is bounded by the tree and never grows exponentially; and where each node has
+  one branch that fits, it is one step per segment, however many routes there are.
+* The tree is built when the router freezes and then only read; many threads may walk it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from hospes.routing.conditions import Condition, Conditioned
+from hospes.routing.pattern import Kind, Pattern, Segment
+
+E = TypeVar("E")
+
+NO_VALUES: Mapping[str, str] = MappingProxyType({})
+
+
+class Match(NamedTuple, Generic[E]):
+    """A route was found.
+
+    Attributes:
+        endpoint: What the route was declared with.
+        path_values: Decoded value of each field; that of a wildcard under "*". Read only.
+        reg_groups: The groups of a regexp route, "" for a group that took no part.
+    """
+
+    endpoint: E
+    path_values: Mapping[str, str] = NO_VALUES
+    reg_groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """No route has this path, or those that have it want other parameters or fields. 404 (RFC 9110 §15.5.5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class MethodNotAllowed:
+    """The path is there for other methods. 405 with the Allow field (RFC 9110 §15.5.6)."""
+
+    allow: tuple[str, ...]
+    """The methods of the Allow field, sorted."""
+
+
+@dataclass(frozen=True, slots=True)
+class AutomaticOptions:
+    """OPTIONS for a path whose routes leave the answer to the framework. 204 with Allow (RFC 9110 §9.3.7)."""
+
+    allow: tuple[str, ...]
+    """The methods of the Allow field, sorted."""
+
+
+@dataclass(frozen=True, slots=True)
+class BadPath:
+    """The path's percent-encoding is malformed, or is not UTF-8. 400."""
+
+
+# The constructor below the one that NamedTuple writes in Python: a call less for each request.
+_match: Callable[[type[Match[Any]], tuple[object, ...]], Match[Any]] = tuple.__new__  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] (typeshed's own tuple is generic)
+
+
+class Candidate(Generic[E]):
+    """A route at the end of its way: what it leads to, and what it still demands."""
+
+    __slots__ = ("bare", "condition", "endpoint", "names", "weight")
+
+    def __init__(self, endpoint: E, names: tuple[str, ...], condition: Condition | None, weight: int) -> None:
+        self.endpoint = endpoint
+        self.names = names
+        self.condition = condition
+        self.weight = weight
+        self.bare: Match[E] = Match(endpoint)
+
+
+class Branch(Generic[E]):
+    """A way on from a node that a literal does not name; `next` is the one to try after it."""
+
+    __slots__ = ("next", "node", "order", "segment", "tail", "test")
+
+    def __init__(self, segment: Segment, tail: int, node: Node[E]) -> None:
+        self.segment = segment
+        self.order = (segment.kind, segment.rank, -tail)
+        self.tail = tail  # segments that follow one that spans several; -1 for one that does not
+        self.node = node
+        self.next: Branch[E] | None = None
+        self.test = re.compile(segment.expression, re.DOTALL).fullmatch if segment.expression else None
+
+
+class Node(Generic[E]):
+    """The segments matched so far."""
+
+    __slots__ = ("branch", "candidates", "literals")
+
+    def __init__(self) -> None:
+        self.literals: dict[str, Node[E]] = {}
+        self.branch: Branch[E] | None = None
+        self.candidates: list[Candidate[E]] = []
+
+    def add(self, pattern: Pattern, candidate: Candidate[E]) -> None:
+        """Lead a pattern's way from this node, the root, to a candidate. Of several, who demands more is asked first."""
+        node = self
+        for index, segment in enumerate(pattern.segments):
+            if segment.kind is Kind.LITERAL:
+                node = node.literals.setdefault(segment.key, Node())
+            else:
+                spans = segment.kind in (Kind.PATH, Kind.DEEP)
+                node = node._branch_to(segment, len(pattern.segments) - index - 1 if spans else -1)
+        insert_candidate(node.candidates, candidate)
+
+    def _branch_to(self, segment: Segment, tail: int) -> Node[E]:
+        branch, before = self.branch, None
+        new: Branch[E] = Branch(segment, tail, Node())
+        while branch is not None and branch.order <= new.order:
+            if branch.segment.key == segment.key and branch.tail == tail:
+                return branch.node
+            branch, before = branch.next, branch
+        new.next = branch
+        if before is None:
+            self.branch = new
+        else:
+            before.next = new
+        return new.node
+
+
+def insert_candidate(candidates: list[Candidate[E]], new: Candidate[E]) -> None:
+    """Put a candidate behind those that demand as much or more."""
+    candidates.append(new)
+    candidates.sort(key=_eagerness)
+
+
+def _eagerness(candidate: Candidate[E]) -> int:
+    return -candidate.weight
+
+
+def walk(root: Node[E], segments: list[str], request: Conditioned | None) -> Match[E] | None:
+    """Find the most specific route for a path.
+
+    Args:
+        root: Where the tree begins.
+        segments: The path's decoded segments.
+        request: Who answers conditions; None takes all of them for fulfilled.
+    """
+    count = len(segments)
+    later: list[tuple[Branch[E], int, tuple[str, ...]]] = []
+    node = root
+    index = 0
+    values: tuple[str, ...] = ()
+    while True:
+        if index == count:
+            for candidate in node.candidates:
+                if candidate.condition is None or request is None or candidate.condition(request):
+                    return _match(Match, (candidate.endpoint, dict(zip(candidate.names, values, strict=True)), ()))
+        else:
+            if node.branch is not None:
+                later.append((node.branch, index, values))
+            child = node.literals.get(segments[index])
+            if child is not None:
+                node = child
+                index += 1
+                continue
+        while later:
+            branch, index, values = later.pop()
+            if branch.next is not None:
+                later.append((branch.next, index, values))
+            if branch.tail >= 0:
+                end = count - branch.tail
+                value = "/".join(segments[index:end]) if end > index else ""
+                # A value that began with a slash would be an absolute path to whoever joins it to a folder.
+                if value and value[0] != "/" and (value[-1] != "/" or branch.segment.kind is Kind.PATH):
+                    node, index, values = branch.node, end, (*values, value)
+                    break
+                continue
+            segment = segments[index]
+            if branch.test is None:
+                if segment:
+                    node, index, values = branch.node, index + 1, (*values, segment)
+                    break
+            else:
+                found = branch.test(segment)
+                if found is not None:
+                    node, index, values = branch.node, index + 1, values + found.groups()
+                    break
+        else:
+            return None
