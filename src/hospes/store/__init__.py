@@ -1,0 +1,9 @@
+"""The store: one small contract for what must outlive a request, and the engines that keep it.
+
+`contract` says what every engine promises, `url` opens the one a URL names; an engine is imported when it is opened.
+"""
+
+from hospes.store.contract import Conflict, Record, Store, StoreCorrupt, StoreError, StoreFull, StoreUnavailable
+from hospes.store.url import open_store
+
+__all__ = ["Conflict", "Record", "Store", "StoreCorrupt", "StoreError", "StoreFull", "StoreUnavailable", "open_store"]

@@ -1,0 +1,204 @@
+"""The embedded store: one SQLite file, shared by every worker of a machine.
+
+Reads run at once, on the loop, through a connection of their own: a record in the page cache takes some ten
+microseconds, less than a hop to a thread and back. In write-ahead mode they wait for no writer, and because each is a
+transaction of its own it sees every commit that was acknowledged before, whichever process made it. Writes go to the
+writing thread (see `sqlite_writer`), which gathers them. What the file is made of stands in `sqlite_file`.
+
+The file is made by the first write that has something to keep: a program that stores nothing leaves nothing behind.
+A store belongs to the process that opened it: SQLite's handles do not survive a fork.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import sqlite3
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from hospes.errors import SetupError
+from hospes.store.contract import Clock, Conflict, Record, StoreUnavailable
+from hospes.store.sqlite_file import MIGRATIONS, check, connect, exists, is_busy, prepare, schema_version, translate
+from hospes.store.sqlite_writer import SqliteOptions, SqliteWriter
+
+_GET = "SELECT value, version, expires FROM record WHERE space = ? AND key = ?"
+_SCAN = """SELECT key, value, version, expires FROM record
+    WHERE space = ? AND key >= ? AND (expires IS NULL OR expires > ?) ORDER BY key LIMIT 100"""
+_PUT = """INSERT INTO record (space, key, value, version, expires) VALUES (?, ?, ?, ?, ?) ON CONFLICT (space, key)
+    DO UPDATE SET value = excluded.value, version = excluded.version, expires = excluded.expires"""
+_ADD = _PUT + " WHERE record.expires <= ?"  # one whose end has come is not there
+_REPLACE = """UPDATE record SET value = ?, version = ?, expires = ?
+    WHERE space = ? AND key = ? AND version = ? AND (expires IS NULL OR expires > ?)"""
+_DELETE = "DELETE FROM record WHERE space = ? AND key = ? AND (expires IS NULL OR expires > ?)"
+_TOUCH = "UPDATE record SET expires = ? WHERE space = ? AND key = ? AND (expires IS NULL OR expires > ?)"
+_SWEEP = "DELETE FROM record WHERE rowid IN (SELECT rowid FROM record WHERE expires <= ? ORDER BY expires LIMIT ?)"
+
+_RETRY = 0.005  # seconds between two tries of a read that somebody's recovery of the file keeps waiting
+
+
+def _new_version() -> int:
+    # Drawn, not counted: so a record that was deleted and made anew never repeats a version, and no statement needs
+    # RETURNING, which the SQLite of some supported systems does not have yet (3.35).
+    return secrets.randbits(62) + 1
+
+
+class SqliteStore:
+    """A store in one file of this machine.
+
+    Args:
+        path: The file; a relative path begins at the working directory of `open`.
+        clock: Tells the time in seconds since the epoch; `time.time` by default.
+        options: How it behaves.
+    """
+
+    def __init__(self, path: str, clock: Clock = time.time, options: SqliteOptions = SqliteOptions()) -> None:  # noqa: B008 (frozen)
+        self._named = path
+        self._path = ""
+        self._clock = clock
+        self._options = options
+        self._process = 0  # which may use the store; 0: it is not open
+        self._reader: sqlite3.Connection | None = None
+        self._writer: SqliteWriter | None = None
+
+    @property
+    def commits(self) -> int:
+        """How many transactions were committed since `open`."""
+        return self._writer.commits if self._writer is not None else 0
+
+    async def open(self) -> None:
+        """Look at the file, if there is one, and bring it to today's schema.
+
+        Raises:
+            SetupError: if its folder is missing, or it is damaged, of another program, or of a newer release.
+            StoreUnavailable: if it cannot be read.
+        """
+        self._path = os.path.realpath(self._named)  # noqa: ASYNC240 (once, at start)
+        try:
+            if 0 < check(self._path) < len(MIGRATIONS):
+                (await asyncio.to_thread(prepare, self._path, self._options.patience)).close()
+        except (sqlite3.Error, OSError) as error:
+            raise translate(error) from error
+        self._writer = SqliteWriter(self._path, self._options, asyncio.get_running_loop())
+        self._process = os.getpid()
+
+    async def close(self) -> None:
+        """Finish the writes under way and let go of the file; a second call does nothing."""
+        if not self._process:
+            return
+        writer = self._open_writer()
+        self._process = 0
+        await writer.close()
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    async def get(self, space: str, key: bytes) -> Record | None:
+        """The record, or None."""
+        rows = await self._read(_GET, (space, key))
+        if not rows:
+            return None
+        value, version, expires = rows[0]
+        if expires is not None and expires <= self._clock():
+            return None
+        return Record(value, version, expires)
+
+    async def put(self, space: str, key: bytes, value: bytes, *, expires: float | None = None) -> int:
+        """Write whatever was there before; gives the new version.
+
+        Raises:
+            StoreFull: if there is no room.
+        """
+        version = _new_version()
+        await self._open_writer().run(_PUT, (space, key, value, version, expires), creates=True)
+        return version
+
+    async def compare_and_set(self, space: str, key: bytes, value: bytes, version: int, *, expires: float | None = None) -> int:
+        """Write if the record still has this version; gives the new version.
+
+        Raises:
+            Conflict: if it has another.
+            StoreFull: if there is no room.
+        """
+        writer, now, new = self._open_writer(), self._clock(), _new_version()
+        if version == 0:
+            changed = await writer.run(_ADD, (space, key, value, new, expires, now), creates=True)
+        else:
+            changed = await writer.run(_REPLACE, (value, new, expires, space, key, version, now), creates=False)
+        if not changed:
+            raise Conflict
+        return new
+
+    async def delete(self, space: str, key: bytes) -> bool:
+        """Remove the record; False when it was not there."""
+        return await self._open_writer().run(_DELETE, (space, key, self._clock()), creates=False) > 0
+
+    async def touch(self, space: str, key: bytes, expires: float | None) -> bool:
+        """Move the record's end; False when it was not there."""
+        return await self._open_writer().run(_TOUCH, (expires, space, key, self._clock()), creates=False) > 0
+
+    async def sweep(self, now: float, limit: int) -> int:
+        """Remove at most `limit` records whose end had come at `now`, the oldest first; gives how many."""
+        return await self._open_writer().run(_SWEEP, (now, limit), creates=False)
+
+    async def scan(self, space: str) -> AsyncIterator[tuple[bytes, Record]]:
+        """Every record of a space, by ascending key.
+
+        It reads in short pages, so that neither the loop nor a checkpoint of the log waits for the reader.
+        """
+        start = b""
+        while rows := await self._read(_SCAN, (space, start, self._clock())):
+            for key, value, version, expires in rows:
+                yield key, Record(value, version, expires)
+            start = rows[-1][0] + b"\0"  # the next key there can be
+            await asyncio.sleep(0)
+
+    def _open_writer(self) -> SqliteWriter:
+        self._check_process()
+        assert self._writer is not None
+        return self._writer
+
+    def _check_process(self) -> None:
+        process = os.getpid()
+        if process == self._process:
+            return
+        if self._process:
+            raise SetupError(
+                f"the store was opened in process {self._process} and is used in its fork {process}",
+                remedy="Open it after the fork, in each process.",
+            )
+        raise SetupError("the store is not open", remedy="Await its open() first.")
+
+    async def _read(self, statement: str, values: tuple[object, ...]) -> list[Any]:
+        """Every row of a query; while somebody recovers the file it waits here, on the loop, and not inside SQLite."""
+        self._check_process()
+        tries = int(self._options.patience / _RETRY)
+        while True:
+            try:
+                reader = self._reader or self._open_reader()
+                # All rows at once: a query left half-way would keep its transaction, and with it an old state.
+                return reader.execute(statement, values).fetchall() if reader is not None else []
+            except sqlite3.Error as error:
+                if not is_busy(error) or not tries:
+                    raise translate(error) from error
+            tries -= 1
+            await asyncio.sleep(_RETRY)
+            self._check_process()
+
+    def _open_reader(self) -> sqlite3.Connection | None:
+        """The connection for reads, or None as long as there is no database with a table in it."""
+        if not exists(self._path):
+            return None
+        reader = connect(self._path, "rw")
+        try:
+            if schema_version(reader, self._path):
+                self._reader = reader
+                return reader
+        except SetupError as error:  # it came after open() had looked; a visitor's request is no place for this one
+            raise StoreUnavailable(error.problem) from error
+        finally:
+            if self._reader is None:
+                reader.close()
+        return None
