@@ -26,7 +26,8 @@ TOKENS: tuple[bytes, ...] = (
     b"99999999999999999999999999", b"\xd9\xa1",
     # Words that change the meaning of what follows.
     b"HTTP/1.1", b"HTTP/1.0", b"Host: a\r\n", b"Content-Length: 1\r\n", b"Transfer-Encoding: chunked\r\n",
-    b"Connection: close\r\n", b"Expect: 100-continue\r\n", b"0\r\n\r\n", b"bytes=0-1", b'filename="a"', b"q=0.5", b"W/", b"boundary=",
+    b"Connection: close\r\n", b"Expect: 100-continue\r\n", b"0\r\n\r\n", b"bytes=0-1", b'filename="a"', b"q=0.5", b"W/",
+    b"boundary=",
 )  # fmt: skip
 
 
