@@ -23,12 +23,12 @@ _MALFORMED = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 def split_path(path: str) -> list[str] | None:
-    """Split a raw path behind its leading slash and decode each segment; None if the encoding is malformed.
+    """Split a raw path and decode each segment; None if the encoding is malformed.
 
     Args:
-        path: The path of the request's target, percent-encoded, with its leading slash.
+        path: The path of the request's target, percent-encoded. The slash that it begins with makes the first segment "".
     """
-    segments = path[1:].split("/")
+    segments = path.split("/")
     if "%" not in path:
         return segments
     if _MALFORMED.search(path):
@@ -82,7 +82,7 @@ def compile_path_test(pattern: str = "", regexp: str = "", source: str = "") -> 
     def test(path: str) -> bool:
         # Only with one of these do the readings differ.
         if "%" not in path and "//" not in path and "/." not in path:
-            return covers(path[1:].split("/"))
+            return covers(path.split("/"))
         segments = split_path(path)
         return segments is None or any(map(covers, _readings(segments)))
 
@@ -96,28 +96,26 @@ def _everything(path: str) -> bool:
 def _readings(segments: list[str]) -> tuple[list[str], ...]:
     decoded = "/".join(segments)
     resolved = posixpath.normpath("/" + decoded.lstrip("/"))
-    return segments, decoded.split("/"), resolved[1:].split("/")
+    return segments, decoded.split("/"), resolved.split("/")
 
 
 def _regexp_cover(regexp: re.Pattern[str]) -> Callable[[list[str]], bool]:
     def covers(segments: list[str]) -> bool:
         path = "/".join(segments)
-        return regexp.match(path) is not None or regexp.match("/" + path) is not None
+        return regexp.match(path[1:]) is not None or regexp.match(path) is not None
 
     return covers
 
 
 def _pattern_cover(text: str, source: str) -> Callable[[list[str]], bool]:
     segments = parse_pattern(text, source).segments
-    tests = [_segment_test(segment) for segment in segments]
-    spans = [index for index, segment in enumerate(segments) if segment.kind in (Kind.PATH, Kind.DEEP)]
+    tests = ["".__eq__, *map(_segment_test, segments)]
+    spans = [index for index, segment in enumerate(segments, 1) if segment.kind in (Kind.PATH, Kind.DEEP)]
     if not spans:
         return lambda given: len(given) == len(tests) and _fit(tests, given)
     before, after = tests[: spans[0]], tests[spans[0] + 1 :]
     fixed = len(before) + len(after)
-    return lambda given: (
-        len(given) >= fixed and _fit(before, given) and (not after or _fit(after, given[len(given) - len(after) :]))
-    )
+    return lambda given: len(given) >= fixed and _fit(before, given) and _fit(after, given[len(given) - len(after) :])
 
 
 def _fit(tests: list[Callable[[str], object]], given: list[str]) -> bool:

@@ -78,7 +78,7 @@ class Segment:
         kind: What it is.
         key: Its text without the names of its fields: two segments of one key match the same texts.
         names: Names of the values it yields, in order.
-        expression: Regular expression with one group per value, for typed and mixed segments; "" otherwise.
+        expression: Regular expression of a typed or a mixed segment, with a group per value if it is mixed; else "".
         rank: Order among segments of one kind, the smaller first.
     """
 
@@ -177,7 +177,7 @@ def _parse_segment(text: str) -> tuple[Segment, list[Field]]:
         return Segment(Kind.PATH, key, names), fields
     if converter == "str":
         return Segment(Kind.PLAIN, key, names), fields
-    return Segment(Kind.TYPED, key, names, f"({CONVERTERS[converter]})", _RANK[converter]), fields
+    return Segment(Kind.TYPED, key, names, CONVERTERS[converter], _RANK[converter]), fields
 
 
 def _pieces(text: str) -> list[str | Field]:

@@ -22,7 +22,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Generic, Literal, TypeAlias, TypeVar
 
 from hospes.errors import SetupError
@@ -50,8 +49,6 @@ Outcome: TypeAlias = "Match[E] | NotFound | MethodNotAllowed | AutomaticOptions 
 ANY = ""
 """Stands for any method where a method's name would; no method has an empty name (RFC 9110 §9.1)."""
 
-# Those whose way through a static path is worked out in advance; others are found just as well, a little later.
-_COMMON = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT"})
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
 
 _NOT_FOUND = NotFound()
@@ -157,7 +154,10 @@ class Router(Generic[E]):
         settled, replaced = self._settle()
         if replaced and self._on_conflict == "error":
             _refuse(*replaced[0])
-        return Matcher(_Tables(settled))
+        tables: dict[str, _Table[E]] = {}
+        for method, declared in settled:
+            tables.setdefault(method, _Table()).add(declared)
+        return Matcher(tables)
 
     def _settle(self) -> tuple[list[tuple[str, _Declared[E]]], list[tuple[Route[E], Route[E]]]]:
         """Give each claim and method to one route, the last; with the pairs of which one had to yield."""
@@ -188,29 +188,47 @@ def _refuse(earlier: Route[E], later: Route[E]) -> None:
 _RegexpRoute: TypeAlias = tuple[Callable[[str], "re.Match[str] | None"], Candidate[E]]
 
 
-class _Tables(Generic[E]):
-    """The routes by class and method."""
+class _Table(Generic[E]):
+    """The routes declared for one method, or for any."""
 
-    __slots__ = ("regexps", "static", "trees")
+    __slots__ = ("regexps", "static", "tree")
 
-    def __init__(self, settled: list[tuple[str, _Declared[E]]]) -> None:
-        self.static: dict[str, dict[str, list[Candidate[E]]]] = {}
-        self.trees: dict[str, Node[E]] = {}
-        self.regexps: dict[str, list[_RegexpRoute[E]]] = {}
-        for method, declared in settled:
-            candidate, path = declared.candidate(), declared.path
-            if not isinstance(path, Pattern):
-                self.regexps.setdefault(method, []).append((path.match, candidate))
-            elif path.is_static:
-                insert_candidate(self.static.setdefault(path.key, {}).setdefault(method, []), candidate)
-            else:
-                self.trees.setdefault(method, Node()).add(path, candidate)
+    def __init__(self) -> None:
+        self.static: dict[str, list[Candidate[E]]] = {}
+        self.tree: Node[E] | None = None
+        self.regexps: list[_RegexpRoute[E]] = []
 
-    @property
-    def methods(self) -> frozenset[str]:
-        """Every method that a route names."""
-        of_static = (method for table in self.static.values() for method in table)
-        return frozenset((*of_static, *self.trees, *self.regexps)) - {ANY}
+    def add(self, declared: _Declared[E]) -> None:
+        candidate, path = declared.candidate(), declared.path
+        if not isinstance(path, Pattern):
+            self.regexps.append((path.match, candidate))
+        elif path.is_static:
+            insert_candidate(self.static.setdefault(path.key, []), candidate)
+        else:
+            self.tree = self.tree or Node()
+            self.tree.add(path, candidate)
+
+    def has(self, segments: list[str]) -> bool:
+        """Whether a route has this path, whatever its conditions."""
+        if _static_key(segments) in self.static or any(_regexp_matches(self.regexps, segments, None)):
+            return True
+        return self.tree is not None and walk(self.tree, segments, None) is not None
+
+
+class _Plan(Generic[E]):
+    """All that may answer requests of one method, in order."""
+
+    __slots__ = ("instant", "regexps", "static", "trees")
+
+    def __init__(self, tables: list[_Table[E]]) -> None:
+        paths = {path for table in tables for path in table.static}
+        self.static = {path: [each for table in tables for each in table.static.get(path, ())] for path in paths}
+        self.trees = [table.tree for table in tables if table.tree is not None]
+        self.regexps = [each for table in tables for each in table.regexps]
+        # What needs no look at anything but the path. A literal "%" never is in a raw path: it comes as "%25".
+        self.instant: dict[str, Match[E]] = {
+            path: found[0].bare for path, found in self.static.items() if found[0].condition is None and "%" not in path
+        }
 
 
 def _chain(method: str) -> tuple[str, ...]:
@@ -221,25 +239,14 @@ def _chain(method: str) -> tuple[str, ...]:
 class Matcher(Generic[E]):
     """Finds the route of a request. Made by `Router.freeze`; it never changes."""
 
-    __slots__ = ("_instant", "_methods", "_regexps", "_static", "_tables", "_trees")
+    __slots__ = ("_any", "_plans", "_tables")
 
-    def __init__(self, tables: _Tables[E]) -> None:
+    def __init__(self, tables: Mapping[str, _Table[E]]) -> None:
         self._tables = tables
-        self._methods = tables.methods
-        known = _COMMON | self._methods
-        # By the request's method, with everything that may answer it in order; ANY is for methods nobody has heard of.
-        self._trees = {each: tuple(tables.trees[m] for m in _chain(each) if m in tables.trees) for each in (*known, ANY)}
-        self._regexps = {each: tuple(r for m in _chain(each) for r in tables.regexps.get(m, ())) for each in (*known, ANY)}
-        self._static = {
-            path: {each: found for each in (*known, ANY) if (found := tuple(c for m in _chain(each) for c in table.get(m, ())))}
-            for path, table in tables.static.items()
-        }
-        # What needs no look at anything but path and method. A literal "%" is never in a raw path: it comes as "%25".
-        self._instant: dict[str, dict[str, Match[E]]] = {
-            path: {each: found[0].bare for each, found in table.items() if each and found[0].condition is None}
-            for path, table in self._static.items()
-            if "%" not in path
-        }
+        # A method that no route names is served by the routes of any method.
+        self._any = _Plan([tables[ANY]] if ANY in tables else [])
+        named = {*tables, "HEAD"} - {ANY}
+        self._plans = {method: _Plan([tables[m] for m in _chain(method) if m in tables]) for method in named}
 
     def match(self, method: str, path: str, request: Conditioned | None = None) -> Outcome[E]:
         """Find the route of a request.
@@ -249,45 +256,42 @@ class Matcher(Generic[E]):
             path: The path of the request's target, percent-encoded as in its head.
             request: Who answers the conditions of routes; without one, a request with no parameters and no fields.
         """
-        instant = self._instant.get(path)
-        if instant is not None:
-            hit = instant.get(method)
-            if hit is not None:
-                return hit
-        if path[:1] != "/":
-            return self._without_path(method, path)
-        segments = path[1:].split("/") if "%" not in path else split_path(path)
-        if segments is None:
-            return _BAD_PATH
+        plan = self._plans.get(method, self._any)
+        hit = plan.instant.get(path)
+        if hit is not None:
+            return hit
+        if "%" not in path:
+            segments = path.split("/")
+            static = plan.static.get(path)
+        else:
+            decoded = split_path(path)
+            if decoded is None:
+                return _BAD_PATH
+            segments = decoded
+            static = plan.static.get(_static_key(segments))
         if request is None:
             request = _NOTHING
-        key = method if method in self._trees else ANY
-        for candidate in self._static_candidates(key, segments) if instant is not None or "%" in path else ():
-            if candidate.condition is None or candidate.condition(request):
-                return candidate.bare
-        for tree in self._trees[key]:
+        if static is not None:
+            for candidate in static:
+                if candidate.condition is None or candidate.condition(request):
+                    return candidate.bare
+        if segments[0]:  # no leading slash
+            return self._miss(method, path, segments)
+        for tree in plan.trees:
             found = walk(tree, segments, request)
             if found is not None:
                 return found
-        if self._regexps[key]:
-            for match in _regexp_matches(self._regexps[key], segments, request):
-                return match
-        return self._miss(method, segments)
+        if plan.regexps:
+            for found in _regexp_matches(plan.regexps, segments, request):
+                return found
+        return self._miss(method, path, segments)
 
-    def _without_path(self, method: str, path: str) -> Outcome[E]:
-        if method == "OPTIONS" and path == "*":  # RFC 9110 §9.3.7: about the server, not about a resource
-            return AutomaticOptions(_allow(self._methods))
-        return _NOT_FOUND
-
-    def _static_candidates(self, key: str, segments: list[str]) -> tuple[Candidate[E], ...]:
-        # A slash that was "%2F" belongs to its segment, and no literal segment holds one.
-        if any("/" in segment for segment in segments):
-            return ()
-        return self._static.get("/" + "/".join(segments), _NO_TABLE).get(key, ())
-
-    def _miss(self, method: str, segments: list[str]) -> Outcome[E]:
+    def _miss(self, method: str, path: str, segments: list[str]) -> Outcome[E]:
         """Tell why there is no match: asked only once the search has failed, so it may take its time."""
-        there = frozenset(self._methods_of(segments))
+        if segments[0]:
+            # RFC 9110 §9.3.7: "OPTIONS *" is about the server, not about a resource.
+            return AutomaticOptions(_allow({*self._tables} - {ANY})) if (method, path) == ("OPTIONS", "*") else _NOT_FOUND
+        there = {each for each, table in self._tables.items() if table.has(segments)}
         named = there - {ANY}
         if method == "OPTIONS" and named:
             return AutomaticOptions(_allow(named))
@@ -295,31 +299,24 @@ class Matcher(Generic[E]):
             return _NOT_FOUND
         return MethodNotAllowed(_allow(named))
 
-    def _methods_of(self, segments: list[str]) -> Iterator[str]:
-        """The methods that the path has, ANY among them, whatever the conditions."""
-        tables = self._tables
-        if not any("/" in segment for segment in segments):
-            yield from tables.static.get("/" + "/".join(segments), ())
-        yield from (method for method, tree in tables.trees.items() if walk(tree, segments, None) is not None)
-        for method, regexps in tables.regexps.items():
-            for _ in _regexp_matches(regexps, segments, None):
-                yield method
-                break
+
+def _static_key(segments: list[str]) -> str:
+    """The static path that segments are; none if a segment holds a slash, which was "%2F" and separates nothing."""
+    path = "/".join(segments)
+    return path if path.count("/") == len(segments) - 1 else ""
 
 
-def _regexp_matches(
-    regexps: tuple[_RegexpRoute[E], ...] | list[_RegexpRoute[E]], segments: list[str], request: Conditioned | None
-) -> Iterator[Match[E]]:
+def _regexp_matches(regexps: list[_RegexpRoute[E]], segments: list[str], request: Conditioned | None) -> Iterator[Match[E]]:
     """The matches of regexp routes, in order; with no request, whatever the conditions."""
-    relative = "/".join(segments)
-    absolute = "/" + relative
+    absolute = "/".join(segments)
+    relative = absolute[1:]
     for matches, candidate in regexps:
         found = matches(relative) or matches(absolute)
         if found is not None and (candidate.condition is None or request is None or candidate.condition(request)):
             yield Match(candidate.endpoint, NO_VALUES, found.groups(""))
 
 
-def _allow(methods: frozenset[str]) -> tuple[str, ...]:
+def _allow(methods: set[str]) -> tuple[str, ...]:
     automatic = {"OPTIONS", "HEAD"} if "GET" in methods else {"OPTIONS"}
     return tuple(sorted(methods | automatic))
 
@@ -342,4 +339,3 @@ class _Nothing:
 
 
 _NOTHING = _Nothing()
-_NO_TABLE: Mapping[str, tuple[()]] = MappingProxyType({})

@@ -91,15 +91,29 @@ class Candidate(Generic[E]):
 class Branch(Generic[E]):
     """A way on from a node that a literal does not name; `next` is the one to try after it."""
 
-    __slots__ = ("next", "node", "order", "segment", "tail", "test")
+    __slots__ = ("next", "node", "order", "segment", "split", "tail", "test")
 
     def __init__(self, segment: Segment, tail: int, node: Node[E]) -> None:
+        matches = re.compile(segment.expression, re.DOTALL).fullmatch if segment.expression else None
+        one_value = segment.kind in (Kind.TYPED, Kind.PLAIN, Kind.STAR)
         self.segment = segment
         self.order = (segment.kind, segment.rank, -tail)
-        self.tail = tail  # segments that follow one that spans several; -1 for one that does not
+        self.tail = tail  # how many segments follow one that spans several
+        self.test: Callable[[str], object] | None = (matches or bool) if one_value else None
+        self.split = matches if segment.kind is Kind.MIXED else None
         self.node = node
         self.next: Branch[E] | None = None
-        self.test = re.compile(segment.expression, re.DOTALL).fullmatch if segment.expression else None
+
+    def take(self, segments: list[str], index: int) -> tuple[tuple[str, ...], int]:
+        """What the branch takes up from `index` on, and where it ends; no values if it does not fit."""
+        if self.split is not None:
+            found = self.split(segments[index])
+            return (found.groups() if found is not None else ()), index + 1
+        end = len(segments) - self.tail
+        value = "/".join(segments[index:end]) if end > index else ""
+        # A value that began with a slash would be an absolute path to whoever joins it to a folder.
+        fits = value and value[0] != "/" and (value[-1] != "/" or self.segment.kind is Kind.PATH)
+        return ((value,) if fits else ()), end
 
 
 class Node(Generic[E]):
@@ -120,7 +134,7 @@ class Node(Generic[E]):
                 node = node.literals.setdefault(segment.key, Node())
             else:
                 spans = segment.kind in (Kind.PATH, Kind.DEEP)
-                node = node._branch_to(segment, len(pattern.segments) - index - 1 if spans else -1)
+                node = node._branch_to(segment, len(pattern.segments) - index - 1 if spans else 0)
         insert_candidate(node.candidates, candidate)
 
     def _branch_to(self, segment: Segment, tail: int) -> Node[E]:
@@ -153,48 +167,44 @@ def walk(root: Node[E], segments: list[str], request: Conditioned | None) -> Mat
 
     Args:
         root: Where the tree begins.
-        segments: The path's decoded segments.
+        segments: The path's decoded segments, behind the empty one that its leading slash makes.
         request: Who answers conditions; None takes all of them for fulfilled.
     """
     count = len(segments)
     later: list[tuple[Branch[E], int, tuple[str, ...]]] = []
-    node = root
-    index = 0
+    node, index = root, 1
     values: tuple[str, ...] = ()
+    taken: tuple[str, ...]
     while True:
-        if index == count:
-            for candidate in node.candidates:
-                if candidate.condition is None or request is None or candidate.condition(request):
-                    return _match(Match, (candidate.endpoint, dict(zip(candidate.names, values, strict=True)), ()))
-        else:
-            if node.branch is not None:
-                later.append((node.branch, index, values))
+        branch = None
+        if index < count:
+            branch = node.branch
             child = node.literals.get(segments[index])
             if child is not None:
+                if branch is not None:
+                    later.append((branch, index, values))
                 node = child
                 index += 1
                 continue
-        while later:
-            branch, index, values = later.pop()
+        else:
+            for candidate in node.candidates:
+                if candidate.condition is None or request is None or candidate.condition(request):
+                    names = candidate.names
+                    named = {names[0]: values[0]} if len(values) == 1 else dict(zip(names, values, strict=True))
+                    return _match(Match, (candidate.endpoint, named, ()))
+        while True:
+            if branch is None:
+                if not later:
+                    return None
+                branch, index, values = later.pop()
             if branch.next is not None:
                 later.append((branch.next, index, values))
-            if branch.tail >= 0:
-                end = count - branch.tail
-                value = "/".join(segments[index:end]) if end > index else ""
-                # A value that began with a slash would be an absolute path to whoever joins it to a folder.
-                if value and value[0] != "/" and (value[-1] != "/" or branch.segment.kind is Kind.PATH):
-                    node, index, values = branch.node, end, (*values, value)
-                    break
-                continue
-            segment = segments[index]
-            if branch.test is None:
-                if segment:
-                    node, index, values = branch.node, index + 1, (*values, segment)
-                    break
+            if branch.test is not None:
+                end = index + 1
+                taken = (segments[index],) if branch.test(segments[index]) else ()
             else:
-                found = branch.test(segment)
-                if found is not None:
-                    node, index, values = branch.node, index + 1, values + found.groups()
-                    break
-        else:
-            return None
+                taken, end = branch.take(segments, index)
+            if taken:
+                node, index, values = branch.node, end, values + taken
+                break
+            branch = None
