@@ -43,6 +43,9 @@ def main(arguments: list[str] | None = None) -> int:
     if unknown := set(names) - set(targets.names()):
         print(f"no target {', '.join(sorted(unknown))}; there are: {', '.join(targets.names())}", file=sys.stderr)
         return 2
+    if not names:
+        print(f"there is no target in {FOLDER}", file=sys.stderr)
+        return 2
     if options.replay is not None:
         return _replay(options.replay, names)
     if options.here:

@@ -88,6 +88,8 @@ def test_an_endless_regular_expression_is_found(folder: Path) -> None:
 
 
 def test_mistakes(folder: Path) -> None:
+    nothing = fuzz(folder)
+    assert (nothing.returncode, nothing.stderr) == (2, f"there is no target in {folder / 'fuzz'}\n")
     unknown = fuzz(folder, "nothing", holds=HOLDS)
     assert (unknown.returncode, unknown.stderr) == (2, "no target nothing; there are: holds\n")
     assert fuzz(folder, "--replay", "x", holds=HOLDS, other=HOLDS).returncode == 2
