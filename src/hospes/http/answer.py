@@ -9,13 +9,11 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from http.cookies import BaseCookie
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 from hospes.http import json
-from hospes.http.content import FileContent, Stream
-from hospes.http.cookies import Cookies
 from hospes.http.headers import Headers
 from hospes.http.request import Request
 from hospes.http.response import JSON, Response
@@ -50,13 +48,11 @@ def to_response(value: object, request: Request, status: int = 200) -> Response:
     if isinstance(value, Answer):
         return value.respond(request)
     if isinstance(value, tuple):
-        return _of_tuple(value, request, status)
+        return _of_tuple(cast("tuple[object, ...]", value), request, status)
     if isinstance(value, Headers):
         return Response(None, status, value)
     if isinstance(value, BaseCookie):
-        return _with_cookies(Response(None, status), value)
-    if isinstance(value, int) and not isinstance(value, bool) and type(value) is int:
-        return Response(None, value)
+        return _with_cookies(Response(None, status), cast("BaseCookie[Any]", value))
     return _body(value, status)
 
 
@@ -109,7 +105,7 @@ def _of_tuple(values: tuple[object, ...], request: Request, status: int) -> Resp
             for name in each:
                 response.headers[name] = each.get_all(name)
         elif isinstance(each, BaseCookie):
-            _with_cookies(response, each)
+            _with_cookies(response, cast("BaseCookie[Any]", each))
     return response
 
 
@@ -117,11 +113,3 @@ def _with_cookies(response: Response, cookies: BaseCookie[Any]) -> Response:
     for name, morsel in cookies.items():
         response.cookies[name] = morsel
     return response
-
-
-def is_streamed(value: object) -> bool:
-    """Whether a handler's value is sent piece by piece."""
-    return isinstance(value, (Stream, FileContent, AsyncIterable)) or hasattr(value, "__next__")
-
-
-__all__ = ["Answer", "Cookies", "is_streamed", "to_response"]

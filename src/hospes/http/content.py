@@ -135,7 +135,9 @@ class ContentReader:
             HttpError: 413.
         """
         if self.limit is not None and self.declared is not None and self.declared > self.limit:
-            raise HttpError(413, "Content too large", f"At most {self.limit} bytes are taken here; {self.declared} were announced.")
+            raise HttpError(
+                413, "Content too large", f"At most {self.limit} bytes are taken here; {self.declared} were announced."
+            )
 
     async def _next(self) -> bytes:
         while not self._pieces:

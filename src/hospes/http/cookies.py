@@ -223,7 +223,11 @@ class SetCookie:
 
     def _check_rules(self) -> None:
         if isinstance(self.expires, datetime) and self.expires.tzinfo is None:
-            raise ValueError(f"cookie {self.name!r}: expires has no time zone; use datetime.now(timezone.utc)")
+            raise ValueError(f"cookie {self.name!r}: expires has no time zone; use datetime.now(UTC)")
+        if self.expires is not None:
+            format_date(_epoch(self.expires))  # refuses what has no date
+        if type(self.max_age) not in {int, type(None)}:
+            raise ValueError(f"cookie {self.name!r}: max_age {self.max_age!r} must be a whole number of seconds")
         prefix = self.name.lower()  # 6265bis §5.4: user agents compare the prefixes without regard to case
         if prefix.startswith(("__secure-", "__host-")) and not self.secure:
             raise ValueError(f"cookie {self.name!r}: its prefix demands secure=True")

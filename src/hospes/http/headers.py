@@ -11,7 +11,7 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from hospes.wire import check_field
 
@@ -35,7 +35,8 @@ class Headers(MutableMapping[str, str]):
         # lower-case name → (the name as first spelled, its lines in order)
         self._lines: dict[str, tuple[str, list[str]]] = {}
         if source is not None:
-            for name, value in source.items() if isinstance(source, Mapping) else source:
+            pairs = cast("Mapping[str, Any]", source).items() if isinstance(source, Mapping) else source
+            for name, value in pairs:
                 self.add(name, value)
 
     @classmethod

@@ -2,7 +2,7 @@
 
 Laws:
 
-* Making a Request costs three assignments. An attribute is a slot that stays empty until somebody asks; then `_FILL` says
+* Making a Request costs four assignments. An attribute is a slot that stays empty until somebody asks; then `_FILL` says
   how it comes to be. What a filter assigns stands, for every later reader.
 * The path is percent-decoded exactly once, as UTF-8; so is every name and value of the query.
 * Content is read before the handler runs where the handler asks for it; who wants it piece by piece takes `reader`.
@@ -11,9 +11,10 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import copy
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import unquote_to_bytes
 
 from hospes.errors import HttpError
@@ -26,6 +27,9 @@ from hospes.http.multipart import Form, FormReader
 from hospes.http.query import parse_query
 from hospes.limits import Limits
 from hospes.wire import RequestHead
+
+if TYPE_CHECKING:
+    from hospes.http.response import Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,10 @@ class Connection:
     """The limits that hold here."""
 
 
+Finisher: TypeAlias = "Callable[[Response], Awaitable[None]]"
+"""What has to happen between the handler's answer and its leaving: a visitor's record is stored, provided objects are closed."""
+
+
 class Request:
     """One request. Handlers, filters and the binding read it; whatever is costly is decoded when first asked for.
 
@@ -67,6 +75,7 @@ class Request:
         parameter: The first value of each name.
         path_values: What the route's `{names}` matched.
         reg_groups: What the groups of a regexp route matched.
+        services: What the application lends its answers, by type (the template environment, for one).
         state: A dict for filters and handlers to share what they found out.
     """
 
@@ -75,6 +84,7 @@ class Request:
         "connection",
         "content",
         "cookies",
+        "finishers",
         "form",
         "head",
         "headers",
@@ -88,6 +98,7 @@ class Request:
         "query",
         "query_string",
         "reg_groups",
+        "services",
         "session",
         "state",
         "user",
@@ -96,6 +107,7 @@ class Request:
     head: RequestHead
     content: ContentReader | None
     connection: Connection
+    finishers: list[Finisher] | None
     method: str
     path: str
     query_string: str
@@ -107,6 +119,7 @@ class Request:
     parameter: dict[str, str]
     path_values: Mapping[str, str]
     reg_groups: tuple[str, ...]
+    services: Mapping[type, Any]
     state: dict[str, Any]
     body: bytes
     json: Any
@@ -118,6 +131,7 @@ class Request:
         self.head = head
         self.content = content
         self.connection = connection
+        self.finishers = None
 
     def __getattr__(self, name: str) -> Any:
         fill = _FILL.get(name)
@@ -137,7 +151,7 @@ class Request:
 
     @property
     def scheme(self) -> str:
-        """"http" or "https"."""
+        """ "http" or "https"."""
         return self.connection.scheme
 
     @property
@@ -173,19 +187,19 @@ class Request:
             HttpError: 413, 400 or 408; see `ContentReader.read`.
             ClientDisconnected: where the peer has gone.
         """
-        if not self._has("body"):
+        if not self.has("body"):
             self.body = b"" if self.content is None else await self.content.read()
         return self.body
 
     async def read_form(self) -> Form:
         """Read the content as a form, urlencoded or multipart; an empty form where the content is something else.
 
-        Files are spooled while they come in. `form` holds it from then on, and the application closes it.
+        Files are spooled while they come in. `form` holds it from then on; its files are gone when the answer leaves.
 
         Raises:
             HttpError: 400 or 413 where the form is malformed or too large.
         """
-        if self._has("form"):
+        if self.has("form"):
             return self.form
         media_type = self.media_type
         if media_type is not None and media_type.essence == "multipart/form-data" and self.content is not None:
@@ -194,6 +208,7 @@ class Request:
                 async for piece in self.content:
                     form.feed(piece)
                 self.form = form.finish()
+                self.finish_with(self._close_form)
             except BaseException:
                 form.close()
                 raise
@@ -203,12 +218,26 @@ class Request:
             self.form = Form({}, {})
         return self.form
 
-    def close(self) -> None:
-        """Remove what the request's form has spooled."""
-        if self._has("form"):
-            self.form.close()
+    def below(self, prefix: str) -> Request:
+        """The request as one mounted at `prefix` sees it: the same, its path without the prefix."""
+        head = copy.copy(self.head)
+        head.path = head.path[len(prefix) :] or "/"
+        return Request(head, self.content, self.connection)
 
-    def _has(self, name: str) -> bool:
+    def finish_with(self, finisher: Finisher) -> None:
+        """Have `finisher` awaited with the response before that leaves; the last one added comes first.
+
+        What it raises becomes the answer in place of the response.
+        """
+        if self.finishers is None:
+            self.finishers = []
+        self.finishers.append(finisher)
+
+    async def _close_form(self, response: Response) -> None:
+        """Remove what the form has spooled."""
+        self.form.close()
+
+    def has(self, name: str) -> bool:
         """Whether a slot is filled, without filling it."""
         try:
             object.__getattribute__(self, name)
@@ -228,7 +257,7 @@ def _path(request: Request) -> str:
 
 
 def _media_type(request: Request) -> MediaType | None:
-    value = request.head.field(b"content-type") if not request._has("headers") else request.headers.get("content-type")
+    value = request.head.field(b"content-type") if not request.has("headers") else request.headers.get("content-type")
     if not value:
         return None
     return parse_media_type(value.decode("latin-1") if isinstance(value, bytes) else value)
@@ -259,10 +288,10 @@ def _parameters(request: Request) -> dict[str, list[str]]:
 
 def _form(request: Request) -> Form:
     """The form where it has been read, or can be made of a body that has been."""
-    if request._has("form"):
+    if request.has("form"):
         return request.form
     media_type = request.media_type
-    if media_type is not None and media_type.essence == "application/x-www-form-urlencoded" and request._has("body"):
+    if media_type is not None and media_type.essence == "application/x-www-form-urlencoded" and request.has("body"):
         request.form = Form(_urlencoded(request, request.body), {})
         return request.form
     return Form({}, {})
@@ -288,6 +317,7 @@ _FILL: Mapping[str, Callable[[Request], object]] = {
     "parameter": lambda request: {name: values[0] for name, values in request.parameters.items()},
     "path_values": lambda request: {},
     "reg_groups": lambda request: (),
+    "services": lambda request: {},
     "state": lambda request: {},
     "body": _body,
     "json": lambda request: json.decode(request.body, depth=request.connection.limits.json_depth) if request.body else None,

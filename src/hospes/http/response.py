@@ -11,7 +11,7 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterator
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from hospes.http import json
 from hospes.http.content import FileContent, Stream
@@ -198,11 +198,11 @@ def _encode(body: Any, content_type: str | None) -> tuple[Content, str]:
     if isinstance(body, str):
         return body.encode(), content_type or text_type(body)
     if isinstance(body, (bytes, bytearray, memoryview)):
-        return bytes(body), content_type or OCTETS
+        return bytes(cast("bytes", body)), content_type or OCTETS
     if isinstance(body, Stream):
         return body, content_type or OCTETS
     if isinstance(body, FileContent):
         return body, content_type or OCTETS
     if isinstance(body, AsyncIterable) or hasattr(body, "__next__"):
-        return Stream(body), content_type or TEXT
+        return Stream(cast("AsyncIterable[bytes | str]", body)), content_type or TEXT
     return json.encode(body), content_type or JSON

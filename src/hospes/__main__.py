@@ -1,0 +1,5 @@
+"""`python -m hospes`: the command line."""
+
+from hospes.cli import main
+
+main()
