@@ -1,0 +1,368 @@
+"""Drives one handler call per request: without a new Task when it finishes at once, exactly like a Task when it does not.
+
+A Task per request costs more than most handlers. So a *spare* Task is kept, real and parked. A handler's first step runs
+while the spare is the current task; if it finishes in that step, the spare stays parked for the next request. If it
+suspends, the spare *adopts* it: the very Task that was current before the first await continues after it, which is what
+`asyncio.timeout`, `TaskGroup` and anyio's scopes rely on. The next request gets another spare.
+
+The Task's coroutine is a `_Seat`, an object with two faces: towards the Task it is a coroutine, first empty, later passing
+every step on to the handler's; and while it is empty it is also the future that this coroutine waits on. A native coroutine
+would not do: a Task cancelled before its first step throws into its coroutine, and a native one that has not begun is over then.
+
+Laws:
+
+* Every request runs in a context of its own, in all its steps; what it sets there reaches no other request.
+* `done` is called exactly once per request, outside of any task, with the answer or with the exception.
+* A Task that a handler marked (cancelled, named, gave a callback) is never the next request's; it ends with this one.
+* Whatever is under way is in `running`, so nothing is collected half-way and a stop can wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio.tasks import _enter_task, _leave_task  # pyright: ignore[reportPrivateUsage]  # the official hook for foreign tasks
+from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import Context, copy_context
+from functools import partial
+from types import CoroutineType, GeneratorType
+from typing import Any, Final, NoReturn, Self, TypeVar, cast
+
+from hospes.execution.pool import Job
+
+Asked = TypeVar("Asked")
+Answer = TypeVar("Answer")
+
+Handle = asyncio.Task[None] | Job[Any]
+"""A request under way; `cancel()` ends it early."""
+Done = Callable[[Answer | None, BaseException | None], None]
+"""Takes what a handler came to: its answer and None, or None and its exception."""
+
+_NOTHING: Final = object()
+"""In place of what the handler awaits, where there is nothing to hand on (None will not do: a bare yield is None)."""
+
+
+class Driver:
+    """Runs handlers for one event loop.
+
+    Args:
+        loop: The loop; the running one by default.
+        context: What every request's context starts as; a copy of the current one by default.
+
+    Raises:
+        RuntimeError: if no loop is given and none is running.
+    """
+
+    __slots__ = ("_context", "_joined", "_spare", "loop", "running")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None, context: Context | None = None) -> None:
+        self.loop = loop if loop is not None else asyncio.get_running_loop()
+        self.running: set[Handle] = set()
+        """Requests that did not finish at once and are under way. Not to be changed from outside."""
+        self._context = context if context is not None else copy_context()
+        self._spare: _Seat | None = None
+        self._joined: asyncio.Event | None = None
+
+    def start(self, handler: Callable[[Asked], Answer | Awaitable[Answer]], request: Asked, done: Done[Answer]) -> Handle | None:
+        """Call `handler(request)` and drive it as far as it goes; made for callbacks of the loop.
+
+        Inside a running task the handler gets a Task of its own at once.
+
+        Args:
+            handler: Returns its answer, or an awaitable of it.
+            request: Its argument.
+            done: Called once with the outcome, before this returns or later. What it raises before this returns, this raises.
+
+        Returns:
+            None when `done` was called already, else a handle for `cancel()`; `done` gets the CancelledError then.
+
+        Raises:
+            KeyboardInterrupt, SystemExit: from the handler, after `done` got it.
+        """
+        seat = self._spare or self._park()
+        task, loop = seat.task, self.loop
+        context = self._context.copy()
+        try:
+            _enter_task(loop, task)
+        except RuntimeError:  # another task is current: no first step can be borrowed here
+            return self._adopt(_Seat(self), _call(handler, request), _NOTHING, context, done)
+        outcome: object
+        answer: Any = None
+        failure: BaseException | None = None
+        awaited: Any = _NOTHING
+        try:
+            answer = outcome = context.run(handler, request)
+            kind = type(outcome)
+            if kind is not CoroutineType and (hasattr(kind, "__await__") or kind is GeneratorType):
+                if kind is Job and self._spare is seat:
+                    awaited = answer
+                else:
+                    answer = _wait(answer)
+                    kind = CoroutineType
+            if kind is CoroutineType:
+                try:
+                    awaited = context.run(answer.send, None)
+                except StopIteration as stop:
+                    answer = stop.value
+        except BaseException as error:
+            failure = error
+        _leave_task(loop, task)
+        if awaited is not _NOTHING:
+            return self._follow(answer, done) if awaited is answer else self._adopt(seat, answer, awaited, context, done)
+        try:
+            done(None if failure is not None else answer, failure)
+            if isinstance(failure, (KeyboardInterrupt, SystemExit)):
+                raise failure
+        finally:
+            failure = None  # its traceback names this frame: a cycle that would keep the request alive
+        return None
+
+    async def call(self, handler: Callable[[Asked], Answer | Awaitable[Answer]], request: Asked) -> Answer:
+        """Await a handler from inside a task, as a client in the same process does.
+
+        Args:
+            handler: As for `start`.
+            request: Its argument.
+
+        Raises:
+            BaseException: whatever the handler raises.
+        """
+        outcome: asyncio.Future[Answer] = self.loop.create_future()
+
+        def done(answer: Answer | None, failure: BaseException | None) -> None:
+            if outcome.done():  # the caller left, and the handler was told
+                return
+            if failure is None:
+                outcome.set_result(cast(Answer, answer))
+            elif isinstance(failure, asyncio.CancelledError):
+                outcome.cancel(*failure.args)
+            else:
+                outcome.set_exception(failure)
+
+        handle = self.start(handler, request, done)
+        try:
+            return await outcome
+        finally:
+            if handle is not None and handle in self.running:
+                handle.cancel()
+
+    async def join(self) -> None:
+        """Wait until no request is under way (a handler that calls this waits for itself, for ever)."""
+        while self.running:
+            if self._joined is None:
+                self._joined = asyncio.Event()
+            self._joined.clear()
+            await self._joined.wait()
+
+    def abort(self) -> None:
+        """Cancel every request under way."""
+        for handle in tuple(self.running):
+            handle.cancel()
+
+    def close(self) -> None:
+        """Let the spare Task end. Requests under way go on; another `start` is allowed."""
+        if self._spare is not None:
+            self._spare.release()
+
+    def _park(self) -> _Seat:
+        self._spare = seat = _Seat(self)
+        return seat
+
+    def _adopt(self, seat: _Seat, coroutine: Coroutine[Any, Any, Any], awaited: Any, context: Context, done: Done[Any]) -> Handle:
+        """Let the seat's Task continue the coroutine, which awaits `awaited`, or has not begun if that is _NOTHING."""
+        task = seat.task
+        seat.coroutine, seat.awaited, seat.context, seat.done = coroutine, awaited, context, done
+        self.running.add(task)
+        task._log_destroy_pending = True  # type: ignore[attr-defined]  # as asyncio.gather: from here its loss is an error
+        if self._spare is seat:
+            self._spare = None
+            seat.rouse()
+        return task
+
+    def _follow(self, job: Job[Any], done: Done[Any]) -> Handle:
+        """A job of the thread pool is all the handler is: no Task has to wait for it."""
+        self.running.add(job)
+        job.then(partial(self._followed, job, done))
+        return job
+
+    def _followed(self, job: Job[Any], done: Done[Any], answer: Any, failure: BaseException | None) -> None:
+        self._ended(job)
+        done(answer, failure)
+        if isinstance(failure, (KeyboardInterrupt, SystemExit)):
+            raise failure
+
+    def _ended(self, handle: Handle) -> None:
+        self.running.discard(handle)
+        if self._joined is not None and not self.running:
+            self._joined.set()
+
+
+class _RequestTask(asyncio.Task[None]):
+    """A Task that notices what a handler does to it and leaves its post then: such a mark must not meet the next request.
+
+    A request that finishes at once would otherwise hand on its name, its cancellation, and callbacks that never come.
+    """
+
+    __slots__ = ()
+
+    def _marked(self) -> None:
+        seat = self.get_coro()
+        if isinstance(seat, _Seat):
+            seat.release()
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        self._marked()
+        return super().cancel(msg)
+
+    def set_name(self, value: object, /) -> None:
+        self._marked()
+        super().set_name(value)
+
+    def add_done_callback(self, fn: Callable[[Self], object], /, *, context: Context | None = None) -> None:
+        self._marked()
+        super().add_done_callback(fn, context=context)
+
+    def get_context(self) -> Context:
+        """The request's context (new in Python 3.12, where a Task tells it)."""
+        seat = self.get_coro()
+        context: Context | None = seat.context if isinstance(seat, _Seat) else None
+        return context if context is not None else copy_context()
+
+
+class _Seat(Coroutine[Any, None, None]):
+    """The coroutine of a request's Task, and, while it is empty, the future that this coroutine waits on."""
+
+    __slots__ = ("_asyncio_future_blocking", "awaited", "context", "coroutine", "done", "driver", "task", "wake")
+
+    def __init__(self, driver: Driver) -> None:
+        self.driver = driver
+        self.coroutine: Coroutine[Any, Any, Any] | None = None
+        self.awaited: Any = _NOTHING
+        self.context: Any = None  # a Context; None when there is no request
+        self.done: Any = None  # a Done
+        self.wake: Callable[[_Seat], object] | None = None
+        self._asyncio_future_blocking = False
+        self.task: asyncio.Task[None] = _RequestTask(self, loop=driver.loop, context=driver._context.copy())  # pyright: ignore[reportPrivateUsage]
+        self.task._log_destroy_pending = False  # type: ignore[attr-defined]  # as asyncio.gather: parked, it is no loss
+
+    def __getattr__(self, name: str) -> Any:
+        """Show the handler's own `cr_frame`, `__qualname__` and so on, so that a Task's repr and stack name the handler."""
+        return getattr(self.coroutine, name)
+
+    # The coroutine's face: the Task calls these.
+
+    def send(self, value: None, /) -> Any:
+        coroutine = self.coroutine
+        if coroutine is None:
+            return self._wait()
+        if self.awaited is not _NOTHING:
+            return self._hand_on()
+        return self._step(coroutine.send, value)
+
+    def throw(self, typ: Any, val: Any = None, tb: Any = None, /) -> Any:
+        coroutine = self.coroutine
+        if coroutine is None:
+            raise typ
+        if self.awaited is not _NOTHING:
+            # Cancelled in its first step. A Task cancels then what is awaited, and throws only if that is over already.
+            awaited = self._hand_on()
+            if hasattr(awaited, "cancel") and awaited.cancel(msg=typ.args[0] if typ.args else None):
+                return awaited
+        return self._step(coroutine.throw, typ)
+
+    def close(self) -> None:
+        if self.coroutine is not None:
+            self.coroutine.close()
+
+    def __await__(self) -> NoReturn:
+        raise TypeError("a request's Task is awaited, never its coroutine")
+
+    def _wait(self) -> _Seat:
+        if self.driver._spare is not self:  # pyright: ignore[reportPrivateUsage]  # released: nobody will come
+            raise StopIteration
+        self._asyncio_future_blocking = True
+        return self
+
+    def _hand_on(self) -> Any:
+        awaited, self.awaited = self.awaited, _NOTHING
+        if hasattr(awaited, "_asyncio_future_blocking"):
+            # The await set it; but another task that awaits the same future may have met it in between and cleared it.
+            awaited._asyncio_future_blocking = True
+        return awaited
+
+    def _step(self, resume: Callable[[Any], Any], value: Any) -> Any:
+        answer: Any = None
+        failure: BaseException | None = None
+        try:
+            return self.context.run(resume, value)
+        except StopIteration as stop:
+            answer = stop.value
+        except BaseException as error:
+            failure = error
+        try:
+            self._finish(answer, failure)
+        finally:
+            failure = None  # its traceback names this frame: a cycle that would keep the request alive
+
+    def _finish(self, answer: Any, failure: BaseException | None) -> NoReturn:
+        """Tell the outcome outside of the task, so that the next request may start right there; then end the Task."""
+        task, loop, done = self.task, self.driver.loop, self.done
+        self.coroutine = self.context = self.done = None
+        del self.task
+        self.driver._ended(task)  # pyright: ignore[reportPrivateUsage]
+        _leave_task(loop, task)
+        try:
+            done(answer, failure)
+        except Exception as error:
+            loop.call_exception_handler({"message": "telling a handler's outcome failed", "exception": error, "task": task})
+        finally:
+            _enter_task(loop, task)
+        if isinstance(failure, (KeyboardInterrupt, SystemExit)):
+            task.add_done_callback(_retrieve)  # the loop raises it: no second report
+            raise failure
+        del task, done
+        if isinstance(failure, asyncio.CancelledError):
+            raise asyncio.CancelledError(*failure.args)  # a fresh one: that of the handler holds on to the request
+        raise StopIteration
+
+    # The future's face: the Task calls these while it is parked.
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        return self.driver.loop
+
+    def add_done_callback(self, fn: Callable[[_Seat], object], *, context: Context | None = None) -> None:
+        self.wake = fn
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        return False  # then the Task remembers it, for the handler's first await
+
+    def result(self) -> None:
+        return None
+
+    # The driver's.
+
+    def rouse(self) -> None:
+        """Let a parked Task take its next step, now. One that has not taken its first step takes it soon anyway."""
+        wake, self.wake = self.wake, None
+        if wake is not None:
+            wake(self)
+
+    def release(self) -> None:
+        """No request is to come here any more: the Task ends, or goes on with the request in its first step."""
+        if self.driver._spare is self:  # pyright: ignore[reportPrivateUsage]
+            self.driver._spare = None  # pyright: ignore[reportPrivateUsage]
+            self.driver.loop.call_soon(self.rouse)
+
+
+async def _call(handler: Callable[[Any], Any], request: Any) -> Any:
+    answer: Any = handler(request)
+    outcome: object = answer
+    kind = type(outcome)
+    return await answer if hasattr(kind, "__await__") or kind is GeneratorType else answer
+
+
+async def _wait(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable
+
+
+def _retrieve(task: asyncio.Task[None]) -> None:
+    task.exception()
