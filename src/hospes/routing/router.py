@@ -275,7 +275,7 @@ class Matcher(Generic[E]):
             for candidate in static:
                 if candidate.condition is None or candidate.condition(request):
                     return candidate.bare
-        if segments[0]:  # no leading slash
+        if path[:1] != "/":
             return self._miss(method, path, segments)
         for tree in plan.trees:
             found = walk(tree, segments, request)
@@ -288,7 +288,7 @@ class Matcher(Generic[E]):
 
     def _miss(self, method: str, path: str, segments: list[str]) -> Outcome[E]:
         """Tell why there is no match: asked only once the search has failed, so it may take its time."""
-        if segments[0]:
+        if path[:1] != "/":
             # RFC 9110 §9.3.7: "OPTIONS *" is about the server, not about a resource.
             return AutomaticOptions(_allow({*self._tables} - {ANY})) if (method, path) == ("OPTIONS", "*") else _NOT_FOUND
         there = {each for each, table in self._tables.items() if table.has(segments)}
