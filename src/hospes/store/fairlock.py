@@ -22,7 +22,7 @@ _PORCH, _ROOM = 0, 1  # octets of the sidecar; they need not exist to be locked
 
 
 class FairLock:
-    """A context manager: entered by one process at a time, in turn. Entering blocks the thread.
+    """Held by one process at a time, in turn. It belongs to the process, so that any thread may leave it.
 
     Args:
         path: The sidecar file; made with mode 0600 when it is first entered, and left there, because removing it
@@ -35,16 +35,35 @@ class FairLock:
         self._path = path
         self._descriptor = -1
 
-    def __enter__(self) -> None:
-        if self._descriptor < 0:
-            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
-        _lock(self._descriptor, _PORCH)
-        try:
-            _lock(self._descriptor, _ROOM)
-        finally:
-            _unlock(self._descriptor, _PORCH)
+    def enter(self) -> None:
+        """Wait for our turn, in the kernel.
 
-    def __exit__(self, *_: object) -> None:
+        Raises:
+            OSError: if the sidecar cannot be made or locked.
+        """
+        file = self._open()
+        _lock(file, _PORCH)
+        try:
+            _lock(file, _ROOM)
+        finally:
+            _unlock(file, _PORCH)
+
+    def try_enter(self) -> bool:
+        """Enter if nobody is inside and nobody waits.
+
+        Raises:
+            OSError: if the sidecar cannot be made or locked.
+        """
+        file = self._open()
+        if not _try_lock(file, _PORCH):
+            return False
+        try:
+            return _try_lock(file, _ROOM)
+        finally:
+            _unlock(file, _PORCH)
+
+    def leave(self) -> None:
+        """Let the next one in."""
         _unlock(self._descriptor, _ROOM)
 
     def close(self) -> None:
@@ -53,16 +72,32 @@ class FairLock:
             os.close(self._descriptor)
             self._descriptor = -1
 
+    def _open(self) -> int:
+        if self._descriptor < 0:
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+        return self._descriptor
 
-def _lock(descriptor: int, octet: int) -> None:
+
+def _lock(file: int, octet: int) -> None:
     if sys.platform != "win32":
         import fcntl  # there is none on Windows
 
-        fcntl.lockf(descriptor, fcntl.LOCK_EX, 1, octet)
+        fcntl.lockf(file, fcntl.LOCK_EX, 1, octet)
 
 
-def _unlock(descriptor: int, octet: int) -> None:
+def _try_lock(file: int, octet: int) -> bool:
     if sys.platform != "win32":
         import fcntl
 
-        fcntl.lockf(descriptor, fcntl.LOCK_UN, 1, octet)
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, octet)
+        except (BlockingIOError, PermissionError):  # POSIX leaves the choice between EAGAIN and EACCES
+            return False
+    return True
+
+
+def _unlock(file: int, octet: int) -> None:
+    if sys.platform != "win32":
+        import fcntl
+
+        fcntl.lockf(file, fcntl.LOCK_UN, 1, octet)

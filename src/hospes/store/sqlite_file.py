@@ -72,6 +72,21 @@ def connect(path: str, mode: str, wait: float = 0.0) -> sqlite3.Connection:
     return sqlite3.connect(uri, timeout=wait, isolation_level=None, check_same_thread=False, uri=True, cached_statements=16)
 
 
+def begin(connection: sqlite3.Connection, wait: float) -> None:
+    """Begin to write, after waiting at most `wait` seconds for somebody else's transaction.
+
+    Raises:
+        sqlite3.OperationalError: if that did not end, see `is_busy`.
+    """
+    if wait:
+        connection.execute(f"PRAGMA busy_timeout = {round(wait * 1000)}")
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    finally:
+        if wait:
+            connection.execute("PRAGMA busy_timeout = 0")
+
+
 def exists(path: str) -> bool:
     """Whether there is a file with something in it; an empty one holds nothing that could be read."""
     try:
@@ -173,6 +188,7 @@ def prepare(path: str, wait: float, migrations: Sequence[Sequence[str]] = MIGRAT
         connection.execute("PRAGMA fullfsync = ON")  # on macOS fsync alone stops at the drive's cache
         connection.execute("PRAGMA journal_size_limit = 67108864")  # a burst does not keep its disk space for ever
         _migrate(connection, path, migrations)
+        connection.execute("PRAGMA busy_timeout = 0")  # from here on `begin` says who may wait
     except BaseException:
         connection.close()
         raise

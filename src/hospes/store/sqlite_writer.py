@@ -1,21 +1,27 @@
-"""The one thread of a process that writes to the database, and commits in groups.
+"""The one writer of a process: it commits in groups, and a thread of its own waits for the disk.
 
-An fsync costs milliseconds, a statement microseconds. So all writes that were queued while the last commit ran go into
-one transaction and share its fsync:
+An fsync costs milliseconds, a statement microseconds. So all writes that came while the last commit ran go into one
+transaction and share its fsync. The statements themselves run on the loop, between two of its turns; only what waits (for
+another process, for the disk) is the thread's:
 
-    loop     run ── run ── run ─────────── run ──────────── settle the first three
-                └──queue──┐                                ▲ one wake-up per batch
-    thread                BEGIN IMMEDIATE, three statements, COMMIT | BEGIN IMMEDIATE, …
+    loop     run, run, run → BEGIN IMMEDIATE, three statements ┐   run, run …   settle three → BEGIN IMMEDIATE …
+    thread                                                     └──── COMMIT (fsync) ──┘
+
+Why not all of it in the thread: each statement gives up the interpreter's lock, and while the loop is busy a thread gets
+it back only after the switch interval, 5 ms. A batch of 64 took 160 ms of that and now takes two such waits. Where
+another process has the lock, the thread waits for it and executes the statements too: calling the loop for them was
+measured to be slower, and would let a blocked loop block every process.
 
 Laws:
 
 * A write is acknowledged after the COMMIT that holds it, never before.
 * Every write is one statement, and so succeeds or fails by itself: its outcome is the number of rows it changed.
 * When a whole batch fails for want of room, its writes are tried again one by one: those that fit are kept.
-* After any other failure the connection is thrown away, and the next batch begins with a fresh one.
+* After any failure the connection is thrown away, and the next transaction begins with a fresh one.
 * Nobody waits without end: after `patience` seconds a write is given up with `StoreUnavailable`.
 * The file that was opened is the file that is written: one that was removed or replaced meanwhile is an error, for what
   is written to a file without a name is lost.
+* The connection is either the loop's or the thread's: the thread has it from the hand-over of a batch to its return.
 """
 
 from __future__ import annotations
@@ -27,14 +33,14 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 
 from hospes.errors import SetupError
 from hospes.store.contract import StoreFull, StoreUnavailable
 from hospes.store.fairlock import FairLock
-from hospes.store.sqlite_file import exists, identity, prepare, translate
+from hospes.store.sqlite_file import begin, exists, identity, prepare, translate
 
-_BATCH = 1024  # writes in one transaction at most: bounds the time that other processes wait
+_BATCH = 1024  # writes in one transaction at most: bounds how long the loop and other processes wait for it
 _PAGE = 4096  # octets; SQLite's default, which our files have
 
 
@@ -72,12 +78,12 @@ class _Write:
 
 
 class SqliteWriter:
-    """Writes, in groups, from a thread of its own that starts with the first write.
+    """Writes in groups. Its thread starts with the first write.
 
     Args:
         path: Absolute path of the database file.
         options: How it behaves.
-        loop: The loop on which `run` and `close` are awaited.
+        loop: The loop on which `run` and `close` are called.
     """
 
     def __init__(self, path: str, options: SqliteOptions, loop: asyncio.AbstractEventLoop) -> None:
@@ -85,12 +91,14 @@ class SqliteWriter:
         self._path = path
         self._options = options
         self._loop = loop
-        self._queue: SimpleQueue[_Write | None] = SimpleQueue()
-        self._waiting: deque[_Write] = deque()  # oldest first; the loop's
+        self._queue: deque[_Write] = deque()  # not yet in a batch
+        self._waiting: deque[_Write] = deque()  # not yet acknowledged, oldest first; the watch goes by it
         self._watch: asyncio.TimerHandle | None = None
+        self._busy = False  # a batch is under way, or about to be
+        self._idle: asyncio.Future[None] | None = None  # somebody waits for the end of all batches
         self._thread: threading.Thread | None = None
         self._ended: asyncio.Future[None] = loop.create_future()
-        # What follows belongs to the thread.
+        self._jobs: SimpleQueue[tuple[list[_Write], bool] | None] = SimpleQueue()
         self._lock = FairLock(path + "-lock")
         self._connection: sqlite3.Connection | None = None
         self._file = (0, 0)
@@ -107,20 +115,22 @@ class SqliteWriter:
         """
         loop = self._loop
         write = _Write(statement, values, creates, loop.time(), loop.create_future())
+        self._queue.append(write)
         self._waiting.append(write)
-        self._queue.put(write)
         if self._watch is None:
             self._watch = loop.call_later(self._options.patience, self._give_up)
-        if self._thread is None:
-            # A daemon: a program that ends without closing must end; what it was told is durable already.
-            self._thread = threading.Thread(target=self._main, name="hospes-store", daemon=True)
-            self._thread.start()
+        if not self._busy:
+            self._busy = True
+            loop.call_soon(self._start)  # behind whatever else this turn of the loop wants to write
         return write.future
 
     async def close(self) -> None:
         """Finish what is queued, within `patience`, and end the thread."""
+        if self._busy:
+            self._idle = self._loop.create_future()
+            await asyncio.wait([self._idle], timeout=self._options.patience)
         if self._thread is not None:
-            self._queue.put(None)
+            self._jobs.put(None)
             await asyncio.wait([self._ended], timeout=self._options.patience)
             self._thread = None
         if self._watch is not None:
@@ -129,6 +139,60 @@ class SqliteWriter:
             if not write.future.done():
                 write.future.set_exception(StoreUnavailable("the store was closed before the write was done"))
         self._waiting.clear()
+
+    def _start(self) -> None:
+        """Begin a batch of all that is queued."""
+        batch = self._take()
+        if not batch:
+            self._busy = False
+            if self._idle is not None and not self._idle.done():
+                self._idle.set_result(None)
+        elif self._connection is None and not any(write.creates for write in batch) and not exists(self._path):
+            self._finish(batch)  # nothing is there to be changed: no rows, and no file for their sake
+        else:
+            if self._thread is None:
+                # A daemon: a program that ends without closing must end; what it was told is durable already.
+                self._thread = threading.Thread(target=self._main, name="hospes-store", daemon=True)
+                self._thread.start()
+            self._jobs.put((batch, self._began(batch)))
+
+    def _take(self) -> list[_Write]:
+        batch: list[_Write] = []
+        while self._queue and len(batch) < _BATCH:
+            write = self._queue.popleft()
+            if not write.future.done():  # neither given up nor its task cancelled
+                batch.append(write)
+        return batch
+
+    def _began(self, batch: list[_Write]) -> bool:
+        """Do all of a batch but its COMMIT, if that can be done without waiting."""
+        if self._connection is None:
+            return False
+        try:
+            if not self._lock.try_enter():
+                return False
+            try:
+                self._apply(batch, wait=0.0)
+            except BaseException:
+                self._disconnect()
+                self._lock.leave()
+                raise
+        except Exception:
+            return False  # the thread begins anew and meets the same error, if it is one that stays
+        return True
+
+    def _finish(self, batch: list[_Write]) -> None:
+        for write in batch:
+            future, outcome = write.future, write.outcome
+            if future.done():
+                continue
+            if isinstance(outcome, int):
+                future.set_result(outcome)
+            else:
+                future.set_exception(outcome)
+        while self._waiting and self._waiting[0].future.done():
+            self._waiting.popleft()
+        self._loop.call_soon(self._start)  # behind the tasks just woken: what they write next comes along
 
     def _give_up(self) -> None:
         """Fail the writes that waited too long; one timer watches over all of them."""
@@ -141,67 +205,57 @@ class SqliteWriter:
                 future.set_exception(StoreUnavailable(f"the store did not commit within {patience:g} s"))
         self._watch = self._loop.call_at(waiting[0].since + patience, self._give_up) if waiting else None
 
-    def _settle(self, batch: list[_Write]) -> None:
-        for write in batch:
-            future = write.future
-            if future.done():  # given up, or its task was cancelled
-                continue
-            outcome = write.outcome
-            if isinstance(outcome, int):
-                future.set_result(outcome)
-            else:
-                future.set_exception(outcome)
-        while self._waiting and self._waiting[0].future.done():
-            self._waiting.popleft()
-
-    def _set_ended(self) -> None:
+    def _end(self) -> None:
         if not self._ended.done():
             self._ended.set_result(None)
 
     # In the thread
 
     def _main(self) -> None:
-        going_on = True
-        while going_on:
-            batch, going_on = self._next_batch()
-            self._commit(batch)
-            self._tell(self._settle, batch)
+        while (job := self._jobs.get()) is not None:
+            batch, began = job
+            self._complete(batch, began)
+            self._tell(self._finish, batch)
         self._disconnect()
         self._lock.close()
-        self._tell(self._set_ended)
-
-    def _next_batch(self) -> tuple[list[_Write], bool]:
-        """Everything that is queued by now, waiting for the first; and whether more will come."""
-        batch: list[_Write] = []
-        write = self._queue.get()
-        try:
-            while write is not None:
-                if not write.future.done():
-                    batch.append(write)
-                if len(batch) >= _BATCH:
-                    return batch, True
-                write = self._queue.get_nowait()
-        except Empty:
-            return batch, True
-        return batch, False
+        self._tell(self._end)
 
     def _tell(self, callback: Callable[..., None], *values: object) -> None:
         with suppress(RuntimeError):  # the loop was closed: nobody waits any more
             self._loop.call_soon_threadsafe(callback, *values)
 
-    def _commit(self, batch: list[_Write]) -> None:
-        """Do a batch in one transaction and note every write's outcome; raises nothing."""
-        if not any(write.creates for write in batch) and not exists(self._path):
-            return  # nothing is there to be changed: no rows, and no file for their sake
+    def _complete(self, batch: list[_Write], began: bool = False) -> None:
+        """Bring a batch to its end, whatever that is; raises nothing."""
         try:
-            with self._lock:
-                self._transact(batch)
+            if not began:
+                self._lock.enter()
+            try:
+                if not began:
+                    self._apply(batch, wait=self._options.patience)
+                self._options.before_commit()
+                assert self._connection is not None
+                self._connection.execute("COMMIT")
+                self.commits += 1
+            finally:
+                self._lock.leave()
         except Exception as error:
+            self._disconnect()
             self._fail(batch, error)
 
-    def _transact(self, batch: list[_Write]) -> None:
+    def _fail(self, batch: list[_Write], error: Exception) -> None:
+        if len(batch) > 1 and isinstance(translate(error), StoreFull):
+            for write in batch:
+                self._complete([write])
+            return
+        for write in batch:
+            write.outcome = error if isinstance(error, SetupError) else translate(error)
+
+    # In either, by whoever has the connection
+
+    def _apply(self, batch: list[_Write], wait: float) -> None:
+        """Begin a transaction and execute every statement of a batch in it."""
         connection = self._connected()
-        connection.execute("BEGIN IMMEDIATE")
+        begin(connection, wait)
         for write in batch:
             try:
                 write.outcome = connection.execute(write.statement, write.values).rowcount
@@ -209,32 +263,17 @@ class SqliteWriter:
                 if not connection.in_transaction:  # SQLite rolled everything back: the neighbours failed too
                     raise
                 write.outcome = translate(error)
-        self._options.before_commit()
-        connection.execute("COMMIT")
-        self.commits += 1
-
-    def _fail(self, batch: list[_Write], error: Exception) -> None:
-        full = isinstance(translate(error), StoreFull)
-        self._disconnect()
-        if full and len(batch) > 1:
-            for write in batch:
-                self._commit([write])
-            return
-        for write in batch:
-            write.outcome = error if isinstance(error, SetupError) else translate(error)
 
     def _connected(self) -> sqlite3.Connection:
+        found = identity(self._path)
+        if self._file != (0, 0) and found != self._file:
+            raise StoreUnavailable("the store's file was removed or replaced while the program ran; restart it")
         connection = self._connection
         if connection is None:
-            connection = prepare(self._path, self._options.patience)
+            connection = self._connection = prepare(self._path, self._options.patience)
+            self._file = identity(self._path)
             if self._options.max_size:
                 connection.execute(f"PRAGMA max_page_count = {max(1, self._options.max_size // _PAGE)}")
-            self._connection = connection
-        found = identity(self._path)
-        if self._file == (0, 0):
-            self._file = found
-        if found != self._file:
-            raise StoreUnavailable("the store's file was removed or replaced while the program ran; restart it")
         return connection
 
     def _disconnect(self) -> None:
