@@ -16,7 +16,7 @@ from collections.abc import Iterable
 
 from hospes.errors import ProtocolError
 
-from .grammar import FIELD_OCTETS, TCHAR, TOKEN_OCTETS
+from .grammar import FIELD_TABLE, FOREIGN, TCHAR, TOKEN_TABLE
 from .lines import BARE_LINE_END
 
 Fields = list[tuple[bytes, bytes]]
@@ -30,8 +30,8 @@ def parse_field_line(line: bytes) -> tuple[bytes, bytes]:
         ProtocolError: 400, with what is wrong with the line.
     """
     name, colon, value = line.partition(b":")
-    # bytes.strip() also takes VT and FF, but those are no FIELD_OCTETS and refused below, wherever they stand.
-    if colon and name and not name.translate(None, TOKEN_OCTETS) and not value.translate(None, FIELD_OCTETS):
+    # bytes.strip() would also take VT and FF, but those are foreign to a value wherever they stand.
+    if colon and name and FOREIGN not in name.translate(TOKEN_TABLE) and FOREIGN not in value.translate(FIELD_TABLE):
         return name.lower(), value.strip()
     raise ProtocolError(400, _complaint(line, name, colon))
 
@@ -48,7 +48,7 @@ def _complaint(line: bytes, name: bytes, colon: bytes) -> str:
         return "a field has no name"
     if name.endswith((b" ", b"\t")):
         return "white space stands between a field name and its colon"
-    if name.translate(None, TOKEN_OCTETS):
+    if FOREIGN in name.translate(TOKEN_TABLE):
         return "a field name holds an octet that is not allowed there"
     return "a field value holds a control character"
 

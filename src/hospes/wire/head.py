@@ -25,7 +25,7 @@ from hospes.limits import Limits
 
 from .fields import Fields, parse_field_line
 from .framing import request_framing
-from .grammar import FIELD_OCTETS, METHOD_LENGTH, PATH, QUERY, TCHAR, TOKEN_OCTETS
+from .grammar import FIELD_TABLE, FOREIGN, METHOD_LENGTH, PATH, QUERY, TCHAR, TOKEN_TABLE
 from .lines import Lines
 from .target import Target, TargetForm, is_authority, parse_target
 
@@ -123,20 +123,21 @@ def parse_head(octets: bytes, limits: Limits) -> RequestHead:
     Raises:
         ProtocolError: 400, 414, 417, 431, 501 or 505.
     """
-    first, *lines = octets.split(b"\r\n")
+    lines = octets.split(b"\r\n")
+    first = lines.pop(0)
     fields: Fields = []
     for line in lines:
         name, colon, value = line.partition(b":")
         fields.append((name.lower() if colon else b"", value.strip()))
     known = dict(fields)
     origin = _ORIGIN_LINE.fullmatch(first.decode("latin-1"))
-    # All lines are checked at once. Names without the octets of a token are nothing; the whole head without the octets of a
-    # field is nothing but the CRLFs. Otherwise something is odd, if not wrong: `HeadLines` raises, or returns.
+    # All lines are checked at once: no name is empty, names hold nothing foreign to tokens, and the only octets foreign to
+    # fields are the CR and LF between lines. Where that fails something is odd, if not wrong: `HeadLines` raises, or returns.
     if (
         origin is None
         or b"" in known
-        or b"".join(known).translate(None, TOKEN_OCTETS)
-        or len(octets.translate(None, FIELD_OCTETS)) > 2 * len(lines)
+        or FOREIGN in b"".join(known).translate(TOKEN_TABLE)
+        or octets.translate(FIELD_TABLE).count(FOREIGN) > 2 * len(lines)
         or len(lines) > limits.field_count
     ):
         HeadLines(limits).find_end(octets + b"\r\n\r\n")
@@ -185,7 +186,7 @@ def _weigh(head: RequestHead, known: dict[bytes, bytes], authority: str) -> None
         head.content_length, head.chunked = None, False
 
     head.keep_alive, head.upgrade, head.expect_continue = head.minor == 1, (), False
-    if b"connection" in known:
+    if b"connection" in known and (known[b"connection"] != b"keep-alive" or not head.minor):  # else what 1.1 does anyway
         _obey_connection(head, known)
     if b"expect" in known and head.minor:  # RFC 9110 §10.1.1: in a 1.0 request to be ignored
         if known[b"expect"].lower() != b"100-continue":
@@ -204,8 +205,7 @@ def _obey_connection(head: RequestHead, known: dict[bytes, bytes]) -> None:
 
 def _list_members(value: bytes) -> tuple[str, ...]:
     """Split a list of tokens at its commas; empty members do not count (RFC 9110 §5.6.1.2)."""
-    members = value.decode("latin-1").lower().split(",")
-    return tuple(filter(None, map(str.strip, members)))
+    return tuple(member.decode("latin-1") for member in map(bytes.strip, value.lower().split(b",")) if member)
 
 
 def _join_lists(fields: Fields) -> dict[bytes, bytes]:

@@ -102,6 +102,8 @@ class RequestReader:
             if self._content is not None:
                 return self._next_content(self._content)
             buffer = self._buffer
+            if not buffer:
+                return None
             # The common case: the whole head is there, and it is short.
             if self._head_lines is None and 0 < (end := buffer.find(b"\r\n\r\n")) <= self._small and buffer[0] != 13:
                 octets = bytes(buffer[:end])
