@@ -1,0 +1,660 @@
+"""A connection: octets in, requests to the handler, answers out, in order, and nothing without a bound.
+
+    data_received ─▶ RequestReader ─▶ Driver ─▶ handler
+                                                   │
+    transport.write ◀── gathered ◀── answered ◀────┘
+
+The states, and what moves a connection on:
+
+| state  | waits for                          | at most             | then                                             |
+|--------|------------------------------------|---------------------|--------------------------------------------------|
+| IDLE   | a request's first octet            | timeouts.keep_alive | closes                                           |
+| HEAD   | the rest of a head                 | timeouts.header     | 408, LINGER                                      |
+| DRAIN  | content that nobody read           | timeouts.linger     | closes                                           |
+| BUSY   | the handler, or the answer's end   | –                   | IDLE, DRAIN, LINGER or CLOSED                    |
+|        | content that the handler reads     | body_idle and _rate | the handler gets 408                             |
+| LINGER | the peer's close; reads on, blind  | timeouts.linger     | closes                                           |
+| CLOSED | the last octets to leave           | timeouts.write_idle | aborts                                           |
+
+Laws:
+
+* One request at a time. Those behind it wait in the wire reader, and beyond `PIPELINE` octets in the peer's own machine.
+* Content is taken from the wire only while somebody reads it; beyond `HIGH_WATER` octets the peer has to wait.
+* What was answered in one turn of the loop leaves in one write.
+* Nothing is processed after a framing error (RFC 9112 §11.2). Before the connection is closed by our own decision the peer gets
+  the time to read why (§9.6): closing with octets unread would send a reset, which may overtake the answer.
+* A peer that half-closes gets the answers to all complete requests it has sent, unless a handler has to wait for something:
+  then the peer counts as gone and the handler is cancelled, because a half-close cannot be told from a close. nginx does so, too.
+* An answer is sent once, completely, or the connection is aborted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+from typing import Final, cast
+
+from hospes.errors import ClientDisconnected, HttpError, ProtocolError
+from hospes.execution import Handle
+from hospes.http.content import HIGH_WATER, ContentReader, FileContent, Stream
+from hospes.http.request import Address, Request
+from hospes.http.request import Connection as Ends
+from hospes.http.response import Response
+from hospes.limits import KiB, MiB
+from hospes.server.answers import answer_head, refusal
+from hospes.server.sending import FILE_AT_ONCE, IncompleteAnswerError, read_file, send_file, send_stream
+from hospes.server.service import LOG, Service
+from hospes.server.supervision import NEVER, unacknowledged
+from hospes.wire import CONTINUE, EndOfContent, RequestHead, RequestReader, ResponseFraming
+
+IDLE: Final = 0
+HEAD: Final = 1
+DRAIN: Final = 2
+BUSY: Final = 3  # below: another request may begin
+LINGER: Final = 4
+CLOSED: Final = 5
+
+REQUESTS_PER_TURN: Final = 64
+"""Pipelined requests answered before other connections get their turn."""
+PIPELINE: Final = 64 * KiB
+"""Octets that may wait behind a request before the connection stops reading."""
+AT_ONCE: Final = 16 * KiB
+"""Content of an answer that is not gathered any more: with `REQUESTS_PER_TURN` it bounds what a turn gathers."""
+DRAINED: Final = 256 * KiB
+"""Octets of unread content that are taken and dropped to keep a connection; more cost more than a new connection."""
+LINGERED: Final = 32 * MiB
+"""Octets dropped while lingering: the default limit of content twice over, so that such a peer sees its 413."""
+_NO_CONTENT: Final = frozenset({204, 205, 304})
+
+
+class Connection(asyncio.Protocol):
+    """One peer's connection.
+
+    Args:
+        service: What it shares with the server's other connections.
+    """
+
+    __slots__ = (
+        "_begun_sending",
+        "_content",
+        "_discarded",
+        "_ends",
+        "_eof",
+        "_expects",
+        "_file_under_way",
+        "_gathered",
+        "_gathering",
+        "_handle",
+        "_head",
+        "_last_progress",
+        "_paused",
+        "_pulling",
+        "_reader",
+        "_refused",
+        "_room",
+        "_scheduled",
+        "_sender",
+        "_served",
+        "_service",
+        "_state",
+        "_waited",
+        "_wanted_since",
+        "_write_deadline",
+        "blocked",
+        "deadline",
+        "held",
+        "made",
+        "sent",
+        "transport",
+        "unsent",
+    )
+
+    transport: asyncio.Transport
+    _ends: Ends
+    _head: RequestHead
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._reader = RequestReader(service.limits)
+        self._state = IDLE
+        self._served = 0
+        self._eof = False
+        self._paused = False  # whether we stopped reading
+        # The request under way.
+        self._content: ContentReader | None = None  # as long as the wire is inside of it
+        self._handle: Handle | None = None
+        self._sender: asyncio.Task[None] | None = None
+        self._pulling = False  # whether somebody has begun to read the content
+        self._expects = False  # whether the peer waits for 100 Continue
+        self._refused = False  # whether the content broke off, so that the connection must end with this answer
+        self._begun_sending = False
+        self._file_under_way = False
+        self._discarded = 0
+        self._waited = 0.0
+        self._wanted_since = 0.0
+        # What goes out.
+        self._gathered: list[bytes] = []
+        self._gathering = False  # whether this turn will flush
+        self._scheduled = False
+        self._room: asyncio.Future[None] | None = None
+        self._last_progress = (0, 0, 0)
+        self._write_deadline = NEVER
+        self.held = 0
+        self.made = False
+        """Whether there is a transport; not yet, while a TLS handshake is under way."""
+        self.sent = 0
+        self.blocked = False
+        self.unsent = False
+        self.deadline = NEVER
+
+    # Life and death.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.made = True
+        self.transport = cast(asyncio.Transport, transport)
+        # From the first octet that stays behind the peer is supervised, and nothing more is begun for it.
+        self.transport.set_write_buffer_limits(high=1, low=0)
+        secure = transport.get_extra_info("sslcontext") is not None
+        client = _address(transport.get_extra_info("peername"))
+        server = _address(transport.get_extra_info("sockname"))
+        self._ends = Ends(client, server, "https" if secure else "http", self._service.limits)
+        self._service.connections.add(self)
+        self.deadline = monotonic() + self._service.timeouts.keep_alive
+        if not self._service.admit(client.host):
+            self._refuse(503, "too many connections from this address")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._give_up()
+        self.deadline = NEVER
+        self.unsent = False
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+        self._service.lost(self, self._ends.client.host)
+
+    def eof_received(self) -> bool:
+        self._eof = True
+        if self._state < BUSY:
+            self._read_on()
+        elif self._state == LINGER or not self._file_under_way:  # a file goes out without anybody's help
+            self._close()
+        # A TLS transport closes in any case; it only warns about True.
+        return self._state < CLOSED and self._ends.scheme == "http"
+
+    def stop_if_idle(self) -> None:
+        """The server stops: close if no request is under way or coming in."""
+        if self._state == IDLE and not self.unsent:
+            self._close()
+
+    def abort(self) -> None:
+        """End at once, whatever is under way."""
+        if self.made:
+            self._give_up()
+            self.transport.abort()
+
+    # Supervision.
+
+    def expire(self, now: float) -> None:
+        """The deadline of the present state has passed."""
+        if self._state == HEAD:
+            self._refuse(408, "the request's head took too long")
+        elif self._state == BUSY:
+            self._break_off(HttpError(408, "The request's content took too long"))
+        elif self._state == CLOSED:
+            self.abort()
+        else:
+            self._close()
+
+    def check_writing(self, now: float) -> None:
+        """Abort where the peer has not taken an octet for too long."""
+        transport = self.transport
+        sock = transport.get_extra_info("socket")
+        queued = unacknowledged(sock.fileno()) if sock is not None else 0
+        progress = (self.sent, transport.get_write_buffer_size(), queued)
+        if progress != self._last_progress:
+            self._last_progress = progress
+            self._write_deadline = now + self._service.timeouts.write_idle
+        elif now >= self._write_deadline:
+            self.abort()
+
+    def _supervise_writing(self) -> None:
+        self.unsent = True
+        self._last_progress = (-1, 0, 0)
+
+    # Reading.
+
+    def data_received(self, data: bytes) -> None:
+        state = self._state
+        if state < BUSY:
+            self._reader.receive(data)
+            self._read_on()
+        elif state == BUSY:
+            if not self._refused:
+                self._reader.receive(data)
+                self._receive_beside()
+        elif state == LINGER:
+            self._discarded += len(data)
+            if self._discarded > LINGERED:
+                self._close()
+
+    def _read_on(self) -> None:
+        """Take requests from the wire and have them answered, until one has to wait, or octets are wanting."""
+        next_event = self._reader.next
+        served = self._served
+        self._gathering = True
+        event: object = None
+        try:
+            while self._state < BUSY and not self.blocked:
+                if self._served - served == REQUESTS_PER_TURN:
+                    self._service.driver.loop.call_soon(self._read_on)
+                    event = self
+                    break
+                event = next_event()
+                if event is None:
+                    break
+                if type(event) is RequestHead:
+                    self._begin(event)
+                else:
+                    self._drop(cast("bytes | EndOfContent", event))
+        except ProtocolError as error:
+            if self._state == DRAIN:  # its answer is out already
+                self._linger()
+            else:
+                self._refuse(error.status, error.reason)
+        finally:
+            self._gathering = False
+        if self._gathered:
+            self.flush()
+        if self._state < BUSY:
+            self._wait_for_octets(served != self._served, event)
+
+    def _begin(self, head: RequestHead) -> None:
+        self._served += 1
+        self._state = BUSY
+        self._head = head
+        self.deadline = NEVER
+        content = None
+        if head.content_length is not None or head.chunked:
+            content = self._open_content(head)
+        service = self._service
+        self._handle = service.driver.start(service.handler, Request(head, content, self._ends), self._answered)
+
+    def _wait_for_octets(self, begun: bool, event: object) -> None:
+        """Set the timer of IDLE or HEAD; DRAIN has its own."""
+        reader = self._reader
+        if self._paused:
+            if reader.buffered <= PIPELINE:
+                self._resume()
+        elif reader.buffered > PIPELINE:
+            self._pause()
+        if self._eof and event is None and not self.blocked:
+            self._end_of_input()
+        elif self._state == DRAIN:
+            pass
+        elif reader.idle:
+            if self._service.draining and not self.unsent:
+                self._close()
+                return
+            self._state = IDLE
+            self.deadline = monotonic() + self._service.timeouts.keep_alive
+        elif begun or self._state == IDLE:
+            self._state = HEAD
+            self.deadline = monotonic() + self._service.timeouts.header
+
+    def _end_of_input(self) -> None:
+        try:
+            self._reader.finish()
+        except ProtocolError as error:
+            if self._state != DRAIN:
+                self._refuse(error.status, error.reason)
+                return
+        self._close()
+
+    def _pause(self) -> None:
+        self._paused = True
+        self.transport.pause_reading()
+
+    def _resume(self) -> None:
+        self._paused = False
+        self.transport.resume_reading()
+
+    # Content.
+
+    def _open_content(self, head: RequestHead) -> ContentReader:
+        limit = self._service.limits.body
+        content = self._content = ContentReader(self, head.content_length, limit)
+        self._expects = head.expect_continue
+        self._pulling = False
+        self._waited = self._wanted_since = 0.0
+        length = head.content_length
+        if length is not None and length <= limit and self._reader.buffered >= length:
+            self._pump()  # it is all here: whoever reads it need not wait
+        return content
+
+    def want_content(self) -> None:
+        """Somebody reads the request's content: take it from the wire, and from the peer."""
+        content = self._content
+        if content is None or self._refused:
+            return
+        self._pulling = True
+        self._pump()
+        if self._content is None or self._refused:
+            return
+        if self._expects:
+            self._expects = False
+            # RFC 9110 §10.1.1: not where content has come already.
+            if not content.received and not self._reader.buffered and not self._begun_sending:
+                self._gather(CONTINUE)
+        if not content.buffered:
+            self._wanted_since = monotonic()
+            self.deadline = self._wanted_since + self._service.timeouts.body_idle
+        if self._paused and content.buffered < HIGH_WATER:
+            self._resume()
+
+    def _receive_beside(self) -> None:
+        """Octets have come while a request is under way: its content, or requests behind it."""
+        content = self._content
+        if content is not None and self._pulling:
+            had = content.received
+            self._pump()
+            if self._wanted_since and content.received > had:
+                self._check_rate(content)
+        if self._reader.buffered > PIPELINE or (content is not None and content.buffered >= HIGH_WATER):
+            self._pause()
+
+    def _pump(self) -> None:
+        """Move content from the wire to its reader, as much as may wait there."""
+        content, reader = cast(ContentReader, self._content), self._reader
+        reader.body_limit = content.limit
+        try:
+            while content.buffered < HIGH_WATER:
+                event = reader.next()
+                if event is None:
+                    return
+                if type(event) is EndOfContent:
+                    self._content = None
+                    self._wanted_since = 0.0
+                    self.deadline = NEVER
+                    content.end(event.trailers)
+                    return
+                content.feed(cast(bytes, event))
+        except ProtocolError as error:
+            self._break_off(HttpError(error.status, error.reason))
+
+    def _check_rate(self, content: ContentReader) -> None:
+        """Count the time that a reader had to wait; too little in too long is a slow-body attack."""
+        timeouts = self._service.timeouts
+        self._waited += monotonic() - self._wanted_since
+        self._wanted_since = 0.0
+        self.deadline = NEVER
+        if self._waited > timeouts.body_idle and content.received < self._waited * timeouts.body_rate:
+            self._break_off(HttpError(408, "The request's content comes too slowly"))
+
+    def _break_off(self, error: HttpError) -> None:
+        """No more of the content will be read: its reader gets the error, the connection ends with the answer."""
+        self._refused = True
+        self.deadline = NEVER
+        self._pause()
+        if self._content is not None:
+            self._content.fail(error)
+
+    def _drop(self, event: bytes | EndOfContent) -> None:
+        """Content that nobody read, after its answer."""
+        if isinstance(event, EndOfContent):
+            self._content = None
+            self._state = IDLE
+            return
+        self._discarded += len(event)
+        if self._discarded > DRAINED:
+            self._linger()
+
+    def _can_go_on(self, response: Response) -> bool:
+        """Whether what is left of the content is little enough to be dropped."""
+        content = self._content
+        if content is None:
+            return True
+        if self._expects:
+            # RFC 9110 §10.1.1: without 100 the peer may send the content or not, and nobody could tell.
+            self._expects = False
+            return False
+        if content.declared is None or (self._pulling and isinstance(response.content, Stream)):
+            return True  # seen when it comes; the stream may be going to read it
+        return content.declared - content.received - self._reader.buffered <= DRAINED
+
+    # Answering.
+
+    def _answered(self, response: Response | None, failure: BaseException | None) -> None:
+        """The handler has come to an end."""
+        self._handle = None
+        if self._state != BUSY:
+            self._service.discard(getattr(response, "content", None))
+            return
+        if not isinstance(response, Response):
+            response = self._failed(response, failure)
+        head, content = self._head, response.content
+        if (
+            type(content) is not bytes
+            or self._content is not None
+            or not response.plain
+            or not head.keep_alive
+            or head.minor != 1
+            or head.method in {"HEAD", "CONNECT"}
+            or response.status in _NO_CONTENT
+            or self._served == self._service.limits.requests_per_connection
+            or self._service.draining
+            or self._refused
+        ):
+            self._answer(response)
+            return
+        try:
+            prefix = self._service.prefixes.head(response.status, response.content_type)
+        except ValueError:
+            self._answer(response)
+            return
+        self._gathered.append(b"%b%d\r\n\r\n%b" % (prefix, len(content), content))
+        self._state = IDLE
+        if not self._gathering:
+            self._read_on()
+        elif len(content) > AT_ONCE:
+            self.flush()
+
+    def _failed(self, response: object, failure: BaseException | None) -> Response:
+        """A handler at the waist does not fail; one that does all the same gets a bare answer and its traceback logged."""
+        if isinstance(failure, HttpError):
+            return Response(f"{failure}\n", failure.code, failure.headers)
+        if failure is None:
+            failure = TypeError(f"the handler gave {type(response).__qualname__}, not a Response")
+        if not isinstance(failure, (asyncio.CancelledError, ClientDisconnected)):
+            LOG.error("%s %s: the handler failed", self._head.method, self._head.path, exc_info=failure)
+        return Response("500 Internal Server Error\n", 500)
+
+    def _answer(self, response: Response) -> None:
+        """Any answer; a response that is to take the connection over would be handled here, before its head is made."""
+        try:
+            octets, framing = self._frame(response)
+            content = response.content
+            if framing.send_content and type(content) is FileContent and content.length <= FILE_AT_ONCE:
+                content = read_file(content)
+        except Exception as error:  # a field that may not be sent, a file that cannot be read
+            self._service.discard(response.content)
+            response = self._failed(None, error)
+            octets, framing = self._frame(response)
+            content = response.content
+        self._begun_sending = True
+        if isinstance(content, bytes):
+            self._gather(octets + content if framing.send_content else octets)
+            self._finished(framing.close)
+        elif not framing.send_content:
+            self._service.discard(content)
+            self._gather(octets)
+            self._finished(framing.close)
+        else:
+            self._sender = self._service.spawn(self._send(octets, content, framing))
+
+    def _frame(self, response: Response) -> tuple[bytes, ResponseFraming]:
+        service = self._service
+        keep_alive = (
+            self._head.keep_alive
+            and self._served < service.limits.requests_per_connection
+            and not service.draining
+            and not self._refused
+            and self._can_go_on(response)
+        )
+        return answer_head(response, self._head, keep_alive, service.prefixes.date())
+
+    async def _send(self, octets: bytes, content: Stream | FileContent, framing: ResponseFraming) -> None:
+        complete = False
+        try:
+            if isinstance(content, Stream):
+                await send_stream(self, octets, content, framing)
+            else:
+                self._file_under_way = True
+                self._supervise_writing()
+                await send_file(self, octets, content)
+            complete = True
+        except (ConnectionError, ClientDisconnected, HttpError) as error:
+            LOG.info("%s %s: the answer broke off: %s", self._head.method, self._head.path, error)
+        except IncompleteAnswerError as error:
+            LOG.error("%s %s: the answer broke off: %s", self._head.method, self._head.path, error)
+        except Exception:
+            LOG.exception("%s %s: the answer broke off", self._head.method, self._head.path)
+        finally:
+            self._sender = None
+            self._file_under_way = False
+            if complete and self._state == BUSY:
+                self.unsent = self.blocked
+                # The next request is not begun from here: its handler would be driven in a task inside of this one.
+                self._gathering = True
+                self._finished(framing.close)
+                self._gathering = False
+                self._service.driver.loop.call_soon(self._read_on)
+            else:
+                self.abort()
+
+    def _finished(self, close: bool) -> None:
+        """The answer has been written: what becomes of the connection."""
+        content = self._content
+        self._begun_sending = False
+        if close or self._refused:
+            # Who asked for the close sends no more, as a rule; who did not may have sent more already.
+            if content is None and not self._head.keep_alive and not self._reader.buffered:
+                self._close()
+            else:
+                self._linger()
+            return
+        if content is None:
+            self._state = IDLE
+        else:
+            self._state = DRAIN
+            self._discarded = 0
+            self._reader.body_limit = None
+            self.deadline = monotonic() + self._service.timeouts.linger
+            content.fail(RuntimeError("this request has been answered; what was not read of its content is gone"))
+        if not self._gathering:
+            self._read_on()
+
+    # Writing.
+
+    def put(self, octets: bytes) -> None:
+        """Gather octets of a stream; they leave at the end of this turn of the loop at the latest."""
+        self._gathered.append(octets)
+        self.held += len(octets)
+        if not self._scheduled:
+            self._scheduled = True
+            self._service.driver.loop.call_soon(self._flush_scheduled)
+
+    def _flush_scheduled(self) -> None:
+        self._scheduled = False
+        self.flush()
+
+    def _gather(self, octets: bytes) -> None:
+        self._gathered.append(octets)
+        if not self._gathering:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was gathered, at once."""
+        gathered = self._gathered
+        if not gathered:
+            return
+        octets = gathered[0] if len(gathered) == 1 else b"".join(gathered)
+        gathered.clear()
+        self.held = 0
+        if self._state != CLOSED:
+            self.transport.write(octets)
+
+    async def room(self) -> None:
+        """Wait until the peer has taken what was written; give the loop a turn in any case."""
+        if not self.blocked:
+            await asyncio.sleep(0)
+        while self.blocked and self._state != CLOSED:
+            self._room = self._service.driver.loop.create_future()
+            await self._room
+
+    def pause_writing(self) -> None:
+        self.blocked = True
+        self._supervise_writing()
+
+    def resume_writing(self) -> None:
+        self.blocked = False
+        self.unsent = self._file_under_way
+        now, timeouts = monotonic(), self._service.timeouts
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+        if self._state < BUSY:
+            if self._state == HEAD:
+                self._state = IDLE  # its time starts anew
+            self._service.driver.loop.call_soon(self._read_on)
+        elif self._state == LINGER:
+            self.deadline = now + timeouts.linger
+        elif self._state == CLOSED:
+            self.deadline = now + timeouts.write_idle
+        elif self._wanted_since:
+            self.deadline = now + timeouts.body_idle
+
+    # Ending.
+
+    def _refuse(self, status: int, reason: str) -> None:
+        """Answer by ourselves, and take nothing more."""
+        self._gather(refusal(status, reason, self._service.prefixes.date()))
+        self._linger()
+
+    def _linger(self) -> None:
+        """No more answers: tell the peer so, and read on blindly until it has understood (RFC 9112 §9.6)."""
+        self.flush()
+        if self._eof:
+            self._close()
+            return
+        self._state = LINGER
+        self._discarded = 0
+        self.deadline = monotonic() + self._service.timeouts.linger
+        if self._content is not None:
+            self._content.fail(ClientDisconnected("the connection is being closed"))
+        if self.transport.can_write_eof():  # TLS cannot
+            self.transport.write_eof()
+        if self._paused:
+            self._resume()
+
+    def _close(self) -> None:
+        """Let what was written leave, and close."""
+        self.flush()
+        self._give_up()
+        self.deadline = monotonic() + self._service.timeouts.write_idle
+        self.transport.close()
+
+    def _give_up(self) -> None:
+        """End what is under way, because its peer has gone or is to go."""
+        self._state = CLOSED
+        if self._content is not None:
+            self._content.fail(ClientDisconnected("the peer has gone"))
+        if self._handle is not None:
+            self._handle.cancel()
+        if self._sender is not None:
+            self._sender.cancel()
+
+
+def _address(name: object) -> Address:
+    """What the socket says of one end: (host, port, …), or the path of a unix socket."""
+    if isinstance(name, tuple):
+        host, port = cast("tuple[str, int]", name[:2])
+        return Address(host, port)
+    return Address(name if isinstance(name, str) else "", 0)

@@ -1,0 +1,184 @@
+"""The life of a server: until a signal says stop, or in a thread of a host program.
+
+Laws:
+
+* The first SIGINT or SIGTERM drains; a second one ends at once. A loop that is blocked by a handler does not notice the first;
+  then the second is a KeyboardInterrupt in that handler, so Ctrl+C always works.
+* Handlers of signals are put back as they were.
+* A thread's `start` returns when the server listens, or raises what kept it from that; its `stop` returns within a bound.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from types import FrameType, TracebackType
+from typing import Final
+
+from hospes.http.handler import Handler
+from hospes.server.server import Server, ServerOptions, Stopped
+from hospes.server.service import LOG
+
+_JOIN: Final = 5.0
+"""Seconds beyond the drain time until a thread that does not end is given up."""
+
+
+async def serve(
+    handler: Handler,
+    options: ServerOptions | None = None,
+    *,
+    ready: Callable[[Server], object] | None = None,
+    signals: bool = True,
+) -> int:
+    """Serve until a signal asks to stop, or this is cancelled.
+
+    Args:
+        handler: What answers requests.
+        options: Where and how; see `ServerOptions`.
+        ready: Called with the server when it listens.
+        signals: Whether SIGINT and SIGTERM stop it; only in the main thread, elsewhere they never do.
+
+    Returns:
+        The exit status for the process: 0 after a drain, 128 and the signal's number where a second signal ended it at once.
+
+    Raises:
+        SetupError: if it cannot listen.
+    """
+    server = Server(handler, options)
+    wish = _Wish(asyncio.get_running_loop())
+    await server.start()
+    try:
+        with wish.heard() if signals and threading.current_thread() is threading.main_thread() else _deaf():
+            if ready is not None:
+                ready(server)
+            await wish.stop.wait()
+            stopping = asyncio.ensure_future(server.stop())
+            impatient = asyncio.ensure_future(wish.at_once.wait())
+            await asyncio.wait((stopping, impatient), return_when=asyncio.FIRST_COMPLETED)
+            impatient.cancel()
+            if wish.at_once.is_set():
+                await server.stop(0)
+                return 128 + wish.number
+            return _report(await stopping)
+    finally:
+        await server.stop(0)
+
+
+def _report(stopped: Stopped) -> int:
+    LOG.info("stopped: %d requests finished, %d connections cut off", stopped.finished, stopped.aborted)
+    return 0
+
+
+class _Wish:
+    """What the signals ask for."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.stop = asyncio.Event()
+        self.at_once = asyncio.Event()
+        self.number = 0
+
+    @contextmanager
+    def heard(self) -> Generator[None]:
+        # signal.signal and not loop.add_signal_handler: it is there on every system, and works while the loop is blocked.
+        before = {each: signal.signal(each, self._hear) for each in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        if self.number and not self.stop.is_set():  # the loop has had no turn since the first
+            raise KeyboardInterrupt
+        wish = self.at_once if self.number else self.stop
+        self.number = number
+        self._loop.call_soon_threadsafe(wish.set)
+
+
+@contextmanager
+def _deaf() -> Generator[None]:
+    yield
+
+
+class ServingThread:
+    """A server on a loop of its own in a background thread, for programs that do something else besides.
+
+    Args:
+        handler: What answers requests; it is called in that thread.
+        options: Where and how.
+    """
+
+    def __init__(self, handler: Handler, options: ServerOptions | None = None) -> None:
+        self.server = Server(handler, options)
+        self._thread = threading.Thread(target=self._run, name="hospes-server", daemon=True)
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._drain: float | None = None
+
+    @property
+    def url(self) -> str:
+        """The server's URL."""
+        return self.server.url
+
+    def start(self) -> None:
+        """Serve; returns when the server listens.
+
+        Raises:
+            SetupError: if it cannot listen.
+            RuntimeError: if it was started before.
+        """
+        self._thread.start()
+        self._ready.wait()
+        if self._failure is not None:
+            self._thread.join()
+            raise self._failure
+
+    def stop(self, drain: float | None = None) -> None:
+        """Stop in order, and wait for it. Safe to call twice, and from any other thread.
+
+        Args:
+            drain: Seconds for requests under way; `timeouts.drain` by default.
+
+        Raises:
+            TimeoutError: if the loop does not end, because a handler blocks it.
+        """
+        if self._loop is None or self._stop is None or not self._thread.is_alive():
+            return
+        self._drain = drain
+        with suppress(RuntimeError):  # closed in this moment
+            self._loop.call_soon_threadsafe(self._stop.set)
+        allowed = self.server.options.timeouts.drain if drain is None else drain
+        self._thread.join(allowed + _JOIN)
+        if self._thread.is_alive():
+            raise TimeoutError("the server's thread does not end: a handler blocks its loop")
+
+    def __enter__(self) -> ServingThread:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.stop()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:
+            if self._ready.is_set():
+                LOG.exception("the server's thread failed")
+            self._failure = error
+        finally:
+            self._ready.set()
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        await self.server.start()
+        self._ready.set()
+        await self._stop.wait()
+        await self.server.stop(self._drain)

@@ -1,0 +1,141 @@
+"""Sending content that is not simply bytes: streams, piece by piece, and files, by the kernel where it can.
+
+Laws:
+
+* No more is asked of a source while the peer does not take what there is: at most `FLUSH` octets and one piece wait here.
+* An answer never looks complete when it is not: what fails half-way raises, and the caller aborts the connection.
+* Whatever happens, the source is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Final, Protocol, cast
+
+from hospes.http.content import FileContent, Stream
+from hospes.limits import KiB
+from hospes.server.service import LOG
+from hospes.wire import LAST_CHUNK, ResponseFraming, chunk
+
+FLUSH: Final = 64 * KiB
+"""Octets gathered from a source that gives small pieces before they are written, and the loop gets a turn."""
+FILE_AT_ONCE: Final = 64 * KiB
+"""A file up to this size goes out in one write with its head: two writes cost more than copying it."""
+SLICE: Final = 256 * KiB
+"""What the kernel is asked to send of a file at a time; after each the supervision sees that the peer lives."""
+
+
+class IncompleteAnswerError(Exception):
+    """A source gave less than was promised."""
+
+
+class Outlet(Protocol):
+    """The side of a connection that a sender sees."""
+
+    transport: asyncio.Transport
+    sent: int
+    """Octets that the kernel took directly; the supervision watches it."""
+    held: int
+    """Octets gathered by `put`."""
+    blocked: bool
+    """Whether the peer is behind."""
+
+    def put(self, octets: bytes) -> None:
+        """Gather octets; they leave at the next `flush`, at the end of this turn of the loop at the latest."""
+
+    def flush(self) -> None:
+        """Write what was gathered."""
+
+    async def room(self) -> None:
+        """Wait until the peer has taken all; give the loop a turn in any case."""
+
+
+async def send_stream(outlet: Outlet, head: bytes, stream: Stream, framing: ResponseFraming) -> None:
+    """Send a head and the pieces of a stream as they come.
+
+    Raises:
+        IncompleteAnswerError: if the stream ends before its promised length.
+        Exception: what its source raises.
+    """
+    left = framing.content_length
+    # The wrapper that makes bytes of the pieces is a generator of its own: both it and the source are closed.
+    async with aclosing(stream), aclosing(cast("AsyncGenerator[bytes, None]", aiter(stream))) as pieces:
+        outlet.put(head)
+        async for piece in pieces:
+            if left is None:
+                outlet.put(chunk(piece) if framing.chunked else piece)
+            else:
+                outlet.put(piece[:left])
+                left -= len(piece)
+                if left < 0:
+                    LOG.error("a stream gave more than its promised length; the rest is cut off")
+                    break
+            if outlet.blocked or outlet.held >= FLUSH:
+                outlet.flush()
+                await outlet.room()
+    if left is not None and left > 0:
+        raise IncompleteAnswerError(f"a stream ended {left} octets before its promised length")
+    if framing.chunked:
+        outlet.put(LAST_CHUNK)
+    outlet.flush()
+
+
+async def send_file(outlet: Outlet, head: bytes, content: FileContent) -> None:
+    """Send a head and a part of a file.
+
+    Raises:
+        IncompleteAnswerError: if the file has become shorter.
+        OSError: if it cannot be read, or the peer has gone.
+    """
+    loop = asyncio.get_running_loop()
+    offset, left = content.offset, content.length
+    by_kernel = True
+    try:
+        outlet.put(head)
+        outlet.flush()
+        while left > 0:
+            await outlet.room()
+            count = min(left, SLICE)
+            if by_kernel:
+                try:
+                    count = await loop.sendfile(outlet.transport, content.file, offset, count, fallback=False)
+                except (asyncio.SendfileNotAvailableError, NotImplementedError):  # TLS, a loop without it, an odd file
+                    by_kernel = False
+                    continue
+            else:
+                count = _copy(outlet, content, offset, count)
+            if not count:
+                raise IncompleteAnswerError(f"a file ended {left} octets before its promised length")
+            outlet.sent += count
+            offset += count
+            left -= count
+    finally:
+        content.close()
+
+
+def read_file(content: FileContent) -> bytes:
+    """Read a small part of a file, and close it.
+
+    Raises:
+        IncompleteAnswerError: if the file has become shorter.
+        OSError: if it cannot be read.
+    """
+    try:
+        content.file.seek(content.offset)
+        octets = content.file.read(content.length)
+    finally:
+        content.close()
+    if len(octets) != content.length:
+        raise IncompleteAnswerError(f"a file ended {content.length - len(octets)} octets before its promised length")
+    return octets
+
+
+def _copy(outlet: Outlet, content: FileContent, offset: int, count: int) -> int:
+    content.file.seek(offset)
+    octets = content.file.read(count)
+    if octets:
+        outlet.put(octets)
+        outlet.flush()
+    return len(octets)

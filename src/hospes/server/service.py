@@ -1,0 +1,115 @@
+"""What all connections of a server share: the handler, the limits, the heads of usual answers, and the list of connections.
+
+Laws:
+
+* A connection is listed from the moment its descriptor is accepted until it is lost, so that the limits count it and a stop
+  finds it.
+* Of what a peer sends nothing gets into the log but the method and the path, still percent-encoded and therefore free of
+  control characters: no query, no field, no content.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from time import time
+from typing import TYPE_CHECKING, Any, Final
+
+from hospes.execution import Driver
+from hospes.http.content import FileContent, Stream
+from hospes.http.handler import Handler
+from hospes.limits import Limits, Timeouts
+from hospes.server.answers import Prefixes
+
+if TYPE_CHECKING:
+    from hospes.server.connection import Connection
+
+LOG: Final = logging.getLogger("hospes.server")
+
+
+class Service:
+    """The common part of a server's connections.
+
+    Args:
+        handler: What answers requests.
+        limits: What a peer may send.
+        timeouts: How long a peer is waited for.
+        driver: Runs the handler, on the loop that the connections live on.
+    """
+
+    __slots__ = (
+        "_addresses",
+        "_tasks",
+        "connections",
+        "draining",
+        "driver",
+        "handler",
+        "limits",
+        "on_lost",
+        "prefixes",
+        "timeouts",
+    )
+
+    def __init__(self, handler: Handler, limits: Limits, timeouts: Timeouts, driver: Driver) -> None:
+        self.handler = handler
+        self.limits = limits
+        self.timeouts = timeouts
+        self.driver = driver
+        self.prefixes = Prefixes(time)
+        self.draining = False
+        """Whether the server is about to stop: every answer is its connection's last."""
+        self.connections: set[Connection] = set()
+        """The open ones, those whose TLS handshake is under way among them."""
+        self.on_lost: Callable[[], object] = _nothing
+        """Called whenever a connection has gone."""
+        self._addresses: Counter[str] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def admit(self, host: str) -> bool:
+        """Count a connection of a peer address; False where it has too many. `lost` takes it back."""
+        self._addresses[host] += 1
+        most = self.limits.connections_per_address
+        return not most or self._addresses[host] <= most
+
+    def lost(self, connection: Connection, host: str | None) -> None:
+        """Forget a connection, which need not have come to be (`host` is None then)."""
+        self.connections.discard(connection)
+        if host is not None:
+            self._addresses[host] -= 1
+            if not self._addresses[host]:
+                del self._addresses[host]
+        self.on_lost()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run something beside the handlers; `settle` waits for it."""
+        task = self.driver.loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def discard(self, content: object) -> None:
+        """Close content that nobody will send."""
+        if isinstance(content, FileContent):
+            content.close()
+        elif isinstance(content, Stream):
+            self.spawn(_close(content))
+
+    async def settle(self) -> None:
+        """Wait until handlers and senders have ended."""
+        while self.driver.running or self._tasks:
+            await self.driver.join()
+            if self._tasks:
+                await asyncio.wait(self._tasks)
+
+
+def _nothing() -> None:
+    pass
+
+
+async def _close(stream: Stream) -> None:
+    try:
+        await stream.aclose()
+    except Exception:
+        LOG.exception("closing the source of a response that is not sent failed")

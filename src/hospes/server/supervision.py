@@ -1,0 +1,104 @@
+"""Supervision: no connection stays in any state for ever (every row of `Timeouts`).
+
+One timer serves all connections of a server. A connection says until when its present state may last, in `deadline`, which
+costs one assignment; the timer looks through all of them a few times in the shortest timeout, at least once in a second.
+
+Laws:
+
+* A deadline is noticed after it, never before, and at most one interval late.
+* While a peer has octets to take, only its taking them is watched: whoever does not read cannot be asked to write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import sys
+from collections.abc import Collection
+from time import monotonic
+from typing import Final, Protocol
+
+from hospes.limits import Timeouts
+from hospes.server.service import LOG
+
+NEVER: Final = math.inf
+_SHORTEST: Final = 0.02
+_LONGEST: Final = 1.0
+
+
+class Supervised(Protocol):
+    """What the supervision sees of a connection."""
+
+    deadline: float
+    """When, by the monotonic clock, the present state has lasted too long."""
+    unsent: bool
+    """Whether the peer has octets to take."""
+
+    def expire(self, now: float) -> None:
+        """The deadline has passed."""
+
+    def check_writing(self, now: float) -> None:
+        """See whether the peer has taken octets."""
+
+
+def interval(timeouts: Timeouts) -> float:
+    """Seconds between two looks: a quarter of the shortest timeout that is kept here, within bounds."""
+    kept = (timeouts.header, timeouts.body_idle, timeouts.write_idle, timeouts.keep_alive, timeouts.linger)
+    return min(max(min(kept) / 4, _SHORTEST), _LONGEST)
+
+
+class Supervisor:
+    """Looks after the connections of a server.
+
+    Args:
+        loop: Their loop.
+        connections: Those that are open; read at every look.
+        interval: Seconds between two looks.
+    """
+
+    __slots__ = ("_connections", "_interval", "_loop", "_timer")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, connections: Collection[Supervised], interval: float) -> None:
+        self._loop = loop
+        self._connections = connections
+        self._interval = interval
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin."""
+        self._timer = self._loop.call_later(self._interval, self._look)
+
+    def stop(self) -> None:
+        """End; no timer is left behind."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look(self) -> None:
+        now = monotonic()
+        try:
+            for each in tuple(self._connections):
+                if each.unsent:
+                    each.check_writing(now)
+                elif each.deadline <= now:
+                    each.expire(now)
+        except Exception:
+            LOG.exception("supervision of a connection failed")
+        finally:
+            self.start()
+
+
+def unacknowledged(descriptor: int) -> int:
+    """Octets in the kernel that the peer has not acknowledged; 0 where the system does not tell.
+
+    A slow peer that takes a little now and then is seen to live by this, long before the kernel has room for more.
+    """
+    if sys.platform != "linux" or descriptor < 0:
+        return 0
+    import fcntl
+    import termios
+
+    try:
+        return int.from_bytes(fcntl.ioctl(descriptor, termios.TIOCOUTQ, b"\0\0\0\0"), sys.byteorder)
+    except OSError:  # not a TCP socket any more
+        return 0
