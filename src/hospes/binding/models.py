@@ -1,0 +1,106 @@
+"""Models: types that a JSON object, or a form, is made into.
+
+Laws:
+
+* A dataclass, a msgspec Struct, a TypedDict and a pydantic model are models; `list[Model]`, `dict[str, Model]` and the like are
+  made of them. hospes does not import pydantic: a class with pydantic's `model_validate_json` counts as one.
+* A model is the same whatever brings it: what JSON names a member, a form and a query name a parameter.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, get_args, get_origin, get_type_hints, is_typeddict
+
+import msgspec
+
+from hospes.binding.annotations import is_union, plain
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One member of a model."""
+
+    name: str
+    """Its attribute, or its key in a TypedDict."""
+    key: str
+    """Its name in JSON and in forms."""
+    annotation: Any
+    required: bool
+
+
+def is_pydantic(kind: Any) -> bool:
+    """Whether it is a pydantic model, or behaves like one."""
+    return isinstance(kind, type) and hasattr(kind, "model_validate_json") and hasattr(kind, "model_validate")
+
+
+def is_model(annotation: Any) -> bool:
+    """Whether it is a model itself."""
+    kind = plain(annotation)
+    if not isinstance(kind, type):
+        # A generic model with its arguments: Page[Item].
+        kind = get_origin(kind)
+        if not isinstance(kind, type):
+            return False
+    return dataclasses.is_dataclass(kind) or issubclass(kind, msgspec.Struct) or is_typeddict(kind) or is_pydantic(kind)
+
+
+def holds_model(annotation: Any) -> bool:
+    """Whether it is a model, a collection of models, or a union that has one."""
+    kind = plain(annotation)
+    if is_model(kind):
+        return True
+    if is_union(kind) or get_origin(kind) is not None:
+        return any(holds_model(each) for each in get_args(kind) if each is not Ellipsis)
+    return False
+
+
+def pydantic_in(annotation: Any) -> type | None:
+    """The pydantic model inside a collection or union; None where the annotation is one itself, or has none."""
+    kind = plain(annotation)
+    if is_pydantic(kind):
+        return None
+    for each in get_args(kind):
+        inner = plain(each)
+        if is_pydantic(inner):
+            return inner if isinstance(inner, type) else None
+        if (deeper := pydantic_in(inner)) is not None:
+            return deeper
+    return None
+
+
+def members_of(annotation: Any) -> Sequence[Member] | None:
+    """The members of a dataclass, Struct or TypedDict; None for anything else, and for a Struct that is a JSON array.
+
+    Raises:
+        NameError: if an annotation names what cannot be found.
+    """
+    kind = plain(annotation)
+    origin = get_origin(kind) or kind
+    if not isinstance(origin, type):
+        return None
+    if issubclass(origin, msgspec.Struct):
+        return None if origin.__struct_config__.array_like else _of_struct(kind)
+    if is_typeddict(origin):
+        hints = get_type_hints(origin, include_extras=True)
+        needed: frozenset[str] = getattr(origin, "__required_keys__")  # noqa: B009 (typing has no name for such a class)
+        return [Member(name, name, hint, name in needed) for name, hint in hints.items()]
+    if dataclasses.is_dataclass(origin):
+        return _of_dataclass(origin)
+    return None
+
+
+def _of_struct(kind: Any) -> list[Member]:
+    return [Member(each.name, each.encode_name, each.type, each.required) for each in msgspec.structs.fields(kind)]
+
+
+def _of_dataclass(kind: Any) -> list[Member]:
+    hints = get_type_hints(kind, include_extras=True)
+    missing = dataclasses.MISSING
+    return [
+        Member(each.name, each.name, hints[each.name], each.default is missing and each.default_factory is missing)
+        for each in dataclasses.fields(kind)
+        if each.init
+    ]
