@@ -21,7 +21,7 @@ from typing import Any
 
 from hospes.errors import SetupError
 from hospes.store.contract import Clock, Conflict, Record, StoreUnavailable
-from hospes.store.sqlite_file import MIGRATIONS, check, connect, exists, is_busy, prepare, schema_version, translate
+from hospes.store.sqlite_file import connect, exists, is_busy, is_current, prepare, schema_version, translate
 from hospes.store.sqlite_writer import SqliteOptions, SqliteWriter
 
 _GET = "SELECT value, version, expires FROM record WHERE space = ? AND key = ?"
@@ -77,7 +77,7 @@ class SqliteStore:
         """
         self._path = os.path.realpath(self._named)  # noqa: ASYNC240 (once, at start)
         try:
-            if 0 < check(self._path) < len(MIGRATIONS):
+            if not is_current(self._path):
                 (await asyncio.to_thread(prepare, self._path, self._options.patience)).close()
         except (sqlite3.Error, OSError) as error:
             raise translate(error) from error

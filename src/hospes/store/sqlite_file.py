@@ -12,9 +12,9 @@ Laws:
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
-from collections.abc import Sequence
 from urllib.parse import quote
 
 from hospes.errors import SetupError
@@ -34,6 +34,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 )
 """Statement by statement; the n-th entry leads from version n to version n + 1. Entries are only ever added."""
 
+_SMALLEST = 512  # octets of a database that is not empty: SQLite's smallest page
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
@@ -47,7 +48,7 @@ def translate(error: Exception) -> StoreError:
     if isinstance(error, StoreError):
         return error
     code = _primary_code(error)
-    if code == sqlite3.SQLITE_FULL:
+    if code == sqlite3.SQLITE_FULL or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)):
         return StoreFull(f"there is no room left for the store: {error}")
     if code in _DAMAGED:
         return StoreUnavailable(f"the store's file is damaged, restore it from a backup: {error}")
@@ -118,10 +119,7 @@ def schema_version(connection: sqlite3.Connection, path: str) -> int:
     except sqlite3.DatabaseError as error:
         if _primary_code(error) not in _DAMAGED:
             raise
-        raise StoreCorrupt(
-            f"the store's file {path} is damaged or no database: {error}",
-            remedy="It was left as it is. Restore it from a backup, or name another file in the store's URL.",
-        ) from error
+        raise _damaged(path, str(error)) from error
     if application == 0 and tables == 0:
         return 0
     if application != APPLICATION_ID or version < 1:
@@ -135,6 +133,18 @@ def schema_version(connection: sqlite3.Connection, path: str) -> int:
             remedy="It was left as it is. Update hospes, or name another file in the store's URL.",
         )
     return int(version)
+
+
+def _damaged(path: str, how: str) -> StoreCorrupt:
+    return StoreCorrupt(
+        f"the store's file {path} is damaged or no database: {how}",
+        remedy="It was left as it is. Restore it from a backup, or name another file in the store's URL.",
+    )
+
+
+def is_current(path: str) -> bool:
+    """Whether the file has today's schema, or does not exist yet; raises what `check` raises."""
+    return check(path) in (0, len(MIGRATIONS))
 
 
 def check(path: str) -> int:
@@ -151,6 +161,8 @@ def check(path: str) -> int:
         raise SetupError(f"the store's file {path} is a folder", remedy="Name a file in the store's URL.")
     if not exists(path):
         return 0
+    if os.stat(path).st_size < _SMALLEST:
+        raise _damaged(path, "it is too short")  # SQLite takes a file of one octet for an empty one, and writes over it
     try:
         connection = connect(path, "ro", wait=5.0)
         try:
@@ -161,13 +173,12 @@ def check(path: str) -> int:
         raise translate(error) from error
 
 
-def prepare(path: str, wait: float, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> sqlite3.Connection:
+def prepare(path: str, wait: float) -> sqlite3.Connection:
     """A connection for writing to a database with today's schema; makes the file, or migrates it, as needed.
 
     Args:
         path: Absolute path of the file.
         wait: Seconds to wait for somebody else's lock.
-        migrations: What leads to today's schema.
 
     Raises:
         SetupError: as `check` does; and if the file system does not carry write-ahead logging.
@@ -187,7 +198,7 @@ def prepare(path: str, wait: float, migrations: Sequence[Sequence[str]] = MIGRAT
         connection.execute("PRAGMA synchronous = FULL")  # acknowledged is durable: an fsync for every commit
         connection.execute("PRAGMA fullfsync = ON")  # on macOS fsync alone stops at the drive's cache
         connection.execute("PRAGMA journal_size_limit = 67108864")  # a burst does not keep its disk space for ever
-        _migrate(connection, path, migrations)
+        _migrate(connection, path)
         connection.execute("PRAGMA busy_timeout = 0")  # from here on `begin` says who may wait
     except BaseException:
         connection.close()
@@ -202,13 +213,13 @@ def _make_private(path: str) -> None:
         os.chmod(path, 0o600)
 
 
-def _migrate(connection: sqlite3.Connection, path: str, migrations: Sequence[Sequence[str]]) -> None:
-    while schema_version(connection, path) < len(migrations):
+def _migrate(connection: sqlite3.Connection, path: str) -> None:
+    while schema_version(connection, path) < len(MIGRATIONS):
         connection.execute("BEGIN IMMEDIATE")
         try:
             version = schema_version(connection, path)  # again: another process may have been faster
-            if version < len(migrations):
-                for statement in migrations[version]:
+            if version < len(MIGRATIONS):
+                for statement in MIGRATIONS[version]:
                     connection.execute(statement)
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 connection.execute(f"PRAGMA user_version = {version + 1}")

@@ -1,0 +1,131 @@
+"""The lock between processes: it excludes, it is fair, it dies with its holder."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hospes.store.fairlock import FairLock
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there it does nothing")
+
+HOLDER = """
+import sys
+from hospes.store.fairlock import FairLock
+lock = FairLock(sys.argv[1])
+lock.enter()
+print("in", flush=True)
+sys.stdin.readline()
+lock.leave()
+print("out", flush=True)
+sys.stdin.readline()
+"""
+
+TAKER = """
+import sys, time
+from hospes.store.fairlock import FairLock
+lock = FairLock(sys.argv[1])
+sys.stdin.readline()
+worst = 0.0
+for _ in range(100):
+    asked = time.monotonic()
+    lock.enter()
+    worst = max(worst, time.monotonic() - asked)
+    time.sleep(0.001)  # the work that the lock protects
+    lock.leave()
+print(worst)
+"""
+
+
+def start(program: str, path: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", program, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    )
+
+
+def say(peer: subprocess.Popen[str], text: str = "") -> None:
+    assert peer.stdin is not None
+    peer.stdin.write(text + "\n")
+    peer.stdin.flush()
+
+
+def hear(peer: subprocess.Popen[str]) -> str:
+    assert peer.stdout is not None
+    return peer.stdout.readline().strip()
+
+
+def end(peer: subprocess.Popen[str]) -> None:
+    with peer:
+        peer.kill()
+
+
+def test_it_excludes_and_lets_in_again(tmp_path: Path) -> None:
+    holder = start(HOLDER, tmp_path / "lock")
+    try:
+        assert hear(holder) == "in"
+        lock = FairLock(str(tmp_path / "lock"))
+        assert lock.try_enter() is False
+        say(holder)
+        assert hear(holder) == "out"
+        assert lock.try_enter() is True
+        lock.leave()
+        lock.enter()
+        lock.leave()
+        lock.close()
+        lock.close()
+    finally:
+        end(holder)
+    assert stat.S_IMODE(os.stat(tmp_path / "lock").st_mode) == 0o600
+
+
+def test_it_dies_with_its_holder(tmp_path: Path) -> None:
+    holder = start(HOLDER, tmp_path / "lock")
+    assert hear(holder) == "in"
+    end(holder)
+    lock = FairLock(str(tmp_path / "lock"))
+    assert lock.try_enter() is True
+    lock.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_forked_child_does_not_hold_it(tmp_path: Path) -> None:
+    """With flock it would, and keep everybody out after its parent was killed."""
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe()
+    lock = FairLock(str(tmp_path / "lock"))
+    lock.enter()
+    child = context.Process(target=theirs.recv)
+    child.start()
+    lock.close()  # as the end of this process would
+    other = start(HOLDER, tmp_path / "lock")
+    try:
+        assert hear(other) == "in"
+    finally:
+        end(other)
+        ours.send(None)
+        child.join()
+
+
+def test_nobody_starves(tmp_path: Path) -> None:
+    takers = [start(TAKER, tmp_path / "lock") for _ in range(4)]
+    for taker in takers:
+        say(taker)
+    worst = [float(hear(taker)) for taker in takers]
+    for taker in takers:
+        end(taker)
+    assert max(worst) < 1.0  # four holders of a millisecond each; SQLite's own waiting took seconds
+
+
+def test_a_sidecar_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+    lock = FairLock(str(tmp_path / "missing" / "lock"))
+    with pytest.raises(FileNotFoundError):
+        lock.try_enter()
+    with pytest.raises(FileNotFoundError):
+        lock.enter()

@@ -1,0 +1,313 @@
+"""The writer: one commit for many writes, each of them on its own, and nobody waits without end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from hospes.store import Conflict, StoreFull, StoreUnavailable
+from hospes.store.sqlite import SqliteStore
+from hospes.store.sqlite_writer import SqliteOptions
+
+
+class Gate:
+    """A disk that commits when the test says so."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+        self.opened = threading.Event()
+        self.opened.set()
+
+    def __call__(self) -> None:
+        self.reached.set()
+        assert self.opened.wait(30)
+
+    def shut(self) -> None:
+        self.reached.clear()
+        self.opened.clear()
+
+    async def until_reached(self) -> None:
+        assert await asyncio.to_thread(self.reached.wait, 30)
+
+
+def store_at(path: Path, patience: float = 10.0, gate: Gate | None = None, max_size: int = 0) -> SqliteStore:
+    return SqliteStore(
+        str(path / "a.db"), options=SqliteOptions(patience=patience, max_size=max_size, before_commit=gate or Gate())
+    )
+
+
+def test_what_comes_during_a_commit_shares_the_next(tmp_path: Path) -> None:
+    async def main() -> None:
+        gate = Gate()
+        store = store_at(tmp_path, gate=gate)
+        await store.open()
+        await store.put("users", b"first", b"")
+        assert store.commits == 1
+        gate.shut()
+        second = asyncio.create_task(store.put("users", b"second", b""))
+        await gate.until_reached()
+        rest = [asyncio.create_task(store.put("users", b"%d" % i, b"")) for i in range(100)]
+        await asyncio.sleep(0)
+        assert not second.done()
+        assert await store.get("users", b"second") is None  # not durable, so not there
+        gate.opened.set()
+        await asyncio.gather(second, *rest)
+        assert store.commits == 3
+        assert await store.get("users", b"99") is not None
+        await store.close()
+
+    asyncio.run(main())
+
+
+def test_on_a_slow_disk_64_writers_share_commits(tmp_path: Path) -> None:
+    async def main() -> None:
+        store = SqliteStore(str(tmp_path / "a.db"), options=SqliteOptions(before_commit=lambda: time.sleep(0.005)))
+        await store.open()
+
+        async def visitor(i: int) -> None:
+            version = 0
+            for n in range(10):
+                version = await store.compare_and_set("users", b"%d" % i, b"%d" % n, version)
+
+        await asyncio.gather(*(visitor(i) for i in range(64)))
+        assert 64 * 10 / store.commits >= 16
+        await store.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("count", [1023, 1024, 1025])
+def test_a_batch_has_a_bound(tmp_path: Path, count: int) -> None:
+    async def main() -> None:
+        store = store_at(tmp_path)
+        await store.open()
+        await store.put("users", b"first", b"")
+        await asyncio.gather(*(store.put("users", b"%d" % i, b"") for i in range(count)))
+        assert store.commits == (2 if count <= 1024 else 3)
+        await store.close()
+
+    asyncio.run(main())
+
+
+def test_a_cancelled_write_is_dropped_and_harms_nobody(tmp_path: Path) -> None:
+    async def main() -> None:
+        gate = Gate()
+        store = store_at(tmp_path, gate=gate)
+        await store.open()
+        await store.put("users", b"first", b"")
+        gate.shut()
+        under_way = asyncio.create_task(store.put("users", b"under way", b""))
+        await gate.until_reached()
+        queued = asyncio.create_task(store.put("users", b"queued", b""))
+        neighbour = asyncio.create_task(store.put("users", b"neighbour", b""))
+        await asyncio.sleep(0)
+        under_way.cancel()
+        queued.cancel()
+        gate.opened.set()
+        await neighbour
+        assert under_way.cancelled()
+        assert queued.cancelled()
+        assert await store.get("users", b"under way") is not None
+        assert await store.get("users", b"queued") is None
+        assert await store.get("users", b"neighbour") is not None
+        await store.close()
+
+    asyncio.run(main())
+
+
+def test_patience_ends(tmp_path: Path) -> None:
+    async def main() -> None:
+        gate = Gate()
+        store = store_at(tmp_path, patience=0.05, gate=gate)
+        await store.open()
+        await store.put("users", b"first", b"")
+        gate.shut()
+        late = asyncio.create_task(store.put("users", b"late", b""))
+        await gate.until_reached()
+        queued = asyncio.create_task(store.put("users", b"queued", b""))
+        for each in (late, queued):
+            with pytest.raises(StoreUnavailable, match=r"within 0\.05 s"):
+                await each
+        gate.opened.set()
+        await store.put("users", b"again", b"")
+        assert await store.get("users", b"late") is not None  # it was on its way
+        assert await store.get("users", b"queued") is None  # it had not begun
+        await store.close()
+
+    asyncio.run(main())
+
+
+def test_closing_finishes_what_is_queued(tmp_path: Path) -> None:
+    async def main() -> None:
+        gate = Gate()
+        store = store_at(tmp_path, gate=gate)
+        await store.open()
+        await store.put("users", b"first", b"")
+        gate.shut()
+        writes = [asyncio.create_task(store.put("users", b"a", b""))]
+        await gate.until_reached()
+        writes.append(asyncio.create_task(store.put("users", b"b", b"")))
+        await asyncio.sleep(0)
+        closing = asyncio.create_task(store.close())
+        await asyncio.sleep(0)
+        gate.opened.set()
+        await asyncio.gather(closing, *writes)
+        await store.open()
+        assert [key async for key, _ in store.scan("users")] == [b"a", b"b", b"first"]
+        await store.close()
+
+    asyncio.run(main())
+
+
+def test_closing_waits_no_longer_than_patience(tmp_path: Path) -> None:
+    async def main() -> None:
+        gate = Gate()
+        store = store_at(tmp_path, patience=0.05, gate=gate)
+        await store.open()
+        await store.put("users", b"first", b"")
+        gate.shut()
+        stuck = asyncio.create_task(store.put("users", b"stuck", b""))
+        await gate.until_reached()
+        await store.close()
+        with pytest.raises(StoreUnavailable):
+            await stuck
+        gate.opened.set()
+
+    asyncio.run(main())
+
+
+def test_a_loop_that_is_gone_hurts_nobody(tmp_path: Path) -> None:
+    gate = Gate()
+    store = store_at(tmp_path, gate=gate)
+
+    async def main() -> None:
+        await store.open()
+        await store.put("users", b"first", b"")
+        gate.shut()
+        writing = asyncio.create_task(store.put("users", b"a", b""))
+        await gate.until_reached()
+        writing.cancel()
+
+    asyncio.run(main())
+    thread = next(each for each in threading.enumerate() if each.name == "hospes-store")
+    gate.opened.set()
+    assert store._writer is not None
+    store._writer._jobs.put(None)
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+def test_a_full_store_refuses_what_has_no_room_and_reads_on(tmp_path: Path) -> None:
+    async def main() -> None:
+        store = store_at(tmp_path, max_size=32 * 4096)
+        await store.open()
+        big = b"v" * 20_000
+        await store.put("users", b"small", b"1")
+        for i in range(5):  # 25 pages or so
+            await store.put("users", b"%d" % i, big)
+        with pytest.raises(StoreFull):
+            await store.put("users", b"too big", big * 4)
+        assert await store.get("users", b"0") is not None
+        assert await store.get("users", b"too big") is None
+        # One batch, in which some find room and some do not.
+        outcomes = await asyncio.gather(
+            store.put("users", b"small", b"2"),
+            store.put("users", b"too big", big * 4),
+            store.compare_and_set("users", b"small", b"3", 0),
+            store.put("users", b"tiny", b"1"),
+            return_exceptions=True,
+        )
+        assert [type(each) for each in outcomes] == [int, StoreFull, Conflict, int]
+        assert await store.delete("users", b"0") is True
+        assert await store.put("users", b"again", big)
+        await store.close()
+
+    asyncio.run(main())
+
+
+def test_a_transaction_lost_for_want_of_room_is_tried_one_by_one(tmp_path: Path) -> None:
+    """As on a disk that is full at the COMMIT: what fits by itself is kept."""
+    failures = 2
+
+    def full() -> None:
+        nonlocal failures
+        if failures:
+            failures -= 1
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise error
+
+    async def main() -> None:
+        store = SqliteStore(str(tmp_path / "a.db"), options=SqliteOptions(before_commit=full))
+        await store.open()
+        outcomes = await asyncio.gather(*(store.put("users", b"%d" % i, b"") for i in range(4)), return_exceptions=True)
+        assert [type(each) for each in outcomes] == [StoreFull, int, int, int]
+        assert [key async for key, _ in store.scan("users")] == [b"1", b"2", b"3"]
+        await store.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("error", [sqlite3.OperationalError("disk I/O error"), OSError(5, "I/O"), RuntimeError("bug")])
+def test_a_commit_that_fails_fails_all_of_it_and_the_next_works(tmp_path: Path, error: Exception) -> None:
+    errors = list[Exception]()
+
+    def fail() -> None:
+        if errors:
+            raise errors.pop()
+
+    async def main() -> None:
+        store = SqliteStore(str(tmp_path / "a.db"), options=SqliteOptions(before_commit=fail))
+        await store.open()
+        await store.put("users", b"first", b"")
+        errors.append(error)
+        outcomes = await asyncio.gather(*(store.put("users", b"%d" % i, b"") for i in range(3)), return_exceptions=True)
+        assert [type(each) for each in outcomes] == [StoreUnavailable] * 3
+        assert await store.get("users", b"0") is None
+        await store.put("users", b"next", b"")
+        await store.close()
+
+    asyncio.run(main())
+
+
+def test_another_transaction_is_waited_for_off_the_loop(tmp_path: Path) -> None:
+    async def main() -> None:
+        store = store_at(tmp_path)
+        await store.open()
+        await store.put("users", b"first", b"")
+        other = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        write = asyncio.create_task(store.put("users", b"a", b""))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert await store.get("users", b"first") is not None  # the loop goes on
+        assert not write.done()
+        other.execute("COMMIT")
+        other.close()
+        await write
+        await store.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="an open file cannot be removed there")
+def test_a_file_that_is_removed_or_replaced_is_noticed(tmp_path: Path) -> None:
+    async def main() -> None:
+        store = store_at(tmp_path)
+        await store.open()
+        await store.put("users", b"a", b"")
+        for name in os.listdir(tmp_path):
+            os.unlink(tmp_path / name)
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable, match="removed or replaced"):
+                await store.put("users", b"a", b"")
+        assert not (tmp_path / "a.db").exists()
+        await store.close()
+
+    asyncio.run(main())
