@@ -30,7 +30,7 @@ _ATTR_CHAR = "!#$&+-.^_`|~"  # RFC 8187 §3.2.1, beside letters and digits
 _UNSAFE_IN_NAME = re.compile(r"[\x00-\x1f\x7f/\\]")
 _UNSAFE_IN_FALLBACK = re.compile(r"[^ !#$&-.0-\[\]-~]")  # RFC 6266 appendix D: no quote, backslash or percent, ASCII only
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_DRIVE = re.compile(r"(?:[A-Za-z]:)++")
+_DRIVE = re.compile(r"(?: *+[A-Za-z]:)*+ *+")
 _CONTROL_IN_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -158,10 +158,8 @@ def base_name(filename: str) -> str:
     Returns:
         The last part without drive and controls; empty where nothing of a name is left (`..`, `a/`).
     """
-    name = _CONTROLS.sub("", filename).replace("\\", "/").rpartition("/")[2].strip(" ")
-    drive = _DRIVE.match(name)
-    if drive is not None:  # "C:a.txt" names a file of another folder where drives exist
-        name = name[drive.end() :]
+    name = _CONTROLS.sub("", filename).replace("\\", "/").rpartition("/")[2].rstrip(" ")
+    name = _DRIVE.sub("", name, count=1)  # at its beginning: "C:a.txt" is in another folder where drives exist
     return "" if name.strip(" .") == "" else name
 
 

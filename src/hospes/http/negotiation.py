@@ -22,6 +22,7 @@ _MEMBER = re.compile(r'(?:[^,"]++|"(?:[^"\\]++|\\.)*+"?+)++', re.DOTALL)
 _WEIGHTED = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]++)(?:[ \t]*+;[ \t]*+[qQ]=([0-9.]++))?+")
 _ALIASES = {"x-gzip": "gzip", "x-compress": "compress"}  # RFC 9110 §8.4.1
 _FULL = 1000
+_LONGEST_TAG = 64  # RFC 5646 §4.4.1: 35 characters are enough; a longer one is not shortened again and again
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,8 @@ def _language_weight(tag: str, weights: dict[str, int]) -> int | None:
 def _shorten(offers: Sequence[str], weights: dict[str, int]) -> str | None:
     by_tag = {offer.lower(): offer for offer in offers}
     for name, weight in sorted(weights.items(), key=lambda item: -item[1]):
+        if len(name) > _LONGEST_TAG:
+            continue
         while weight and name:
             if name in by_tag and _language_weight(name, weights) != 0:
                 return by_tag[name]
