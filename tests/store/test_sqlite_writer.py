@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from hospes.errors import SetupError
 from hospes.store import Conflict, StoreFull, StoreUnavailable
 from hospes.store.sqlite import SqliteStore
 from hospes.store.sqlite_writer import SqliteOptions
@@ -40,6 +41,13 @@ def store_at(path: Path, patience: float = 10.0, gate: Gate | None = None, max_s
     return SqliteStore(
         str(path / "a.db"), options=SqliteOptions(patience=patience, max_size=max_size, before_commit=gate or Gate())
     )
+
+
+async def make_file(path: Path) -> None:
+    store = store_at(path)
+    await store.open()
+    await store.put("users", b"first", b"")
+    await store.close()
 
 
 def test_what_comes_during_a_commit_shares_the_next(tmp_path: Path) -> None:
@@ -124,15 +132,15 @@ def test_a_cancelled_write_is_dropped_and_harms_nobody(tmp_path: Path) -> None:
 def test_patience_ends(tmp_path: Path) -> None:
     async def main() -> None:
         gate = Gate()
-        store = store_at(tmp_path, patience=0.05, gate=gate)
+        store = store_at(tmp_path, patience=0.25, gate=gate)
+        await make_file(tmp_path)
         await store.open()
-        await store.put("users", b"first", b"")
         gate.shut()
         late = asyncio.create_task(store.put("users", b"late", b""))
         await gate.until_reached()
         queued = asyncio.create_task(store.put("users", b"queued", b""))
         for each in (late, queued):
-            with pytest.raises(StoreUnavailable, match=r"within 0\.05 s"):
+            with pytest.raises(StoreUnavailable, match=r"within 0\.25 s"):
                 await each
         gate.opened.set()
         await store.put("users", b"again", b"")
@@ -169,8 +177,8 @@ def test_closing_waits_no_longer_than_patience(tmp_path: Path) -> None:
     async def main() -> None:
         gate = Gate()
         store = store_at(tmp_path, patience=0.05, gate=gate)
+        await make_file(tmp_path)
         await store.open()
-        await store.put("users", b"first", b"")
         gate.shut()
         stuck = asyncio.create_task(store.put("users", b"stuck", b""))
         await gate.until_reached()
@@ -308,6 +316,41 @@ def test_a_file_that_is_removed_or_replaced_is_noticed(tmp_path: Path) -> None:
             with pytest.raises(StoreUnavailable, match="removed or replaced"):
                 await store.put("users", b"a", b"")
         assert not (tmp_path / "a.db").exists()
+        await store.close()
+
+    asyncio.run(main())
+
+
+def test_a_value_that_does_not_fit_fails_alone(tmp_path: Path) -> None:
+    async def main() -> None:
+        store = store_at(tmp_path)
+        await store.open()
+        outcomes = await asyncio.gather(
+            store.put("users", b"a", b""),
+            store.put("\ud800", b"b", b""),
+            store.compare_and_set("users", b"c", b"", 2**70),
+            store.put("users", b"d", [1]),  # type: ignore[arg-type]  # the mistake under test
+            store.put("users", b"e", b""),
+            return_exceptions=True,
+        )
+        assert [type(each) for each in outcomes] == [int, UnicodeEncodeError, OverflowError, StoreUnavailable, int]
+        await store.close()
+
+    asyncio.run(main())
+
+
+def test_a_folder_that_vanishes_is_noticed(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+
+    async def main() -> None:
+        store = store_at(folder)
+        await store.open()
+        folder.rmdir()
+        folder.touch()  # so that looking for the file is an error and not just in vain
+        for call in (store.put("users", b"a", b""), store.delete("users", b"a"), store.get("users", b"a")):
+            with pytest.raises((StoreUnavailable, SetupError)):
+                await call
         await store.close()
 
     asyncio.run(main())

@@ -60,7 +60,7 @@ class SqliteStore:
         self._clock = clock
         self._options = options
         self._process = 0  # which may use the store; 0: it is not open
-        self._reader: sqlite3.Connection | None = None
+        self._reader: sqlite3.Cursor | None = None  # one for all reads: none is left half-way
         self._writer: SqliteWriter | None = None
 
     @property
@@ -92,7 +92,7 @@ class SqliteStore:
         self._process = 0
         await writer.close()
         if self._reader is not None:
-            self._reader.close()
+            self._reader.connection.close()
             self._reader = None
 
     async def get(self, space: str, key: bytes) -> Record | None:
@@ -180,25 +180,24 @@ class SqliteStore:
                 reader = self._reader or self._open_reader()
                 # All rows at once: a query left half-way would keep its transaction, and with it an old state.
                 return reader.execute(statement, values).fetchall() if reader is not None else []
-            except sqlite3.Error as error:
+            except (sqlite3.Error, OSError) as error:
                 if not is_busy(error) or not tries:
                     raise translate(error) from error
             tries -= 1
             await asyncio.sleep(_RETRY)
             self._check_process()
 
-    def _open_reader(self) -> sqlite3.Connection | None:
+    def _open_reader(self) -> sqlite3.Cursor | None:
         """The connection for reads, or None as long as there is no database with a table in it."""
         if not exists(self._path):
             return None
-        reader = connect(self._path, "rw")
+        connection = connect(self._path, "rw")
         try:
-            if schema_version(reader, self._path):
-                self._reader = reader
-                return reader
+            if schema_version(connection, self._path):
+                self._reader = connection.cursor()
         except SetupError as error:  # it came after open() had looked; a visitor's request is no place for this one
             raise StoreUnavailable(error.problem) from error
         finally:
             if self._reader is None:
-                reader.close()
-        return None
+                connection.close()
+        return self._reader

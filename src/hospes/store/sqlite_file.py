@@ -38,7 +38,7 @@ _SMALLEST = 512  # octets of a database that is not empty: SQLite's smallest pag
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
-def is_busy(error: sqlite3.Error) -> bool:
+def is_busy(error: Exception) -> bool:
     """Whether waiting may help: somebody holds the database for a moment (recovery, a foreign tool)."""
     return _primary_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 

@@ -126,12 +126,13 @@ class SqliteWriter:
 
     async def close(self) -> None:
         """Finish what is queued, within `patience`, and end the thread."""
+        until = self._loop.time() + self._options.patience
         if self._busy:
             self._idle = self._loop.create_future()
             await asyncio.wait([self._idle], timeout=self._options.patience)
         if self._thread is not None:
             self._jobs.put(None)
-            await asyncio.wait([self._ended], timeout=self._options.patience)
+            await asyncio.wait([self._ended], timeout=max(0.0, until - self._loop.time()))
             self._thread = None
         if self._watch is not None:
             self._watch.cancel()
@@ -147,8 +148,8 @@ class SqliteWriter:
             self._busy = False
             if self._idle is not None and not self._idle.done():
                 self._idle.set_result(None)
-        elif self._connection is None and not any(write.creates for write in batch) and not exists(self._path):
-            self._finish(batch)  # nothing is there to be changed: no rows, and no file for their sake
+        elif self._connection is None and self._changes_nothing(batch):
+            self._finish(batch)  # no rows, and no file for their sake
         else:
             if self._thread is None:
                 # A daemon: a program that ends without closing must end; what it was told is durable already.
@@ -163,6 +164,14 @@ class SqliteWriter:
             if not write.future.done():  # neither given up nor its task cancelled
                 batch.append(write)
         return batch
+
+    def _changes_nothing(self, batch: list[_Write]) -> bool:
+        if any(write.creates for write in batch):
+            return False
+        try:
+            return not exists(self._path)
+        except OSError:
+            return False  # the thread will meet it, and say so
 
     def _began(self, batch: list[_Write]) -> bool:
         """Do all of a batch but its COMMIT, if that can be done without waiting."""
@@ -263,6 +272,8 @@ class SqliteWriter:
                 if not connection.in_transaction:  # SQLite rolled everything back: the neighbours failed too
                     raise
                 write.outcome = translate(error)
+            except (OverflowError, UnicodeError) as error:  # a value that SQLite cannot hold: the caller's mistake alone
+                write.outcome = error
 
     def _connected(self) -> sqlite3.Connection:
         found = identity(self._path)
