@@ -14,7 +14,8 @@ The states, and what moves a connection on:
 | BUSY   | the handler, or the answer's end   | –                   | IDLE, DRAIN, LINGER or CLOSED                    |
 |        | content that the handler reads     | body_idle and _rate | the handler gets 408                             |
 | LINGER | the peer's close; reads on, blind  | timeouts.linger     | closes                                           |
-| CLOSED | the last octets to leave           | timeouts.write_idle | aborts                                           |
+| CLOSED | the transport's end                | timeouts.linger     | aborts                                           |
+|        | octets to leave, in any state      | timeouts.write_idle | aborts                                           |
 
 Laws:
 
@@ -36,16 +37,17 @@ from typing import Final, cast
 
 from hospes.errors import ClientDisconnected, HttpError, ProtocolError
 from hospes.execution import Handle
-from hospes.http.content import HIGH_WATER, ContentReader, FileContent, Stream
+from hospes.http.content import FileContent, Stream
 from hospes.http.request import Address, Request
 from hospes.http.request import Connection as Ends
 from hospes.http.response import Response
 from hospes.limits import KiB, MiB
 from hospes.server.answers import answer_head, refusal
+from hospes.server.intake import DROPPED, Intake
 from hospes.server.sending import FILE_AT_ONCE, IncompleteAnswerError, read_file, send_file, send_stream
 from hospes.server.service import LOG, Service
 from hospes.server.supervision import NEVER, unacknowledged
-from hospes.wire import CONTINUE, EndOfContent, RequestHead, RequestReader, ResponseFraming
+from hospes.wire import EndOfContent, RequestHead, RequestReader, ResponseFraming
 
 IDLE: Final = 0
 HEAD: Final = 1
@@ -60,8 +62,6 @@ PIPELINE: Final = 64 * KiB
 """Octets that may wait behind a request before the connection stops reading."""
 AT_ONCE: Final = 16 * KiB
 """Content of an answer that is not gathered any more: with `REQUESTS_PER_TURN` it bounds what a turn gathers."""
-DRAINED: Final = 256 * KiB
-"""Octets of unread content that are taken and dropped to keep a connection; more cost more than a new connection."""
 LINGERED: Final = 32 * MiB
 """Octets dropped while lingering: the default limit of content twice over, so that such a peer sees its 413."""
 _NO_CONTENT: Final = frozenset({204, 205, 304})
@@ -75,31 +75,26 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_begun_sending",
-        "_content",
         "_discarded",
         "_ends",
         "_eof",
-        "_expects",
         "_file_under_way",
         "_gathered",
         "_gathering",
         "_handle",
         "_head",
+        "_intake",
         "_last_progress",
         "_paused",
-        "_pulling",
         "_reader",
-        "_refused",
         "_room",
         "_scheduled",
         "_sender",
         "_served",
         "_service",
         "_state",
-        "_waited",
-        "_wanted_since",
         "_write_deadline",
+        "answering",
         "blocked",
         "deadline",
         "held",
@@ -121,17 +116,11 @@ class Connection(asyncio.Protocol):
         self._eof = False
         self._paused = False  # whether we stopped reading
         # The request under way.
-        self._content: ContentReader | None = None  # as long as the wire is inside of it
+        self._intake: Intake | None = None  # of its content, where it has any
         self._handle: Handle | None = None
         self._sender: asyncio.Task[None] | None = None
-        self._pulling = False  # whether somebody has begun to read the content
-        self._expects = False  # whether the peer waits for 100 Continue
-        self._refused = False  # whether the content broke off, so that the connection must end with this answer
-        self._begun_sending = False
         self._file_under_way = False
         self._discarded = 0
-        self._waited = 0.0
-        self._wanted_since = 0.0
         # What goes out.
         self._gathered: list[bytes] = []
         self._gathering = False  # whether this turn will flush
@@ -143,6 +132,7 @@ class Connection(asyncio.Protocol):
         self.made = False
         """Whether there is a transport; not yet, while a TLS handshake is under way."""
         self.sent = 0
+        self.answering = False
         self.blocked = False
         self.unsent = False
         self.deadline = NEVER
@@ -182,7 +172,7 @@ class Connection(asyncio.Protocol):
 
     def stop_if_idle(self) -> None:
         """The server stops: close if no request is under way or coming in."""
-        if self._state == IDLE and not self.unsent:
+        if self._state == IDLE and self.made and not self.unsent:
             self._close()
 
     def abort(self) -> None:
@@ -198,23 +188,27 @@ class Connection(asyncio.Protocol):
         if self._state == HEAD:
             self._refuse(408, "the request's head took too long")
         elif self._state == BUSY:
-            self._break_off(HttpError(408, "The request's content took too long"))
-        elif self._state == CLOSED:
-            self.abort()
-        else:
+            if self._intake is not None:
+                self._intake.expire()
+        elif self._state != CLOSED:
             self._close()
+        elif self.transport.get_write_buffer_size() or self._unacknowledged():
+            self._supervise_writing()
+        else:
+            self.abort()  # TLS waits for the peer's goodbye for long
 
     def check_writing(self, now: float) -> None:
         """Abort where the peer has not taken an octet for too long."""
-        transport = self.transport
-        sock = transport.get_extra_info("socket")
-        queued = unacknowledged(sock.fileno()) if sock is not None else 0
-        progress = (self.sent, transport.get_write_buffer_size(), queued)
+        progress = (self.sent, self.transport.get_write_buffer_size(), self._unacknowledged())
         if progress != self._last_progress:
             self._last_progress = progress
             self._write_deadline = now + self._service.timeouts.write_idle
         elif now >= self._write_deadline:
             self.abort()
+
+    def _unacknowledged(self) -> int:
+        sock = self.transport.get_extra_info("socket")
+        return unacknowledged(sock.fileno()) if sock is not None else 0
 
     def _supervise_writing(self) -> None:
         self.unsent = True
@@ -228,9 +222,7 @@ class Connection(asyncio.Protocol):
             self._reader.receive(data)
             self._read_on()
         elif state == BUSY:
-            if not self._refused:
-                self._reader.receive(data)
-                self._receive_beside()
+            self._receive_beside(data)
         elif state == LINGER:
             self._discarded += len(data)
             if self._discarded > LINGERED:
@@ -266,26 +258,41 @@ class Connection(asyncio.Protocol):
             self.flush()
         if self._state < BUSY:
             self._wait_for_octets(served != self._served, event)
+        elif self._eof and self._state == BUSY and not self._file_under_way:
+            self._close()  # the peer counts as gone: see the laws
 
     def _begin(self, head: RequestHead) -> None:
         self._served += 1
         self._state = BUSY
         self._head = head
         self.deadline = NEVER
-        content = None
+        service, content = self._service, None
         if head.content_length is not None or head.chunked:
-            content = self._open_content(head)
-        service = self._service
+            self._intake = Intake(self, self._reader, head, service.limits.body, service.timeouts)
+            content = self._intake.content
         self._handle = service.driver.start(service.handler, Request(head, content, self._ends), self._answered)
+
+    def _receive_beside(self, data: bytes) -> None:
+        """Octets have come while a request is under way: its content, or requests behind it."""
+        intake, reader = self._intake, self._reader
+        if intake is not None and intake.broken:
+            return
+        reader.receive(data)
+        if intake is not None and not intake.complete:
+            intake.take()
+            if intake.full:
+                self.pause()
+        if reader.buffered > PIPELINE:
+            self.pause()
 
     def _wait_for_octets(self, begun: bool, event: object) -> None:
         """Set the timer of IDLE or HEAD; DRAIN has its own."""
         reader = self._reader
         if self._paused:
             if reader.buffered <= PIPELINE:
-                self._resume()
+                self.resume()
         elif reader.buffered > PIPELINE:
-            self._pause()
+            self.pause()
         if self._eof and event is None and not self.blocked:
             self._end_of_input()
         elif self._state == DRAIN:
@@ -309,116 +316,27 @@ class Connection(asyncio.Protocol):
                 return
         self._close()
 
-    def _pause(self) -> None:
-        self._paused = True
-        self.transport.pause_reading()
+    def pause(self) -> None:
+        """Take no octets from the peer."""
+        if not self._paused:
+            self._paused = True
+            self.transport.pause_reading()
 
-    def _resume(self) -> None:
-        self._paused = False
-        self.transport.resume_reading()
-
-    # Content.
-
-    def _open_content(self, head: RequestHead) -> ContentReader:
-        limit = self._service.limits.body
-        content = self._content = ContentReader(self, head.content_length, limit)
-        self._expects = head.expect_continue
-        self._pulling = False
-        self._waited = self._wanted_since = 0.0
-        length = head.content_length
-        if length is not None and length <= limit and self._reader.buffered >= length:
-            self._pump()  # it is all here: whoever reads it need not wait
-        return content
-
-    def want_content(self) -> None:
-        """Somebody reads the request's content: take it from the wire, and from the peer."""
-        content = self._content
-        if content is None or self._refused:
-            return
-        self._pulling = True
-        self._pump()
-        if self._content is None or self._refused:
-            return
-        if self._expects:
-            self._expects = False
-            # RFC 9110 §10.1.1: not where content has come already.
-            if not content.received and not self._reader.buffered and not self._begun_sending:
-                self._gather(CONTINUE)
-        if not content.buffered:
-            self._wanted_since = monotonic()
-            self.deadline = self._wanted_since + self._service.timeouts.body_idle
-        if self._paused and content.buffered < HIGH_WATER:
-            self._resume()
-
-    def _receive_beside(self) -> None:
-        """Octets have come while a request is under way: its content, or requests behind it."""
-        content = self._content
-        if content is not None and self._pulling:
-            had = content.received
-            self._pump()
-            if self._wanted_since and content.received > had:
-                self._check_rate(content)
-        if self._reader.buffered > PIPELINE or (content is not None and content.buffered >= HIGH_WATER):
-            self._pause()
-
-    def _pump(self) -> None:
-        """Move content from the wire to its reader, as much as may wait there."""
-        content, reader = cast(ContentReader, self._content), self._reader
-        reader.body_limit = content.limit
-        try:
-            while content.buffered < HIGH_WATER:
-                event = reader.next()
-                if event is None:
-                    return
-                if type(event) is EndOfContent:
-                    self._content = None
-                    self._wanted_since = 0.0
-                    self.deadline = NEVER
-                    content.end(event.trailers)
-                    return
-                content.feed(cast(bytes, event))
-        except ProtocolError as error:
-            self._break_off(HttpError(error.status, error.reason))
-
-    def _check_rate(self, content: ContentReader) -> None:
-        """Count the time that a reader had to wait; too little in too long is a slow-body attack."""
-        timeouts = self._service.timeouts
-        self._waited += monotonic() - self._wanted_since
-        self._wanted_since = 0.0
-        self.deadline = NEVER
-        if self._waited > timeouts.body_idle and content.received < self._waited * timeouts.body_rate:
-            self._break_off(HttpError(408, "The request's content comes too slowly"))
-
-    def _break_off(self, error: HttpError) -> None:
-        """No more of the content will be read: its reader gets the error, the connection ends with the answer."""
-        self._refused = True
-        self.deadline = NEVER
-        self._pause()
-        if self._content is not None:
-            self._content.fail(error)
+    def resume(self) -> None:
+        """Take octets again."""
+        if self._paused:
+            self._paused = False
+            self.transport.resume_reading()
 
     def _drop(self, event: bytes | EndOfContent) -> None:
         """Content that nobody read, after its answer."""
         if isinstance(event, EndOfContent):
-            self._content = None
+            self._intake = None
             self._state = IDLE
             return
         self._discarded += len(event)
-        if self._discarded > DRAINED:
+        if self._discarded > DROPPED:
             self._linger()
-
-    def _can_go_on(self, response: Response) -> bool:
-        """Whether what is left of the content is little enough to be dropped."""
-        content = self._content
-        if content is None:
-            return True
-        if self._expects:
-            # RFC 9110 §10.1.1: without 100 the peer may send the content or not, and nobody could tell.
-            self._expects = False
-            return False
-        if content.declared is None or (self._pulling and isinstance(response.content, Stream)):
-            return True  # seen when it comes; the stream may be going to read it
-        return content.declared - content.received - self._reader.buffered <= DRAINED
 
     # Answering.
 
@@ -433,7 +351,7 @@ class Connection(asyncio.Protocol):
         head, content = self._head, response.content
         if (
             type(content) is not bytes
-            or self._content is not None
+            or (self._intake is not None and not self._intake.complete)
             or not response.plain
             or not head.keep_alive
             or head.minor != 1
@@ -441,7 +359,6 @@ class Connection(asyncio.Protocol):
             or response.status in _NO_CONTENT
             or self._served == self._service.limits.requests_per_connection
             or self._service.draining
-            or self._refused
         ):
             self._answer(response)
             return
@@ -450,6 +367,7 @@ class Connection(asyncio.Protocol):
         except ValueError:
             self._answer(response)
             return
+        self._intake = None
         self._gathered.append(b"%b%d\r\n\r\n%b" % (prefix, len(content), content))
         self._state = IDLE
         if not self._gathering:
@@ -479,15 +397,18 @@ class Connection(asyncio.Protocol):
             response = self._failed(None, error)
             octets, framing = self._frame(response)
             content = response.content
-        self._begun_sending = True
+        self.answering = True
         if isinstance(content, bytes):
-            self._gather(octets + content if framing.send_content else octets)
+            self.send(octets + content if framing.send_content else octets)
             self._finished(framing.close)
         elif not framing.send_content:
             self._service.discard(content)
-            self._gather(octets)
+            self.send(octets)
             self._finished(framing.close)
         else:
+            if isinstance(content, FileContent):
+                self._file_under_way = True
+                self._supervise_writing()
             self._sender = self._service.spawn(self._send(octets, content, framing))
 
     def _frame(self, response: Response) -> tuple[bytes, ResponseFraming]:
@@ -496,8 +417,7 @@ class Connection(asyncio.Protocol):
             self._head.keep_alive
             and self._served < service.limits.requests_per_connection
             and not service.draining
-            and not self._refused
-            and self._can_go_on(response)
+            and (self._intake is None or self._intake.droppable(isinstance(response.content, Stream)))
         )
         return answer_head(response, self._head, keep_alive, service.prefixes.date())
 
@@ -507,8 +427,6 @@ class Connection(asyncio.Protocol):
             if isinstance(content, Stream):
                 await send_stream(self, octets, content, framing)
             else:
-                self._file_under_way = True
-                self._supervise_writing()
                 await send_file(self, octets, content)
             complete = True
         except (ConnectionError, ClientDisconnected, HttpError) as error:
@@ -532,23 +450,24 @@ class Connection(asyncio.Protocol):
 
     def _finished(self, close: bool) -> None:
         """The answer has been written: what becomes of the connection."""
-        content = self._content
-        self._begun_sending = False
-        if close or self._refused:
+        intake, self.answering = self._intake, False
+        if intake is not None and intake.complete:
+            intake = self._intake = None
+        if close or (intake is not None and intake.broken):
             # Who asked for the close sends no more, as a rule; who did not may have sent more already.
-            if content is None and not self._head.keep_alive and not self._reader.buffered:
+            if intake is None and not self._head.keep_alive and not self._reader.buffered:
                 self._close()
             else:
                 self._linger()
             return
-        if content is None:
+        if intake is None:
             self._state = IDLE
         else:
             self._state = DRAIN
             self._discarded = 0
             self._reader.body_limit = None
             self.deadline = monotonic() + self._service.timeouts.linger
-            content.fail(RuntimeError("this request has been answered; what was not read of its content is gone"))
+            intake.content.fail(RuntimeError("this request has been answered; what was not read of its content is gone"))
         if not self._gathering:
             self._read_on()
 
@@ -566,7 +485,8 @@ class Connection(asyncio.Protocol):
         self._scheduled = False
         self.flush()
 
-    def _gather(self, octets: bytes) -> None:
+    def send(self, octets: bytes) -> None:
+        """Send octets, together with what else is sent in this turn."""
         self._gathered.append(octets)
         if not self._gathering:
             self.flush()
@@ -597,25 +517,22 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self.blocked = False
         self.unsent = self._file_under_way
-        now, timeouts = monotonic(), self._service.timeouts
         if self._room is not None and not self._room.done():
             self._room.set_result(None)
         if self._state < BUSY:
             if self._state == HEAD:
                 self._state = IDLE  # its time starts anew
             self._service.driver.loop.call_soon(self._read_on)
-        elif self._state == LINGER:
-            self.deadline = now + timeouts.linger
-        elif self._state == CLOSED:
-            self.deadline = now + timeouts.write_idle
-        elif self._wanted_since:
-            self.deadline = now + timeouts.body_idle
+        elif self._state != BUSY:
+            self.deadline = monotonic() + self._service.timeouts.linger
+        elif self._intake is not None:
+            self._intake.restart_clock()
 
     # Ending.
 
     def _refuse(self, status: int, reason: str) -> None:
         """Answer by ourselves, and take nothing more."""
-        self._gather(refusal(status, reason, self._service.prefixes.date()))
+        self.send(refusal(status, reason, self._service.prefixes.date()))
         self._linger()
 
     def _linger(self) -> None:
@@ -627,29 +544,28 @@ class Connection(asyncio.Protocol):
         self._state = LINGER
         self._discarded = 0
         self.deadline = monotonic() + self._service.timeouts.linger
-        if self._content is not None:
-            self._content.fail(ClientDisconnected("the connection is being closed"))
         if self.transport.can_write_eof():  # TLS cannot
             self.transport.write_eof()
-        if self._paused:
-            self._resume()
+        self.resume()
 
     def _close(self) -> None:
         """Let what was written leave, and close."""
         self.flush()
         self._give_up()
-        self.deadline = monotonic() + self._service.timeouts.write_idle
+        self.deadline = monotonic() + self._service.timeouts.linger
         self.transport.close()
 
     def _give_up(self) -> None:
         """End what is under way, because its peer has gone or is to go."""
         self._state = CLOSED
-        if self._content is not None:
-            self._content.fail(ClientDisconnected("the peer has gone"))
-        if self._handle is not None:
-            self._handle.cancel()
-        if self._sender is not None:
-            self._sender.cancel()
+        handle, sender, self._handle, self._sender = self._handle, self._sender, None, None
+        if self._intake is not None:
+            self._intake.content.fail(ClientDisconnected("the peer has gone"))
+        # Once only: a second cancellation would break into their cleaning up.
+        if handle is not None:
+            handle.cancel()
+        if sender is not None:
+            sender.cancel()
 
 
 def _address(name: object) -> Address:

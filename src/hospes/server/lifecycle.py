@@ -89,7 +89,7 @@ class _Wish:
             yield
         finally:
             for each, handler in before.items():
-                signal.signal(each, handler)
+                signal.signal(each, handler if handler is not None else signal.SIG_DFL)  # None: not set from Python
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
         if self.number and not self.stop.is_set():  # the loop has had no turn since the first

@@ -218,6 +218,7 @@ class Acceptor:
             try:
                 sock, _ = listening.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                self._full = False
                 return
             except OSError as error:
                 if error.errno not in _EXHAUSTED:
@@ -231,7 +232,6 @@ class Acceptor:
             task = self._loop.create_task(self._establish(sock, connection))
             self._arriving.add(task)
             task.add_done_callback(self._arriving.discard)
-        self._full = False
 
     def _made(self) -> Connection:
         return Connection(self._service)

@@ -181,8 +181,7 @@ class Server:
     def _abort(self, service: Service) -> int:
         left = tuple(service.connections)
         for connection in left:
-            connection.abort()
-        service.driver.abort()
+            connection.abort()  # and with it its handler
         return len(left)
 
     def _remove_path(self) -> None:
