@@ -41,7 +41,7 @@ def format_date(epoch: float) -> str:
     """
     try:
         moment = datetime.fromtimestamp(epoch // 1, UTC)
-    except (OverflowError, OSError) as error:
+    except (ValueError, OverflowError, OSError) as error:
         raise ValueError(f"format_date({epoch!r}): the year is not one from 1 to 9999") from error
     day, month = _DAYS[moment.weekday()], _MONTHS[moment.month - 1]
     return f"{day}, {moment.day:02} {month} {moment.year:04} {moment.hour:02}:{moment.minute:02}:{moment.second:02} GMT"

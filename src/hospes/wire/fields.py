@@ -100,11 +100,17 @@ def write_fields(fields: Iterable[tuple[str, str]]) -> bytes:
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:
-        return b"".join(map(_encode_line, text.splitlines(keepends=True)))
+        return b"\r\n".join(map(_encode_line, text.split("\r\n")))
 
 
 def _encode_line(line: str) -> bytes:
     try:
         return line.encode("latin-1")
     except UnicodeEncodeError:
+        pass
+    try:
         return line.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"field {line.partition(':')[0]}: the value holds half a surrogate pair, which no encoding has"
+        ) from error

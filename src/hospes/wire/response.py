@@ -80,6 +80,7 @@ REASONS: dict[int, str] = {
     506: "Variant Also Negotiates",
     507: "Insufficient Storage",
     508: "Loop Detected",
+    510: "Not Extended",
     511: "Network Authentication Required",
 }
 """The reason phrase of each registered status: IANA's registry, RFC 9110 §15. 418 is there, unassigned as it is, because
