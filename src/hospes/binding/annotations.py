@@ -9,7 +9,7 @@ from __future__ import annotations
 import types
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from typing import Annotated, Any, NewType, Union, get_args, get_origin
+from typing import Annotated, Any, NewType, Union, cast, get_args, get_origin
 
 import msgspec
 
@@ -27,6 +27,16 @@ def plain(annotation: Any) -> Any:
             annotation = members[0]
         else:
             return annotation
+
+
+def class_of(kind: Any) -> type[Any] | None:
+    """The class that a type is; None for what is no class, such as `list[int]` or a union."""
+    return cast("type[Any]", kind) if isinstance(kind, type) else None
+
+
+def type_of(value: object) -> type[Any]:
+    """A value's own class."""
+    return type(value)
 
 
 def is_union(annotation: Any) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, get_origin
 
 import msgspec
 
-from hospes.binding.annotations import element_of, plain
+from hospes.binding.annotations import element_of, plain, type_of
 from hospes.binding.errors import Unfit, unfit
 from hospes.binding.explain import explain
 from hospes.binding.markers import BytesBody, JSONBody
@@ -81,8 +81,8 @@ def json_object(otherwise: Otherwise) -> Read:
     read_dict = json_value(dict[str, Any], otherwise)
 
     def read(request: Request) -> Any:
-        value = read_dict(request)
-        return JSONBody(value) if type(value) is dict else value
+        value: Any = read_dict(request)
+        return JSONBody(value) if type_of(value) is dict else value
 
     return read
 

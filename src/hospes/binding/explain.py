@@ -17,7 +17,7 @@ from typing import Any, get_args, get_origin
 
 import msgspec
 
-from hospes.binding.annotations import element_of, is_optional, is_union, plain, strip_meta
+from hospes.binding.annotations import element_of, is_optional, is_union, plain, strip_meta, type_of
 from hospes.binding.errors import MOST, shown
 from hospes.binding.models import Member, members_of
 from hospes.binding.words import escaped, in_words, pointer_in
@@ -65,9 +65,10 @@ class _Walk:
         if self.steps > STEPS or len(self.errors) > 10 * MOST or (value is None and is_optional(annotation)):
             return
         before = len(self.errors)
-        if isinstance(value, dict):
+        kind = type_of(value)
+        if kind is dict:
             self._object(value, annotation, pointer)
-        elif isinstance(value, list):
+        elif kind is list:
             self._list(value, annotation, pointer)
         if len(self.errors) == before:
             self._whole(value, annotation, pointer)

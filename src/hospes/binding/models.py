@@ -16,7 +16,7 @@ from typing import Any, get_args, get_origin, get_type_hints, is_typeddict
 
 import msgspec
 
-from hospes.binding.annotations import is_union, plain
+from hospes.binding.annotations import class_of, is_union, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,9 @@ def is_pydantic(kind: Any) -> bool:
 
 def is_model(annotation: Any) -> bool:
     """Whether it is a model itself."""
-    kind = plain(annotation)
-    if not isinstance(kind, type):
-        # A generic model with its arguments: Page[Item].
-        kind = get_origin(kind)
-        if not isinstance(kind, type):
-            return False
+    kind = _model_class(annotation)
+    if kind is None:
+        return False
     return dataclasses.is_dataclass(kind) or issubclass(kind, msgspec.Struct) or is_typeddict(kind) or is_pydantic(kind)
 
 
@@ -77,12 +74,11 @@ def members_of(annotation: Any) -> Sequence[Member] | None:
     Raises:
         NameError: if an annotation names what cannot be found.
     """
-    kind = plain(annotation)
-    origin = get_origin(kind) or kind
-    if not isinstance(origin, type):
+    origin = _model_class(annotation)
+    if origin is None:
         return None
     if issubclass(origin, msgspec.Struct):
-        return None if origin.__struct_config__.array_like else _of_struct(kind)
+        return None if origin.__struct_config__.array_like else _of_struct(plain(annotation))
     if is_typeddict(origin):
         hints = get_type_hints(origin, include_extras=True)
         needed: frozenset[str] = getattr(origin, "__required_keys__")  # noqa: B009 (typing has no name for such a class)
@@ -90,6 +86,12 @@ def members_of(annotation: Any) -> Sequence[Member] | None:
     if dataclasses.is_dataclass(origin):
         return _of_dataclass(origin)
     return None
+
+
+def _model_class(annotation: Any) -> type[Any] | None:
+    """The class itself; that of a generic model with arguments, such as `Page[Item]`, too."""
+    kind = plain(annotation)
+    return class_of(get_origin(kind) or kind)
 
 
 def _of_struct(kind: Any) -> list[Member]:

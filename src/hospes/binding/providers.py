@@ -14,7 +14,7 @@ from __future__ import annotations
 import collections.abc
 import inspect
 import time
-from collections.abc import AsyncIterator, Callable, Hashable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Hashable
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import Context, copy_context
 from dataclasses import dataclass, replace
@@ -61,7 +61,7 @@ class VisitorOptions:
     """How the objects of visitors are kept."""
 
     key: Callable[[Request], Hashable | None] | None = None
-    """Whose request it is; None for somebody unknown, whose objects last for the request. Without it there is no session scope."""
+    """Whose request it is; None for somebody unknown, whose objects last for the request. Without it there is no "session"."""
     most: int = 10_000
     """Visitors whose objects are kept; the one idle for longest goes first."""
     idle: float = 1_800.0
@@ -229,7 +229,7 @@ class ProviderRegistry:
         return made
 
     @asynccontextmanager
-    async def opened(self) -> AsyncIterator[None]:
+    async def opened(self) -> AsyncGenerator[None]:
         """The time in which objects live; at its end the visitors' and then the application's are cleaned up."""
         if self._runs == 0:
             self._new_run()
@@ -246,7 +246,7 @@ class ProviderRegistry:
                     await self._app.close()
 
     @contextmanager
-    def override(self, kind: type[T], by: Callable[..., T] | T) -> Iterator[None]:
+    def override(self, kind: type[T], by: Callable[..., T] | T) -> Generator[None]:
         """Provide something else for a while, as tests do.
 
         Args:
@@ -334,7 +334,8 @@ class ProviderRegistry:
         if found is not None:
             if _LIFE[found.scope] > _LIFE[provided.scope]:
                 raise SetupError(
-                    f"{provided.name}() provides for the {provided.scope} and needs {_name(kind)}, which lasts for the {found.scope} only",
+                    f"{provided.name}() provides for the {provided.scope} and needs {_name(kind)}, "
+                    f"which lasts for the {found.scope} only",
                     where=(provided.source, found.source),
                     remedy=f'give {provided.name}() scope="{found.scope}" too, or {found.name}() scope="{provided.scope}"',
                 )

@@ -138,12 +138,13 @@ def _converter_of(kind: Any) -> Converter | None:
     return None
 
 
-def _by_msgspec(kind: type) -> Make:
+def _by_msgspec(kind: Any) -> Make:
     def make(text: str) -> Any:
         try:
-            return msgspec.convert(text, kind)
+            value: Any = msgspec.convert(text, kind)
         except msgspec.ValidationError:
             raise ValueError from None
+        return value
 
     return make
 

@@ -241,7 +241,7 @@ async def end_generator(generator: Generator[Any, None, Any], error: BaseExcepti
             return
         raise
     generator.close()
-    raise RuntimeError(f"the provider {generator.__name__}() yields more than once; an object is provided by one yield")
+    raise _yielded_again(generator)
 
 
 async def end_async_generator(generator: AsyncGenerator[Any, None], error: BaseException | None) -> None:
@@ -258,8 +258,7 @@ async def end_async_generator(generator: AsyncGenerator[Any, None], error: BaseE
             return
         raise
     await generator.aclose()
-    name = getattr(generator, "__name__", "")
-    raise RuntimeError(f"the provider {name}() yields more than once; an object is provided by one yield")
+    raise _yielded_again(generator)
 
 
 class Keeper:
@@ -307,3 +306,7 @@ class Keeper:
 def never_yielded(generator: object) -> RuntimeError:
     """The error of a provider that ends without an object."""
     return RuntimeError(f"the provider {getattr(generator, '__name__', '')}() has ended without a yield")
+
+
+def _yielded_again(generator: object) -> RuntimeError:
+    return RuntimeError(f"the provider {getattr(generator, '__name__', '')}() yields more than once; an object is one yield")

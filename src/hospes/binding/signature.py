@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, get_type_hints
 
+from hospes.binding.annotations import type_of
 from hospes.errors import SetupError
 
 EMPTY = inspect.Parameter.empty
@@ -129,7 +130,7 @@ def name_of(handler: Callable[..., Any]) -> str:
 def source_of(handler: Callable[..., Any]) -> str:
     """`file:line` where a handler was written, or what is known of it."""
     inner = _innermost(handler)
-    for each in (inner, vars(type(inner)).get("__call__"), getattr(inner, "__init__", None)):
+    for each in (inner, _called(inner), getattr(inner, "__init__", None)):
         code = getattr(each, "__code__", None)
         if code is not None:
             return f"{code.co_filename}:{code.co_firstlineno}"
@@ -147,6 +148,11 @@ def _innermost(handler: Any) -> Any:
             return handler
 
 
+def _called(inner: Any) -> Any:
+    """What runs when an object is called."""
+    return vars(type_of(inner)).get("__call__", inner)
+
+
 def _fixed(handler: Any) -> set[str]:
     fixed: set[str] = set()
     while True:
@@ -162,7 +168,7 @@ def _fixed(handler: Any) -> set[str]:
 def _globals_of(handler: Any) -> Mapping[str, Any]:
     inner = _innermost(handler)
     if not inspect.isroutine(inner):
-        called = inner.__init__ if inspect.isclass(inner) else vars(type(inner)).get("__call__", inner)
+        called = inner.__init__ if inspect.isclass(inner) else _called(inner)
         inner = called if hasattr(called, "__globals__") else inner
     found: Mapping[str, Any] | None = getattr(inner, "__globals__", None)
     if found is None:

@@ -18,6 +18,7 @@ from enum import Enum, IntEnum
 from typing import Any
 from uuid import UUID
 
+from hospes.binding.annotations import type_of
 from hospes.binding.errors import Unfit, unfit
 from hospes.http.request import Request
 
@@ -83,14 +84,15 @@ def default(value: Any) -> Otherwise:
     """A default value: shared where nobody can change it, else copied for every request."""
     if _is_shareable(value):
         return Otherwise(value)
-    if isinstance(value, (list, dict, set)) and not value and type(value) in {list, dict, set}:
-        return Otherwise(None, type(value))
+    kind = type_of(value)
+    if kind in {list, dict, set} and not value:
+        return Otherwise(None, kind)
     return Otherwise(None, lambda: copy.deepcopy(value))
 
 
 def _is_shareable(value: Any) -> bool:
-    if isinstance(value, tuple):
-        return all(_is_shareable(each) for each in value)
+    if type_of(value) is tuple:
+        return all(map(_is_shareable, value))
     if value is None or isinstance(
         value, (str, int, float, bytes, Enum, Decimal, UUID, date, datetime, time, timedelta, frozenset)
     ):

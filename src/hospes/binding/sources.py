@@ -21,25 +21,22 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from http.cookies import BaseCookie, CookieError, Morsel
-from typing import Any, get_args, get_origin
+from http.cookies import Morsel
+from typing import Any, TypeAlias, get_args, get_origin
 
 from hospes.binding import content as contents
 from hospes.binding import texts
-from hospes.binding.annotations import element_of, is_optional, metadata_of, plain
-from hospes.binding.itself import BindsItself, ModelBinding, ModelBindings, injected_response
+from hospes.binding.annotations import class_of, element_of, is_optional, metadata_of, plain, type_of
+from hospes.binding.injected import by_binding, injected, morsel_source
+from hospes.binding.itself import BindsItself, ModelBindings
 from hospes.binding.markers import (
-    BytesBody,
     Cookie,
     Header,
     JSONBody,
-    MissingCookie,
-    ModelDict,
     Parameter,
     Parameters,
     PathValue,
     RegGroup,
-    RegGroups,
     TextMarker,
 )
 from hospes.binding.models import holds_model, is_model, is_pydantic, members_of
@@ -48,12 +45,8 @@ from hospes.binding.scalars import TEXT, Converter, converter_for
 from hospes.binding.signature import EMPTY, Argument, Site
 from hospes.binding.source import Otherwise, Read, Reads, Source, default, required
 from hospes.binding.texts import Place
-from hospes.http.content import ContentReader
-from hospes.http.cookies import Cookies
-from hospes.http.headers import Headers
 from hospes.http.multipart import MultipartFile
 from hospes.http.request import Request
-from hospes.http.response import Response
 
 WILDCARD = "*"
 """The name under which a route's wildcard stands among its path values."""
@@ -108,7 +101,7 @@ class Chooser:
             source = Source(texts.path_value(argument.name, converter))
         if source is None:
             source = (
-                _injected(argument, kind, self._forms)
+                injected(argument, kind, self._forms)
                 or self._own(argument, kind)
                 or self._text(argument, argument.name, self._otherwise(argument))
                 or self._content(argument)
@@ -120,11 +113,24 @@ class Chooser:
 
     # 1. Markers.
 
-    def _marked(self, argument: Argument, marker: Any) -> Source:
-        for kind, choose in _MARKED:
-            if isinstance(marker, kind):
-                return choose(self, argument, marker)
-        raise argument.problem(f"has an unknown marker {type(marker).__name__}", _CANNOT)  # pragma: no cover
+    def _marked(self, argument: Argument, marker: Marker) -> Source:
+        match marker:
+            case PathValue():
+                return self._path_value(argument, marker)
+            case RegGroup():
+                return self._reg_group(argument, marker)
+            case Parameters():
+                return self._parameters(argument, marker)
+            case Header():
+                return self._header(argument, marker)
+            case Cookie():
+                return self._cookie(argument, marker)
+            case Parameter():
+                return self._parameter(argument, marker)
+            case MultipartFile():
+                return self._file(argument, marker)
+            case JSONBody():
+                return self._json_body(argument)
 
     def _path_value(self, argument: Argument, marker: PathValue) -> Source:
         names = self._site.path_names
@@ -185,7 +191,7 @@ class Chooser:
         place = Place("cookie", name)
         kind = plain(argument.annotation)
         if argument.annotation is EMPTY or (isinstance(kind, type) and issubclass(kind, (Cookie, Morsel))):
-            return Source(_morsel(place, marker, _is_required(argument, marker), argument))
+            return Source(morsel_source(place, marker, _is_required(argument, marker), argument))
         converter = self._converter(argument)
         if converter is None:
             raise argument.problem(f"is a cookie, and {_type_name(argument)} cannot be made of text", _CANNOT)
@@ -199,7 +205,7 @@ class Chooser:
             return Source(contents.all_files(name, element[0], otherwise), Reads.FORM)
         return Source(contents.one_file(name, otherwise), Reads.FORM)
 
-    def _json_body(self, argument: Argument, marker: JSONBody) -> Source:
+    def _json_body(self, argument: Argument) -> Source:
         kind = plain(argument.annotation)
         if argument.annotation is EMPTY or kind is JSONBody or get_origin(kind) is JSONBody:
             fallback = (
@@ -213,12 +219,12 @@ class Chooser:
     # 4. Types that bind in their own way.
 
     def _own(self, argument: Argument, kind: Any) -> Source | None:
-        wanted = type(argument.default) if argument.annotation is EMPTY else get_origin(kind) or kind
-        if not isinstance(wanted, type):
+        wanted = class_of(type(argument.default) if argument.annotation is EMPTY else get_origin(kind) or kind)
+        if wanted is None:
             return None
         binding = self._bindings.for_type.get(wanted)
         if binding is not None:
-            return _by_binding(argument, wanted, binding, self._forms)
+            return by_binding(argument, wanted, binding, self._forms)
         if wanted is not BindsItself and hasattr(wanted, "__from_request__"):
             return Source(getattr(wanted, "__from_request__"), is_object=True, waits=True)  # noqa: B009 (a class, no Any)
         if self._providers is None or argument.annotation is EMPTY:
@@ -229,9 +235,10 @@ class Chooser:
         return Source(provider.get, provider.reads, is_object=True, waits=provider.waits)
 
     def _by_default_binding(self, argument: Argument, kind: Any) -> Source | None:
-        if self._bindings.default is None or not isinstance(kind, type):
+        wanted = class_of(kind)
+        if self._bindings.default is None or wanted is None:
             return None
-        return _by_binding(argument, kind, self._bindings.default, self._forms)
+        return by_binding(argument, wanted, self._bindings.default, self._forms)
 
     # 5. Parameters of query and form.
 
@@ -380,31 +387,18 @@ class Chooser:
         return converter
 
 
-_MARKED: tuple[tuple[type, Callable[[Chooser, Argument, Any], Source]], ...] = (
-    (PathValue, Chooser._path_value),
-    (RegGroup, Chooser._reg_group),
-    (Parameters, Chooser._parameters),
-    (Header, Chooser._header),
-    (Cookie, Chooser._cookie),
-    (Parameter, Chooser._parameter),
-    (MultipartFile, Chooser._file),
-    (JSONBody, Chooser._json_body),
-)
-_MARKERS = tuple(kind for kind, _ in _MARKED)
+Marker: TypeAlias = PathValue | RegGroup | Parameters | Header | Cookie | Parameter | MultipartFile | JSONBody
+_MARKERS: tuple[type[Any], ...] = get_args(Marker)
 
 
 def _marker_of(argument: Argument) -> Any:
     """The marker of a parameter, wherever it stands; None where there is none."""
-    for each in metadata_of(argument.annotation):
+    for each in (*metadata_of(argument.annotation), argument.default, plain(argument.annotation)):
         if isinstance(each, _MARKERS):
             return each
-        if isinstance(each, type) and issubclass(each, _MARKERS):
-            return each()
-    if isinstance(argument.default, _MARKERS):
-        return argument.default
-    kind = plain(argument.annotation)
-    if isinstance(kind, type) and issubclass(kind, _MARKERS):
-        return kind()
+        kind = class_of(each)
+        if kind is not None and issubclass(kind, _MARKERS):
+            return kind()
     return MultipartFile() if contents.is_file(argument.annotation) else None
 
 
@@ -422,7 +416,7 @@ def _typed(argument: Argument) -> Any:
         return argument.annotation
     if argument.default is EMPTY or argument.default is None or isinstance(argument.default, _MARKERS):
         return str
-    return type(argument.default)
+    return type_of(argument.default)
 
 
 def _is_required(argument: Argument, marker: TextMarker) -> bool:
@@ -430,90 +424,6 @@ def _is_required(argument: Argument, marker: TextMarker) -> bool:
     if marker.required:
         return True
     return argument.default is EMPTY and not marker.default and not is_optional(argument.annotation)
-
-
-def _injected(argument: Argument, kind: Any, forms: bool) -> Source | None:
-    """Sources of the types that are injected, named by annotation or by a default object."""
-    wanted = type(argument.default) if argument.annotation is EMPTY else kind
-    if not isinstance(wanted, type):
-        return None
-    content = Reads.CONTENT if forms else Reads.NOTHING
-    if issubclass(wanted, Request):
-        return Source(lambda request: request, content, is_weak=True)
-    if issubclass(wanted, Response):
-        return Source(injected_response, is_object=True)
-    if wanted is Headers:
-        return Source(lambda request: request.headers)
-    if issubclass(wanted, BaseCookie):
-        return Source(_cookies)
-    if issubclass(wanted, ContentReader):
-        return Source(lambda request: request.reader, Reads.STREAM, is_object=True)
-    if issubclass(wanted, ModelDict):
-        return Source(lambda request: _model_dict(request, forms), Reads.FORM if forms else Reads.NOTHING, is_weak=True)
-    if issubclass(wanted, RegGroups):
-        return Source(lambda request: RegGroups(request.reg_groups))
-    if wanted is bytes or issubclass(wanted, BytesBody):
-        return Source(contents.octets(wanted), Reads.OCTETS)
-    return None
-
-
-def _model_dict(request: Request, forms: bool) -> ModelDict:
-    values = texts.parameters_of(request, forms)
-    return ModelDict((name, each[0] if len(each) == 1 else list(each)) for name, each in values.items())
-
-
-def _cookies(request: Request) -> Cookies:
-    cookies = Cookies()
-    for name, value in request.cookies.items():
-        try:
-            cookies[name] = value
-        except CookieError:  # a name that http.cookies does not know; the others stay
-            continue
-    return cookies
-
-
-def _morsel(place: Place, marker: Cookie, is_required: bool, argument: Argument) -> Read:
-    missing = required(place.source, place.name)
-    name = place.name
-
-    def read(request: Request) -> Any:
-        value = request.cookies.get(name)
-        if value is None:
-            if is_required:
-                return missing()
-            if argument.default is None or (argument.default is EMPTY and is_optional(argument.annotation)):
-                return None
-        try:
-            return _made_morsel(marker, name, value)
-        except CookieError:
-            return missing()
-
-    return read
-
-
-def _made_morsel(marker: Cookie, name: str, value: str | None) -> Morsel[str]:
-    morsel: Morsel[str] = MissingCookie() if value is None else Morsel()
-    text = marker.default if value is None else value
-    morsel.set(name, text, text)
-    if value is None:
-        morsel.update(marker.default_options)
-    return morsel
-
-
-def _by_binding(argument: Argument, wanted: type, binding: type[ModelBinding], forms: bool) -> Source:
-    name = argument.name
-    value = None if argument.default is EMPTY else argument.default
-
-    def read(request: Request) -> Any:
-        return binding(request, injected_response(request), name, wanted, value).bind()
-
-    return Source(
-        read,
-        Reads.CONTENT if forms else Reads.NOTHING,
-        is_weak=True,
-        is_object=True,
-        waits=inspect.iscoroutinefunction(binding.bind),
-    )
 
 
 def _type_name(argument: Argument) -> str:
