@@ -52,7 +52,7 @@ class Driver:
         RuntimeError: if no loop is given and none is running.
     """
 
-    __slots__ = ("_context", "_joined", "_spare", "loop", "running")
+    __slots__ = ("_context", "_joined", "_plain", "_spare", "loop", "running")
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None, context: Context | None = None) -> None:
         self.loop = loop if loop is not None else asyncio.get_running_loop()
@@ -61,6 +61,8 @@ class Driver:
         self._context = context if context is not None else copy_context()
         self._spare: _Seat | None = None
         self._joined: asyncio.Event | None = None
+        self._plain: type[object] = type(None)
+        """The last type of answer that was no awaitable: asking a type takes as long as the rest of an inline call."""
 
     def start(self, handler: Callable[[Asked], Answer | Awaitable[Answer]], request: Asked, done: Done[Answer]) -> Handle | None:
         """Call `handler(request)` and drive it as far as it goes; made for callbacks of the loop.
@@ -78,7 +80,9 @@ class Driver:
         Raises:
             KeyboardInterrupt, SystemExit: from the handler, after `done` got it.
         """
-        seat = self._spare or self._park()
+        seat = self._spare
+        if seat is None:
+            seat = self._spare = _Seat(self)
         task, loop = seat.task, self.loop
         context = self._context.copy()
         try:
@@ -92,8 +96,10 @@ class Driver:
         try:
             answer = outcome = context.run(handler, request)
             kind = type(outcome)
-            if kind is not CoroutineType and (hasattr(kind, "__await__") or kind is GeneratorType):
-                if kind is Job and self._spare is seat:
+            if kind is not CoroutineType and kind is not self._plain:
+                if not _is_awaitable(kind):
+                    self._plain = kind
+                elif kind is Job and self._spare is seat:
                     awaited = answer
                 else:
                     answer = _wait(answer)
@@ -163,10 +169,6 @@ class Driver:
         if self._spare is not None:
             self._spare.release()
 
-    def _park(self) -> _Seat:
-        self._spare = seat = _Seat(self)
-        return seat
-
     def _adopt(self, seat: _Seat, coroutine: Coroutine[Any, Any, Any], awaited: Any, context: Context, done: Done[Any]) -> Handle:
         """Let the seat's Task continue the coroutine, which awaits `awaited`, or has not begun if that is _NOTHING."""
         task = seat.task
@@ -175,7 +177,12 @@ class Driver:
         task._log_destroy_pending = True  # type: ignore[attr-defined]  # as asyncio.gather: from here its loss is an error
         if self._spare is seat:
             self._spare = None
-            seat.rouse()
+            if seat.wake is not None:
+                seat.rouse()
+                return task
+        # Until the Task takes its step others may await the same future, which must look untouched to them.
+        if awaited is not None:
+            _mark(awaited, False)
         return task
 
     def _follow(self, job: Job[Any], done: Done[Any]) -> Handle:
@@ -244,10 +251,6 @@ class _Seat(Coroutine[Any, None, None]):
         self.task: asyncio.Task[None] = _RequestTask(self, loop=driver.loop, context=driver._context.copy())  # pyright: ignore[reportPrivateUsage]
         self.task._log_destroy_pending = False  # type: ignore[attr-defined]  # as asyncio.gather: parked, it is no loss
 
-    def __getattr__(self, name: str) -> Any:
-        """Show the handler's own `cr_frame`, `__qualname__` and so on, so that a Task's repr and stack name the handler."""
-        return getattr(self.coroutine, name)
-
     # The coroutine's face: the Task calls these.
 
     def send(self, value: None, /) -> Any:
@@ -267,7 +270,10 @@ class _Seat(Coroutine[Any, None, None]):
             awaited = self._hand_on()
             if hasattr(awaited, "cancel") and awaited.cancel(msg=typ.args[0] if typ.args else None):
                 return awaited
-        return self._step(coroutine.throw, typ)
+        try:
+            return self._step(coroutine.throw, typ)
+        finally:
+            typ = None  # it may have become the failure, whose traceback names this frame
 
     def close(self) -> None:
         if self.coroutine is not None:
@@ -284,9 +290,8 @@ class _Seat(Coroutine[Any, None, None]):
 
     def _hand_on(self) -> Any:
         awaited, self.awaited = self.awaited, _NOTHING
-        if hasattr(awaited, "_asyncio_future_blocking"):
-            # The await set it; but another task that awaits the same future may have met it in between and cleared it.
-            awaited._asyncio_future_blocking = True
+        if awaited is not None:
+            _mark(awaited, True)
         return awaited
 
     def _step(self, resume: Callable[[Any], Any], value: Any) -> Any:
@@ -301,9 +306,10 @@ class _Seat(Coroutine[Any, None, None]):
         try:
             self._finish(answer, failure)
         finally:
-            failure = None  # its traceback names this frame: a cycle that would keep the request alive
+            failure = value = None  # its traceback names this frame: a cycle that would keep the request alive
+        raise StopIteration
 
-    def _finish(self, answer: Any, failure: BaseException | None) -> NoReturn:
+    def _finish(self, answer: Any, failure: BaseException | None) -> None:
         """Tell the outcome outside of the task, so that the next request may start right there; then end the Task."""
         task, loop, done = self.task, self.driver.loop, self.done
         self.coroutine = self.context = self.done = None
@@ -316,13 +322,38 @@ class _Seat(Coroutine[Any, None, None]):
             loop.call_exception_handler({"message": "telling a handler's outcome failed", "exception": error, "task": task})
         finally:
             _enter_task(loop, task)
+        if failure is None:
+            return
         if isinstance(failure, (KeyboardInterrupt, SystemExit)):
             task.add_done_callback(_retrieve)  # the loop raises it: no second report
             raise failure
-        del task, done
         if isinstance(failure, asyncio.CancelledError):
-            raise asyncio.CancelledError(*failure.args)  # a fresh one: that of the handler holds on to the request
-        raise StopIteration
+            # The Task ends as cancelled, with an exception of its own: the handler's holds on to the request.
+            message = failure.args
+            del task, done, failure
+            raise asyncio.CancelledError(*message)
+
+    # What a Task's repr and stack are made from: they name the handler. (A `__getattr__` would slow down every attribute.)
+
+    @property
+    def __name__(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]  # the stub means a coroutine function's
+        return getattr(self.coroutine, "__qualname__", "parked")
+
+    @property
+    def cr_code(self) -> Any:
+        return getattr(self.coroutine, "cr_code", None)
+
+    @property
+    def cr_frame(self) -> Any:
+        return getattr(self.coroutine, "cr_frame", None)
+
+    @property
+    def cr_await(self) -> Any:
+        return getattr(self.coroutine, "cr_await", None)
+
+    @property
+    def cr_running(self) -> bool:
+        return getattr(self.coroutine, "cr_running", False)
 
     # The future's face: the Task calls these while it is parked.
 
@@ -356,12 +387,21 @@ class _Seat(Coroutine[Any, None, None]):
 async def _call(handler: Callable[[Any], Any], request: Any) -> Any:
     answer: Any = handler(request)
     outcome: object = answer
-    kind = type(outcome)
-    return await answer if hasattr(kind, "__await__") or kind is GeneratorType else answer
+    return await answer if _is_awaitable(type(outcome)) else answer
 
 
 async def _wait(awaitable: Awaitable[Any]) -> Any:
     return await awaitable
+
+
+def _is_awaitable(kind: type[object]) -> bool:
+    return hasattr(kind, "__await__") or kind is GeneratorType  # generators: those of types.coroutine; `await` refuses others
+
+
+def _mark(awaited: Any, blocking: bool) -> None:
+    """Set the flag by which a Task tells `await future` from a future that was merely yielded."""
+    if hasattr(awaited, "_asyncio_future_blocking"):
+        awaited._asyncio_future_blocking = blocking
 
 
 def _retrieve(task: asyncio.Task[None]) -> None:
