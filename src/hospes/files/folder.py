@@ -1,0 +1,223 @@
+"""A folder below a prefix: `app.files("/static", "./static")`.
+
+Laws:
+
+* The path is taken apart before it is decoded, and each name is decoded once: an encoded slash is part of a name, and no file
+  has such a name.
+* No name is empty, `.` or `..`, begins with a dot, or holds a slash, a backslash or NUL; what is left cannot lead upwards, on any
+  system. Dot files are off: `.git`, `.env` and `.htpasswd` lie in such folders by mistake. To serve `/.well-known`, give that
+  folder its own prefix.
+* There are no listings. A directory is its `index.html`, at the path that ends with a slash.
+* A redirect goes to `./name/`, relative to where the visitor is: no text a visitor sends can make it another host.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote, unquote_to_bytes
+
+from hospes.errors import HttpError, SetupError
+from hospes.files.media_types import is_compressible, media_type_of
+from hospes.files.opening import OpenFile, Place, enter
+from hospes.files.representation import FOR_EVER, REVALIDATE, Representation, respond
+from hospes.http.negotiation import choose_encoding
+from hospes.http.request import Request
+from hospes.http.response import Redirect, Response
+
+INDEX: Final = "index.html"
+ENDINGS: Final = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
+"""The ending of a precompressed sibling by content coding, best first."""
+
+_REFUSED: Final = re.compile(r"\.|[^/\\\0]*+[/\\\0]")
+_MALFORMED: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_KEPT_FIELD: Final = 128
+"""Characters of the longest Accept-Encoding field whose meaning is kept; browsers' have 25. Longer ones are read each time."""
+
+
+class StaticFolder:
+    """A handler that serves the files of a folder; it sees paths without its prefix.
+
+    Where a file has a sibling with the same name and `.br`, `.zst` or `.gz` after it, not older than itself, that is sent to
+    those who take this content coding.
+
+    Args:
+        folder: Which. A relative one is taken from the working directory of now.
+        immutable: Whether a file never changes under its name; browsers then keep it for a year unasked. By default they ask
+            each time whether it is still the same.
+        follow_links: Whether symbolic links are followed where they end below the folder; no by default.
+        source: `file:line` of the declaration, for the error.
+
+    Raises:
+        SetupError: if there is no such folder.
+    """
+
+    __slots__ = ("_cache_control", "_codings", "_folder", "_follow_links")
+
+    def __init__(
+        self, folder: str | os.PathLike[str], *, immutable: bool = False, follow_links: bool = False, source: str = ""
+    ) -> None:
+        path = Path(folder).absolute()
+        if not path.is_dir():
+            raise SetupError(
+                f"there is no folder {str(path)!r}" if not path.exists() else f"{str(path)!r} is no folder",
+                where=(source,) if source else (),
+                remedy="create it, or correct its path: a relative one is taken from the working directory",
+            )
+        self._folder = str(path)
+        self._cache_control = FOR_EVER if immutable else REVALIDATE
+        self._follow_links = follow_links
+        self._codings = lru_cache(maxsize=64)(acceptable_codings)
+
+    def __call__(self, request: Request) -> Response:
+        """Answer a request.
+
+        Raises:
+            HttpError: 405 for other methods than GET and HEAD; 404 for what is not there or not to be seen; 403 for what may not
+                be read; 412 and 416 as the request's conditions and ranges will have it.
+        """
+        head = request.head
+        if head.method != "GET" and head.method != "HEAD":
+            raise HttpError(405, "", "This path answers GET, HEAD.", {"Allow": "GET, HEAD"})
+        names = split_path(head.path)
+        if names is None:
+            raise HttpError(404)
+        try:
+            return self._answer(request, names)
+        except PermissionError:
+            raise HttpError(403) from None
+
+    def __repr__(self) -> str:
+        return f"StaticFolder({self._folder!r})"
+
+    def _answer(self, request: Request, names: list[str]) -> Response:
+        if not names[-1]:
+            if _lacks_slash(request) and self._has_index([]):
+                return _slash_ended(request, _last_name(request.head.target))
+            names[-1] = INDEX
+        place = self._enter(names[:-1])
+        if place is not None:
+            with place:
+                opened = place.open(names[-1])
+                if opened is not None:
+                    representation = self._choose(request, place, names[-1], opened)
+                    return respond(request, representation)
+        if request.head.path[-1] != "/" and self._has_index(names):
+            return _slash_ended(request, names[-1].encode())
+        raise HttpError(404)
+
+    def _enter(self, names: Sequence[str]) -> Place | None:
+        return enter(self._folder, names, follow_links=self._follow_links)
+
+    def _has_index(self, names: Sequence[str]) -> bool:
+        place = self._enter(names)
+        if place is None:
+            return False
+        with place:
+            opened = place.open(INDEX)
+        if opened is not None:
+            opened.file.close()
+        return opened is not None
+
+    def _choose(self, request: Request, place: Place, name: str, original: OpenFile) -> Representation:
+        """The file itself, or the best of its precompressed siblings that this visitor takes."""
+        content_type = media_type_of(name)
+        if not is_compressible(content_type):
+            return Representation(*original, content_type, self._cache_control)
+        for coding in self._wanted(request):
+            sibling = _sibling(place, name + ENDINGS[coding], original)
+            if sibling is not None:
+                original.file.close()
+                return Representation(*sibling, content_type, self._cache_control, coding, "Accept-Encoding")
+        # Also where no sibling is there yet: caches must not give this to all, once there is one (RFC 9110 §12.5.5).
+        return Representation(*original, content_type, self._cache_control, vary="Accept-Encoding")
+
+    def _wanted(self, request: Request) -> tuple[str, ...]:
+        """The codings this visitor takes rather than none, the one preferred first."""
+        field = _accept_encoding(request)
+        if not field:
+            return ()
+        return self._codings(field) if len(field) <= _KEPT_FIELD else acceptable_codings(field)
+
+
+def split_path(path: str) -> list[str] | None:
+    """Take a path apart, and decode each of its names once.
+
+    Args:
+        path: The path, still percent-encoded, beginning with a slash.
+
+    Returns:
+        The names; the last one is empty where the path ends with a slash. None where one of them is none that is served.
+    """
+    names = path[1:].split("/")
+    if "%" in path:
+        if _MALFORMED.search(path):
+            return None
+        try:
+            names = [unquote_to_bytes(name).decode() for name in names]
+        except UnicodeDecodeError:
+            return None
+    for name in names:
+        if _REFUSED.match(name):
+            return None
+    return names if path[:1] == "/" and all(names[:-1]) else None
+
+
+def acceptable_codings(accept_encoding: str) -> tuple[str, ...]:
+    """The content codings that an Accept-Encoding field prefers to none, best first.
+
+    Where the field excludes everything there is, even the file as it is, that is sent all the same (RFC 9110 §12.1 leaves it to
+    the server): a visitor who gets it can do more with it than with a 406.
+    """
+    offers = list(ENDINGS)
+    found: list[str] = []
+    while (coding := choose_encoding(offers, accept_encoding)) in ENDINGS:
+        found.append(coding)
+        offers.remove(coding)
+    return tuple(found)
+
+
+def _accept_encoding(request: Request) -> str:
+    """The field, without decoding all the others, where nobody has done so already."""
+    if request.has("headers"):
+        return request.headers.get("accept-encoding", "")
+    values = [value for name, value in request.head.fields if name == b"accept-encoding"]
+    return b", ".join(values).decode("latin-1") if values else ""
+
+
+def _sibling(place: Place, name: str, original: OpenFile) -> OpenFile | None:
+    """A precompressed sibling; None if there is none, or it is older than what it was made from, or empty."""
+    try:
+        found = place.open(name)
+    except PermissionError:
+        return None
+    except BaseException:
+        original.file.close()
+        raise
+    if found is None or (found.stat.st_size and found.stat.st_mtime_ns >= original.stat.st_mtime_ns):
+        return found
+    found.file.close()
+    return None
+
+
+def _lacks_slash(request: Request) -> bool:
+    """Whether the visitor asked for the prefix itself, without a slash: links in the index would then lead past the folder."""
+    target = request.head.target
+    # Other forms of target are a proxy's; what it shows its visitor is not known here.
+    return target.startswith("/") and not target.partition("?")[0].endswith("/")
+
+
+def _slash_ended(request: Request, name: bytes) -> Response:
+    """Send the visitor to the same path with a slash at its end, in a form that is relative and has no scheme."""
+    query = request.head.query
+    response = Redirect(f"./{quote(name, safe='')}/{'?' + query if query else ''}", 308)
+    response.headers["Cache-Control"] = REVALIDATE
+    return response
+
+
+def _last_name(target: str) -> bytes:
+    return unquote_to_bytes(target.partition("?")[0].rpartition("/")[2])
