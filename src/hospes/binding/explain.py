@@ -20,7 +20,8 @@ import msgspec
 from hospes.binding.annotations import element_of, is_optional, is_union, plain, strip_meta, type_of
 from hospes.binding.errors import MOST, shown
 from hospes.binding.models import Member, members_of
-from hospes.binding.words import escaped, in_words, pointer_in
+from hospes.binding.scalars import converter_for
+from hospes.binding.words import NOT_ALLOWED, escaped, told
 from hospes.http.problem import FieldError
 
 STEPS = 10_000
@@ -43,10 +44,11 @@ def explain(content: bytes, annotation: Any, first: Exception) -> list[FieldErro
         return [FieldError("json", "#", f"this is no JSON: {_lower(str(error))}")]
     walk = _Walk()
     walk.look(value, annotation, "#")
-    place = "#" + pointer_in(str(first))
+    steps, message = told(str(first))
+    place = "#" + steps
     # An error at or below that place is the same one, told better.
     if not any(each.pointer == place or each.pointer.startswith(place + "/") for each in walk.errors):
-        walk.errors.insert(0, FieldError("json", place, in_words(str(first))))
+        walk.errors.insert(0, FieldError("json", place, message))
     if walk.steps > STEPS:
         walk.errors.append(FieldError("json", "#", f"only the first {STEPS} values were looked at; there may be more errors"))
     return walk.errors
@@ -62,10 +64,10 @@ class _Walk:
     def look(self, value: Any, annotation: Any, pointer: str) -> None:
         """Collect the errors of a value and of all inside it."""
         self.steps += 1
-        if self.steps > STEPS or len(self.errors) > 10 * MOST or (value is None and is_optional(annotation)):
+        kind = type_of(value)
+        if self.steps > STEPS or len(self.errors) > 10 * MOST or (kind is type(None) and is_optional(annotation)):
             return
         before = len(self.errors)
-        kind = type_of(value)
         if kind is dict:
             self._object(value, annotation, pointer)
         elif kind is list:
@@ -111,14 +113,20 @@ class _Walk:
         try:
             msgspec.convert(value, annotation if is_union(plain(annotation)) else strip_meta(annotation), str_keys=True)
         except msgspec.ValidationError as error:
-            text = str(error)
-            steps = pointer_in(text)
-            message = in_words(text)
+            steps, message = told(str(error))
+            if not steps and message == NOT_ALLOWED:
+                message = _choices(annotation)
             if not steps and message.startswith("expected "):
                 message += f", got {shown(value)}"
             self.errors.append(FieldError("json", pointer + steps, message))
         except RecursionError:
             self.errors.append(FieldError("json", pointer, "nested too deeply"))
+
+
+def _choices(annotation: Any) -> str:
+    """What an Enum or a Literal allows."""
+    converter = converter_for(annotation)
+    return NOT_ALLOWED if converter is None else f"expected {converter.expected}"
 
 
 def _lower(text: str) -> str:

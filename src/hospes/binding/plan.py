@@ -33,17 +33,19 @@ class Plan:
 
     Attributes:
         reads: What of the content must be read first; `prepare` does.
+        takes_nothing: Whether there is no argument to make: then neither.
         needs_await: Whether an argument has to be waited for: then `bind_async`, else `bind`.
         call: The handler as a function of positional arguments: `call(*plan.bind(request))`. It is the handler itself where
             that has only such parameters; else a small function that puts
             keyword arguments, `*args` and `**kw` where they belong.
     """
 
-    __slots__ = ("_objects", "_order", "_plain", "call", "needs_await", "reads")
+    __slots__ = ("_objects", "_order", "_plain", "call", "needs_await", "reads", "takes_nothing")
 
     def __init__(self, handler: Callable[..., Any], arguments: Sequence[Argument], sources: Sequence[Source]) -> None:
         self.reads = _reads(sources)
         self.needs_await = any(each.waits for each in sources)
+        self.takes_nothing = not sources
         self._plain: tuple[Read, ...] = tuple(each.read for each in sources if not each.is_object)
         self._objects: tuple[tuple[Read, bool], ...] = tuple((each.read, each.waits) for each in sources if each.is_object)
         self._order = _order(sources)

@@ -9,6 +9,9 @@ import re
 from collections.abc import Mapping
 
 _EXPECTED = re.compile(r"Expected `([^`]*+)`(.*)", re.DOTALL)
+_MISSING = re.compile(r"Object missing required field `([^`]*+)`")
+_LONGEST = 160
+NOT_ALLOWED = "not one of the values that are allowed"
 _GOT = re.compile(r", got `?[^`]*`?$")
 _PATH = re.compile(r" - at `([^`]*+)`$")
 _STEP = re.compile(r"\.([^.\[]++)|\[([0-9]++)\]")
@@ -43,16 +46,33 @@ _WHOLE: Mapping[str, str] = {
 }
 
 
+def told(text: str) -> tuple[str, str]:
+    """Where and what: the JSON Pointer without `#` that a msgspec error names, and what it says in plain words."""
+    steps = pointer_in(text)
+    missing = _MISSING.match(text)
+    if missing is not None:
+        return f"{steps}/{escaped(missing[1])}", "missing"
+    return steps, in_words(text)
+
+
 def in_words(text: str) -> str:
     """A msgspec error's text without its path, in plain words and without what was given instead."""
     text = _GOT.sub("", _PATH.sub("", text))
     if text in _WHOLE:
         return _WHOLE[text]
+    if text.startswith(("Invalid enum value", "Invalid value ")):
+        return NOT_ALLOWED
     found = _EXPECTED.match(text)
     if found is None:
-        return text[:1].lower() + text[1:]
+        return shortened(text[:1].lower() + text[1:])
     names = " or ".join(_WORDS.get(each, each) for each in found[1].split(" | "))
     return f"expected {names}{found[2].replace('`', '')}"
+
+
+def shortened(text: str) -> str:
+    """A text that may repeat what a visitor sent, without control characters and not long."""
+    text = "".join(each if each.isprintable() else "?" for each in text[:_LONGEST])
+    return text if len(text) < _LONGEST else text + "…"
 
 
 def pointer_in(text: str) -> str:
