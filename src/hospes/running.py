@@ -4,6 +4,135 @@ Laws:
 
 * This is one of the few rooms where application, server and store meet; each of them knows nothing of the others.
 * However an app is run, it is the same handler behind the same waist.
+* The server stops before the application does, so that no request meets an application that is being taken down.
 """
 
 from __future__ import annotations
+
+import asyncio
+import logging
+import platform
+import sys
+from importlib.metadata import version
+from typing import Final
+
+from hospes.app import Application
+from hospes.http.request import Address, Connection
+from hospes.limits import Limits, Timeouts
+from hospes.server import Server, ServerOptions, ServingThread, Tls, serve
+from hospes.testing import TestDoor
+
+VERSION: Final = version("hospes")
+CARRIER: Final = "portable"
+"""Which carrier serves: "engine" (compiled) or "portable" (pure Python)."""
+
+
+class App(Application):
+    """Serves HTTP: declare routes on it, then run it.
+
+    Args:
+        store: URL of the store that keeps visitors; the environment's `HOSPES_STORE`, else `sqlite:///hospes.db`.
+        threads: Threads for plain handlers; a few more than there are processors by default.
+        templates: Folder of the templates; `templates` in the working directory by default.
+    """
+
+    def run(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 8080,
+        *,
+        tls: Tls | None = None,
+        limits: Limits | None = None,
+        timeouts: Timeouts | None = None,
+    ) -> None:
+        """Serve until Ctrl+C or SIGTERM; requests under way are finished then, and a second signal ends at once.
+
+        Args:
+            host: Address to listen on; this machine alone by default, "" for every interface.
+            port: Port; 8080. 0 takes a free one.
+            tls: Certificate and key; plain HTTP by default.
+            limits: How much a peer may send.
+            timeouts: How long it may take.
+
+        Raises:
+            SetupError: for a mistake in the program, or an address that cannot be had.
+            SystemExit: where a second signal ended it.
+        """
+        _log_to_stderr()
+        status = asyncio.run(self.serve(_options(host, port, tls, limits, timeouts)))
+        if status:
+            sys.exit(status)
+
+    async def serve(self, options: ServerOptions | None = None, *, signals: bool = True) -> int:
+        """Serve on the running loop, until a signal asks to stop or this is cancelled.
+
+        Args:
+            options: Where and how; `127.0.0.1:8080` by default.
+            signals: Whether SIGINT and SIGTERM stop it; only ever in the main thread.
+
+        Returns:
+            The exit status for the process: 0 after a drain, else 128 and the second signal's number.
+
+        Raises:
+            SetupError: for a mistake in the program, or an address that cannot be had.
+        """
+        async with self.started() as handler:
+            return await serve(handler, options, ready=self._announce, signals=signals)
+
+    def serving(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        tls: Tls | None = None,
+        limits: Limits | None = None,
+        timeouts: Timeouts | None = None,
+    ) -> ServingThread:
+        """Serve in a background thread: `with app.serving() as server: …`, or its `start()` and `stop()`.
+
+        Args:
+            host: Address to listen on.
+            port: Port; a free one by default, `server.url` tells which.
+            tls: Certificate and key.
+            limits: How much a peer may send.
+            timeouts: How long it may take.
+        """
+        return ServingThread(self.started, _options(host, port, tls, limits, timeouts))
+
+    def test(self, *, scheme: str = "http", limits: Limits | None = None) -> TestDoor:
+        """A client that asks this app without sockets: `with app.test() as client: …`, or `async with`.
+
+        Args:
+            scheme: What the requests seem to have come by, "http" or "https".
+            limits: How much they may bring.
+        """
+        peers = Address("127.0.0.1", 50_000), Address("testserver", 443 if scheme == "https" else 80)
+        return TestDoor(self, Connection(*peers, scheme, limits or Limits()))
+
+    def _announce(self, server: Server) -> None:
+        """The start-up panel."""
+        lines = {
+            "address": server.url,
+            "carrier": f"{CARRIER}, {platform.python_implementation()} {platform.python_version()}",
+            "store": _without_password(self.store_url),
+            "stop": "Ctrl+C",
+        }
+        print(f"\n  hospes {VERSION}\n", *(f"    {name:<9}{value}" for name, value in lines.items()), "", sep="\n", flush=True)
+
+
+def _options(host: str, port: int, tls: Tls | None, limits: Limits | None, timeouts: Timeouts | None) -> ServerOptions:
+    return ServerOptions(host, port, tls=tls, limits=limits or Limits(), timeouts=timeouts or Timeouts())
+
+
+def _without_password(url: str) -> str:
+    head, at, tail = url.rpartition("@")
+    return f"{head.partition('://')[0]}://…@{tail}" if at else url
+
+
+def _log_to_stderr() -> None:
+    """Show what hospes has to say where the program has set up no logging of its own."""
+    if not logging.getLogger().handlers and not logging.getLogger("hospes").handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        logging.getLogger("hospes").addHandler(handler)
+        logging.getLogger("hospes").setLevel(logging.INFO)

@@ -30,7 +30,7 @@ from hospes.http import json
 from hospes.http.content import ContentReader, FileContent, Stream
 from hospes.http.handler import Handler
 from hospes.http.headers import Headers, HeaderSource
-from hospes.http.request import Address, Connection, Request
+from hospes.http.request import Connection, Request
 from hospes.http.response import Response
 from hospes.limits import Limits
 from hospes.wire import RequestHead, RequestReader
@@ -88,9 +88,9 @@ class TestDoor:
 
     __test__ = False
 
-    def __init__(self, app: Application, scheme: str, limits: Limits) -> None:
+    def __init__(self, app: Application, connection: Connection) -> None:
         self._app = app
-        self._connection = Connection(Address("127.0.0.1", 50_000), Address("127.0.0.1", 80), scheme, limits)
+        self._connection = connection
         self._runner: asyncio.Runner | None = None
         self._life: _Life | None = None
 
@@ -304,12 +304,14 @@ async def _content(response: Response) -> bytes:
 
 def _multipart(form: Form, files: Mapping[str, Upload]) -> tuple[bytes, str]:
     boundary = secrets.token_hex(16)
-    parts: list[bytes] = []
-    for name, values in form.items():
-        for value in values if isinstance(values, list) else [values]:
-            parts.append(f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode())
+    parts: list[tuple[str, bytes]] = [
+        (f'name="{name}"', value.encode())
+        for name, values in form.items()
+        for value in (values if isinstance(values, list) else [values])
+    ]
     for name, (filename, content, *media_type) in files.items():
         kind = media_type[0] if media_type else "application/octet-stream"
-        head = f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"; filename="{filename}"\r\nContent-Type: {kind}\r\n\r\n'
-        parts.append(head.encode() + content + b"\r\n")
-    return b"".join([*parts, f"--{boundary}--\r\n".encode()]), f"multipart/form-data; boundary={boundary}"
+        parts.append((f'name="{name}"; filename="{filename}"\r\nContent-Type: {kind}', content))
+    start = f"--{boundary}\r\nContent-Disposition: form-data; "
+    body = b"".join(f"{start}{head}\r\n\r\n".encode() + content + b"\r\n" for head, content in parts)
+    return body + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"

@@ -14,11 +14,11 @@ import inspect
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
+from urllib.parse import quote
 
-from hospes.app.declarations import ClassEntry, Declaration, F, RouteOptions, source_of
+from hospes.app.declarations import ClassEntry, Declaration, F, RouteOptions
 from hospes.app.dispatcher import Dispatcher, Mount, miss
 from hospes.app.endpoint import Endpoints, Target, where_it_runs
 from hospes.app.failures import Failures
@@ -26,7 +26,7 @@ from hospes.app.objects import Objects
 from hospes.app.onion import Layer
 from hospes.app.registrar import Below, Registrar
 from hospes.app.template import Templates
-from hospes.binding import ProviderRegistry, compile_plan
+from hospes.binding import ProviderRegistry, Site, compile_plan, source_of
 from hospes.errors import SetupError
 from hospes.execution import ThreadPool, default_threads
 from hospes.http.handler import Handler
@@ -157,20 +157,22 @@ class Application(Registrar):
             pattern = parse_pattern(options.url, options.source) if options.url else None
             target = self._target(declaration, entry, pattern, objects)
             layers = [*self._layers, *(Layer(each) for each in (entry.filters if entry else ()))]
-            path = pattern.text if pattern is not None and pattern.is_static else None
+            path = quote(pattern.text) if pattern is not None and pattern.is_static else None
             router.add(_route(options, endpoints.of(target, layers, path)))
         return router.freeze()
 
     def _target(self, declaration: Declaration, entry: ClassEntry | None, pattern: Pattern | None, objects: Objects) -> Target:
-        options, function = declaration.options, declaration.function
-        plan = compile_plan(
-            function if entry is None else partial(function, None),
-            path_names=pattern.names if pattern is not None else (),
-            providers=self.providers,
+        options = declaration.options
+        site = Site(
+            path_names=frozenset(pattern.names if pattern is not None else ()),
+            methods=options.methods,
             source=options.source,
+            is_method=entry is not None,
+            namespace=options.namespace,
         )
-        runs = where_it_runs(function, options.inline)
-        return Target(function, plan, runs, options.status, options.body_limit, objects.of(entry) if entry else None)
+        plan = compile_plan(declaration.function, site, self.providers, self._model_bindings)
+        runs = where_it_runs(declaration.function, options.inline)
+        return Target(plan, runs, options.status, options.body_limit, objects.of(entry) if entry else None)
 
 
 def _route(options: RouteOptions, endpoint: E) -> Route[E]:

@@ -14,11 +14,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from types import EllipsisType
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import quote
 
+from hospes.binding import source_of
 from hospes.errors import SetupError
 from hospes.http.handler import Filter
 
@@ -26,7 +26,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 Methods: TypeAlias = "str | Sequence[str] | frozenset[str]"
 Expressions: TypeAlias = "str | Sequence[str]"
-BodyLimit: TypeAlias = "int | None | EllipsisType"
+BodyLimit: TypeAlias = "int | EllipsisType | None"
 """Octets of content; None for no bound; `...` for the server's limit."""
 
 
@@ -45,6 +45,8 @@ class RouteOptions:
     inline: bool = False
     body_limit: BodyLimit = ...
     source: str = ""
+    namespace: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Local names that the handler's string annotations use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,16 +135,6 @@ def is_method(function: Callable[..., Any]) -> bool:
     return bool(scope) and not scope.endswith("<locals>")
 
 
-def source_of(thing: object) -> str:
-    """`file:line` where a function or class was written; "" where that is unknown."""
-    code = getattr(getattr(thing, "__wrapped__", thing), "__code__", None)
-    if code is None:
-        module = sys.modules.get(getattr(thing, "__module__", ""))
-        name = getattr(module, "__file__", None)
-        return f"{Path(name).name}" if name else ""
-    return f"{code.co_filename}:{code.co_firstlineno}"
-
-
 def caller() -> str:
     """`file:line` of the program's line that called the caller of this."""
     frame = sys._getframe(2)
@@ -172,6 +164,6 @@ def check_callable(function: object, what: str) -> None:
     if not callable(function):
         raise SetupError(
             f"{what} was given {type(function).__name__}, which cannot be called",
-            where=(source_of(function),) if source_of(function) else (),
+            where=(caller(),),
             remedy="put the decorator directly above a `def`, an `async def` or a class",
         )

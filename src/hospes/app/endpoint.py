@@ -18,13 +18,13 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Sequen
 from contextvars import copy_context
 from dataclasses import dataclass
 from enum import Enum
-from types import EllipsisType
 from typing import Any, TypeAlias
 
-from hospes.app.failures import Failures
+from hospes.app.declarations import BodyLimit
+from hospes.app.failures import Failures, logger
 from hospes.app.onion import Layer, applies, waiting_thread, wrap, wrap_where
-from hospes.binding import Plan
-from hospes.execution import ThreadPool
+from hospes.binding import Plan, note_failure
+from hospes.execution import ThreadPool, iterate
 from hospes.http.answer import to_response
 from hospes.http.content import Stream
 from hospes.http.handler import CallNext, Handler
@@ -47,11 +47,10 @@ class Runs(Enum):
 class Target:
     """A handler as the endpoint calls it."""
 
-    function: Callable[..., Any]
     plan: Plan
     runs: Runs
     status: int = 200
-    body_limit: int | EllipsisType | None = ...
+    body_limit: BodyLimit = ...
     construct: Construct | None = None
 
 
@@ -59,7 +58,7 @@ def where_it_runs(function: Callable[..., Any], inline: bool) -> Runs:
     """`async def`: the loop. A generator function only makes its generator when called: inline. Else as declared."""
     while isinstance(function, functools.partial):
         function = function.func
-    called = function if inspect.isroutine(function) else getattr(function, "__call__", function)
+    called = function if inspect.isroutine(function) else type(function).__call__
     if inspect.iscoroutinefunction(called):
         return Runs.ON_LOOP
     if inline or inspect.isasyncgenfunction(called) or inspect.isgeneratorfunction(called):
@@ -91,16 +90,18 @@ class Endpoints:
         is_quick = target.runs is Runs.INLINE and not target.plan.reads and not target.plan.needs_await
         if is_quick and not chosen and target.construct is None and target.body_limit is ...:
             return self._inline(target)
-        return self.around(self._call(target), layers, path)
+        if not chosen:
+            return self._call(target, concludes=True)
+        return self._filtered(self._call(target, concludes=False), chosen, path)
 
     def around(self, call: CallNext, layers: Sequence[Layer], path: str | None) -> Handler:
         """The endpoint of anything that answers requests, and may raise: filters around it, failures answered."""
-        chosen = _chosen(layers, path)
-        if chosen:
-            call = self._answered(call)
-            for layer in reversed(chosen):
-                sure = layer.guards_all or path is not None
-                call = wrap(call, layer, self.off) if sure else wrap_where(call, layer, self.off)
+        return self._filtered(self._answered(call), _chosen(layers, path), path)
+
+    def _filtered(self, call: CallNext, chosen: Sequence[Layer], path: str | None) -> Handler:
+        for layer in reversed(chosen):
+            sure = layer.guards_all or path is not None
+            call = wrap(call, layer, self.off) if sure else wrap_where(call, layer, self.off)
         return self._concluding(call)
 
     async def off(self, call: Callable[[], Any]) -> Any:
@@ -111,7 +112,7 @@ class Endpoints:
         return await self._pool.submit(copy_context(), call)
 
     def _inline(self, target: Target) -> Handler:
-        function, bind, status = target.function, target.plan.bind, target.status
+        function, bind, status = target.plan.call, target.plan.bind, target.status
 
         def endpoint(request: Request) -> Response | Awaitable[Response]:
             try:
@@ -145,38 +146,50 @@ class Endpoints:
                 response = await call(request)
             except Exception as error:
                 response = await self._failures.answer(request, error, self.off)
+            except BaseException as error:
+                await self._given_up(request, error)
+                raise
             if request.finishers is None and type(response.content) is not Stream:
                 return response
             return await self._concluded(request, response)
 
         return endpoint
 
-    def _call(self, target: Target) -> CallNext:
-        """The handler with its arguments, on the loop or in the pool."""
+    def _call(self, target: Target, *, concludes: bool) -> CallNext:
+        """The handler with its arguments, on the loop or in the pool. Where no filter is around it, it also concludes."""
         plan, status, body_limit, construct = target.plan, target.status, target.body_limit, target.construct
-        reads, needs_await, in_pool, on_loop = (
-            plan.reads,
-            plan.needs_await,
-            target.runs is Runs.IN_POOL,
-            target.runs is Runs.ON_LOOP,
-        )
-        function = target.function
+        in_pool, on_loop = target.runs is Runs.IN_POOL, target.runs is Runs.ON_LOOP
+        reads, needs_await, takes_nothing = plan.reads, plan.needs_await, plan.takes_nothing and construct is None
+        function, bind, fail, off = plan.call, plan.bind, self._failures.answer, self.off
 
         async def call(request: Request) -> Response:
-            if request.content is not None:
-                if body_limit is not ...:
-                    request.content.limit = body_limit
-                request.content.check_declared()
-                if reads:
-                    await plan.prepare(request)
-            arguments = await plan.bind_async(request) if needs_await else plan.bind(request)
-            if construct is not None:
-                arguments = [await construct(request), *arguments]
-            if on_loop:
-                return to_response(await function(*arguments), request, status)
-            if in_pool:
-                return await self.off(lambda: to_response(function(*arguments), request, status))
-            return to_response(function(*arguments), request, status)
+            try:
+                if request.content is not None:
+                    if body_limit is not ...:
+                        request.content.limit = body_limit
+                    request.content.check_declared()
+                    if reads:
+                        await plan.prepare(request)
+                arguments: Sequence[Any] = ()
+                if not takes_nothing:
+                    arguments = await plan.bind_async(request) if needs_await else bind(request)
+                    if construct is not None:
+                        arguments = (await construct(request), *arguments)
+                if on_loop:
+                    response = to_response(await function(*arguments), request, status)
+                elif in_pool:
+                    response = await off(lambda: to_response(function(*arguments), request, status))
+                else:
+                    response = to_response(function(*arguments), request, status)
+            except Exception as error:
+                note_failure(request, error)
+                response = await fail(request, error, off)
+            except BaseException as error:
+                await self._given_up(request, error)
+                raise
+            if not concludes or (request.finishers is None and type(response.content) is not Stream):
+                return response
+            return await self._concluded(request, response)
 
         return call
 
@@ -189,17 +202,31 @@ class Endpoints:
         content = response.content
         if isinstance(content, Stream) and not isinstance(content.source, AsyncIterable):
             content.source = self._pulled(content.source)
-        finishers, request.finishers = request.finishers, None
-        for finisher in reversed(finishers or ()):
+        while request.finishers:
+            finisher = request.finishers.pop()
             try:
                 await finisher(response)
             except Exception as error:
                 await _discard(response)
                 response = await self._failures.answer(request, error, self.off)
+            except BaseException as error:
+                await self._given_up(request, error)
+                raise
+        request.finishers = None
         return response
 
+    async def _given_up(self, request: Request, error: BaseException) -> None:
+        """The request was cancelled, most often because its peer has gone: let go of what is held."""
+        note_failure(request, error)
+        while request.finishers:
+            finisher = request.finishers.pop()
+            try:
+                await finisher(None)
+            except Exception:
+                logger.exception("cleaning up after a cancelled request failed")
+
     def _pulled(self, source: Iterable[bytes | str]) -> AsyncIterable[bytes | str]:
-        return self._pool.iterate(copy_context(), source)
+        return iterate(self._pool, copy_context(), source)
 
 
 def _chosen(layers: Sequence[Layer], path: str | None) -> list[Layer]:

@@ -32,8 +32,10 @@ _ARGUMENTS = ("code", "message", "explain")
 
 
 class ErrorHandler:
-    """A program's function for some failures. Its parameters are filled by name: `request`, `error`, `code`, `message`,
-    `explain`; those named otherwise by their annotation (Request, an exception type), the rest in the order code, message, explain.
+    """A program's function for some failures.
+
+    Its parameters are filled by name: `request`, `error`, `code`, `message`, `explain`; those named otherwise by their annotation
+    (Request, an exception type).
 
     Raises:
         SetupError: for a parameter that none of these can fill.

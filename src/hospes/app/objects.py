@@ -13,9 +13,9 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from hospes.app.declarations import ClassEntry, source_of
+from hospes.app.declarations import ClassEntry
 from hospes.app.endpoint import Construct
-from hospes.binding import ProviderRegistry, compile_plan
+from hospes.binding import ProviderRegistry, Site, compile_plan
 from hospes.http.request import Request
 
 
@@ -45,12 +45,10 @@ class Objects:
     def _make(self, entry: ClassEntry) -> Construct:
         if entry.args or entry.kwargs:
             return _given(partial(entry.cls, *entry.args, **entry.kwargs))
-        plan = compile_plan(entry.cls, path_names=(), providers=self._providers, source=source_of(entry.cls))
-        if not plan.needs_await and not plan.reads and not plan.sources:
-            return _given(entry.cls)
+        plan = compile_plan(entry.cls, Site(path_names=None), self._providers)
 
         async def provided(request: Request) -> object:
-            return entry.cls(*(await plan.bind_async(request)))
+            return plan.call(*(await plan.bind_async(request)))
 
         return provided
 

@@ -87,7 +87,7 @@ class Mailbox:
 
 
 def _settle(done: asyncio.Future[Any], value: Any, error: BaseException | None) -> None:
-    if done.cancelled():
+    if done.done():  # the peer has gone in the meantime
         return
     if error is None:
         done.set_result(value)
@@ -102,7 +102,7 @@ waiting_thread: contextvars.ContextVar[Mailbox | None] = contextvars.ContextVar(
 def wrap(inner: CallNext, layer: Layer, submit: Submit) -> CallNext:
     """Put a filter around what is inside it, for every path."""
     function = layer.function
-    if not (inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))):
+    if not (inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)):
         return _wrap_plain(inner, function, submit)
 
     async def filtered(request: Request) -> Response:
@@ -117,7 +117,7 @@ def wrap_where(inner: CallNext, layer: Layer, submit: Submit) -> CallNext:
     filtered = wrap(inner, layer, submit)
 
     async def guarded(request: Request) -> Response:
-        return await (filtered if guards(request.path) else inner)(request)
+        return await (filtered if guards(request.head.path) else inner)(request)
 
     return guarded
 

@@ -10,9 +10,11 @@ Laws:
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from hospes.app.declarations import (
@@ -30,10 +32,10 @@ from hospes.app.declarations import (
     expressions,
     is_method,
     method_set,
-    source_of,
 )
 from hospes.app.failures import ErrorHandler, ErrorKey
 from hospes.app.onion import Layer
+from hospes.binding import ModelBindings, local_names, source_of
 from hospes.files import StaticFolder
 
 
@@ -81,6 +83,9 @@ class Registrar:
         self._layers: list[Layer] = []
         self._error_handlers: list[tuple[tuple[ErrorKey, ...], ErrorHandler]] = []
         self._below: list[Below] = []
+        self._model_bindings = ModelBindings()
+        self.model_binding = self._model_bindings.model_binding
+        self.default_model_binding = self._model_bindings.default_model_binding
         self.get = MethodRoute(lambda: self, "GET")
         self.post = MethodRoute(lambda: self, "POST")
         self.put = MethodRoute(lambda: self, "PUT")
@@ -131,8 +136,8 @@ class Registrar:
             body_limit=body_limit,
         )
         if not isinstance(url, str):
-            return self._declare(url, options)
-        return lambda function: self._declare(function, options)
+            return self._declare(url, _seen_from(url, options, sys._getframe(1)))
+        return lambda function: self._declare(function, _seen_from(function, options, sys._getframe(1)))
 
     request_map = route
 
@@ -234,14 +239,12 @@ class Registrar:
         if isinstance(function, type):
             self._adopt(function).prefixes.append(options)
             return function
-        options = replace(options, source=source_of(function))
         if is_method(function):
             return MethodMark(function, lambda owner, method: self._note_method(owner, method, options))
         self._functions.append(Declaration(options, function))
         return function
 
     def _note_method(self, owner: type, method: Callable[..., Any], options: RouteOptions) -> None:
-        options = options if options.source else replace(options, source=source_of(method))
         self._adopt(owner).methods.append(Declaration(options, method))
 
     def _adopt(self, cls: type) -> ClassEntry:
@@ -252,6 +255,15 @@ class Registrar:
             self._classes[cls] = entry
             setattr(cls, _HOME, self)
         return entry
+
+
+def _seen_from(function: Any, options: RouteOptions, frame: FrameType) -> RouteOptions:
+    """The options with the place of the function, and what its string annotations need of the locals around the decorator."""
+    if isinstance(function, MethodMark):
+        function = function.function
+    if not callable(function):
+        return options
+    return replace(options, source=source_of(function), namespace=local_names(function, frame.f_locals))
 
 
 _HOME = "__hospes_registrar__"

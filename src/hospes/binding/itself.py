@@ -90,8 +90,9 @@ def injected_response(request: Request) -> Response:
     if injected is None:
         injected = request.state[_INJECTED] = Response()
 
-        async def complete(response: Response) -> None:
-            _merge(injected, response)
+        async def complete(response: Response | None) -> None:
+            if response is not None:
+                _merge(injected, response)
 
         request.finish_with(complete)
     return injected

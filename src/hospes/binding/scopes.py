@@ -85,8 +85,8 @@ class RequestScope(Scope):
         if scope is None:
             scope = request.state[_SCOPE] = cls()
 
-            async def finish(response: Response) -> None:
-                content = response.content
+            async def finish(response: Response | None) -> None:
+                content = response.content if response is not None else None
                 if type(content) is Stream and isinstance(content.source, AsyncIterable):
                     content.source = _UntilEnd(content.source, scope)
                 else:
@@ -110,9 +110,9 @@ def note_failure(request: Request, error: BaseException) -> None:
     request.state[_FAILURE] = error
 
 
-def _failure_of(request: Request, response: Response) -> BaseException | None:
+def _failure_of(request: Request, response: Response | None) -> BaseException | None:
     failure: BaseException | None = request.state.get(_FAILURE)
-    if failure is None and response.status >= 500:
+    if failure is None and response is not None and response.status >= 500:
         failure = HttpError(response.status)
     return failure
 

@@ -54,8 +54,10 @@ class Connection:
     """The limits that hold here."""
 
 
-Finisher: TypeAlias = "Callable[[Response], Awaitable[None]]"
-"""What has to happen between the handler's answer and its leaving: a visitor's record is stored, provided objects are closed."""
+Finisher: TypeAlias = "Callable[[Response | None], Awaitable[None]]"
+"""What has to happen between the handler's answer and its leaving: a visitor's record is stored, provided objects are closed.
+
+It gets None where there will be no answer, because the request was cancelled: then only what is held is let go of."""
 
 
 class Request:
@@ -233,7 +235,7 @@ class Request:
             self.finishers = []
         self.finishers.append(finisher)
 
-    async def _close_form(self, response: Response) -> None:
+    async def _close_form(self, response: Response | None) -> None:
         """Remove what the form has spooled."""
         self.form.close()
 

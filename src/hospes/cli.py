@@ -1,0 +1,122 @@
+"""The command line: `hospes run module:app`, `hospes routes module:app`.
+
+Laws:
+
+* What can be done here can be done from Python with one call; the command line only finds the app and passes options on.
+* A mistake ends with its message and status 2, without a traceback; a failing import of the program shows its traceback.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import platform
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import click
+
+from hospes.errors import SetupError
+from hospes.running import CARRIER, VERSION, App
+from hospes.server import Tls
+
+
+class _Group(click.Group):
+    """Turns a `SetupError` into a message and status 2."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except SetupError as error:
+            raise _Mistake(str(error)) from None
+
+
+class _Mistake(click.ClickException):
+    exit_code = 2
+
+
+def version_line() -> str:
+    """Version, Python and active carrier in one line."""
+    return f"hospes {VERSION}, {platform.python_implementation()} {platform.python_version()}, {CARRIER} carrier"
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(message=version_line())
+def main() -> None:
+    """Serve HTTP with hospes."""
+
+
+@main.command()
+@click.argument("target", metavar="MODULE[:APP]")
+@click.option("--host", default="127.0.0.1", show_default=True, help='Address to listen on; "" is every interface.')
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65_535), help="Port; 0 takes a free one.")
+@click.option("--tls-cert", default="", help="Certificate, PEM; serves HTTPS.")
+@click.option("--tls-key", default=None, help="Its private key, PEM; by default it is in the certificate's file.")
+def run(target: str, host: str, port: int, tls_cert: str, tls_key: str | None) -> None:
+    """Serve an app: `hospes run main:app`, `hospes run main.py`."""
+    if tls_key is not None and not tls_cert:
+        raise click.UsageError("--tls-key needs --tls-cert")
+    load(target).run(host, port, tls=Tls(tls_cert, tls_key) if tls_cert else None)
+
+
+@main.command()
+@click.argument("target", metavar="MODULE[:APP]")
+def routes(target: str) -> None:
+    """List an app's routes with the lines they are declared on."""
+    for route in load(target).routes:
+        methods = ", ".join(sorted(route.methods)) or "any"
+        click.echo(f"{methods:<12} {route.pattern or route.regexp:<32} {route.source}")
+
+
+def load(target: str) -> App:
+    """Find an app.
+
+    Args:
+        target: `package.module:attribute`, `file.py:attribute`; without attribute `app`, or the one App there is.
+
+    Raises:
+        SetupError: if the module or the app in it is not there.
+    """
+    name, _, attribute = target.partition(":")
+    module = _module(name)
+    if attribute:
+        found = getattr(module, attribute, None)
+        if not isinstance(found, App):
+            what = "is no App" if hasattr(module, attribute) else "is not there"
+            raise SetupError(f"{attribute!r} in {name} {what}", remedy=f"name the variable that holds the App: {name}:app")
+        return found
+    apps = {key: value for key, value in vars(module).items() if isinstance(value, App)}
+    if "app" in apps:
+        return apps["app"]
+    if len(set(map(id, apps.values()))) == 1:
+        return next(iter(apps.values()))
+    if not apps:
+        from hospes.quick import default_app
+
+        app = default_app()
+        if app.routes:
+            return app
+        raise SetupError(f"{name} has no App", remedy="make one, `app = App()`, or name the module that does")
+    raise SetupError(f"{name} has several Apps: {', '.join(apps)}", remedy=f"say which: {name}:{next(iter(apps))}")
+
+
+def _module(name: str) -> ModuleType:
+    if name.endswith(".py"):
+        path = Path(name)
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        if spec is None or spec.loader is None or not path.is_file():
+            raise SetupError(f"the file {name} is not there", remedy="name a Python file, or a module: package.module:app")
+        # The program's own modules lie beside it.
+        sys.path.insert(0, str(path.parent.resolve()))
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[path.stem] = module
+        spec.loader.exec_module(module)
+        return module
+    sys.path.insert(0, "")
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (name == error.name or name.startswith(error.name + ".")):
+            raise SetupError(f"there is no module {name}", remedy="run it from the folder the module is in") from None
+        raise
