@@ -247,6 +247,8 @@ class ThreadPool:
             context: The call's context.
             call: Takes nothing.
         """
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
         return self._put(context, call, _FOREVER)
 
     async def close(self, within: float = 10.0) -> bool:
