@@ -32,6 +32,9 @@ Laws:
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
+import sys
 from time import monotonic
 from typing import Final, cast
 
@@ -64,6 +67,8 @@ AT_ONCE: Final = 16 * KiB
 """Content of an answer that is not gathered any more: with `REQUESTS_PER_TURN` it bounds what a turn gathers."""
 LINGERED: Final = 32 * MiB
 """Octets dropped while lingering: the default limit of content twice over, so that such a peer sees its 413."""
+_RESET: Final = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+"""SO_LINGER of no time: closing throws away what is unsent, and resets."""
 _NO_CONTENT: Final = frozenset({204, 205, 304})
 
 
@@ -93,6 +98,7 @@ class Connection(asyncio.Protocol):
         "_served",
         "_service",
         "_state",
+        "_unsent_content",
         "_write_deadline",
         "answering",
         "blocked",
@@ -119,6 +125,7 @@ class Connection(asyncio.Protocol):
         self._intake: Intake | None = None  # of its content, where it has any
         self._handle: Handle | None = None
         self._sender: asyncio.Task[None] | None = None
+        self._unsent_content: Stream | FileContent | None = None  # whose sender has not begun
         self._file_under_way = False
         self._discarded = 0
         # What goes out.
@@ -165,10 +172,18 @@ class Connection(asyncio.Protocol):
         self._eof = True
         if self._state < BUSY:
             self._read_on()
-        elif self._state == LINGER or not self._file_under_way:  # a file goes out without anybody's help
-            self._close()
+        else:
+            self._end_without_peer()
         # A TLS transport closes in any case; it only warns about True.
         return self._state < CLOSED and self._ends.scheme == "http"
+
+    def _end_without_peer(self) -> None:
+        """The peer sends no more and is answered no more, by the laws above; but a file goes out without anybody's help."""
+        if self._state == BUSY and self.answering:
+            if not self._file_under_way:
+                self.abort()
+        elif self._state != CLOSED:
+            self._close()
 
     def stop_if_idle(self) -> None:
         """The server stops: close if no request is under way or coming in."""
@@ -176,8 +191,11 @@ class Connection(asyncio.Protocol):
             self._close()
 
     def abort(self) -> None:
-        """End at once, whatever is under way."""
+        """End at once, whatever is under way, with a reset: an answer without a length must not look complete."""
         if self.made:
+            sock = self.transport.get_extra_info("socket")
+            if sock is not None and sock.fileno() >= 0:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             self._give_up()
             self.transport.abort()
 
@@ -195,7 +213,7 @@ class Connection(asyncio.Protocol):
         elif self.transport.get_write_buffer_size() or self._unacknowledged():
             self._supervise_writing()
         else:
-            self.abort()  # TLS waits for the peer's goodbye for long
+            self.transport.abort()  # all has arrived, but TLS waits for the peer's goodbye
 
     def check_writing(self, now: float) -> None:
         """Abort where the peer has not taken an octet for too long."""
@@ -258,8 +276,8 @@ class Connection(asyncio.Protocol):
             self.flush()
         if self._state < BUSY:
             self._wait_for_octets(served != self._served, event)
-        elif self._eof and self._state == BUSY and not self._file_under_way:
-            self._close()  # the peer counts as gone: see the laws
+        elif self._eof:
+            self._end_without_peer()
 
     def _begin(self, head: RequestHead) -> None:
         self._served += 1
@@ -409,6 +427,7 @@ class Connection(asyncio.Protocol):
             if isinstance(content, FileContent):
                 self._file_under_way = True
                 self._supervise_writing()
+            self._unsent_content = content
             self._sender = self._service.spawn(self._send(octets, content, framing))
 
     def _frame(self, response: Response) -> tuple[bytes, ResponseFraming]:
@@ -423,6 +442,7 @@ class Connection(asyncio.Protocol):
 
     async def _send(self, octets: bytes, content: Stream | FileContent, framing: ResponseFraming) -> None:
         complete = False
+        self._unsent_content = None
         try:
             if isinstance(content, Stream):
                 await send_stream(self, octets, content, framing)
@@ -445,7 +465,7 @@ class Connection(asyncio.Protocol):
                 self._finished(framing.close)
                 self._gathering = False
                 self._service.driver.loop.call_soon(self._read_on)
-            else:
+            elif self._state != CLOSED:
                 self.abort()
 
     def _finished(self, close: bool) -> None:
@@ -561,6 +581,9 @@ class Connection(asyncio.Protocol):
         handle, sender, self._handle, self._sender = self._handle, self._sender, None, None
         if self._intake is not None:
             self._intake.content.fail(ClientDisconnected("the peer has gone"))
+        if self._unsent_content is not None:
+            self._service.discard(self._unsent_content)
+            self._unsent_content = None
         # Once only: a second cancellation would break into their cleaning up.
         if handle is not None:
             handle.cancel()

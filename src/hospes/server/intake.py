@@ -94,6 +94,8 @@ class Intake:
         content, peer = self.content, self._peer
         self._wanted = True
         if not self._move():
+            if self.complete:
+                peer.resume()
             return
         if self._expects:
             self._expects = False
