@@ -1,1 +1,115 @@
-"""hospes: host and guest."""
+"""hospes: serves HTTP, calls HTTP and remembers its visitors.
+
+from hospes import App, User
+
+app = App()
+
+@app.get("/")
+def home(user: User) -> str:
+    user["visits"] = user.get("visits", 0) + 1
+    return f"<html><h1>Visit {user['visits']}</h1></html>"
+
+app.run()
+"""
+
+from hospes.app import Event, EventStream, Template
+from hospes.binding import (
+    BytesBody,
+    Cookie,
+    Header,
+    JSONBody,
+    ModelBinding,
+    ModelDict,
+    Parameter,
+    Parameters,
+    PathValue,
+    RegGroup,
+    RegGroups,
+    RequestBodyReader,
+)
+from hospes.errors import ClientDisconnected, HospesError, HttpError, ProtocolError, SetupError
+from hospes.files import File, StaticFile
+from hospes.http import Address, Cookies, Headers, MultipartFile, Redirect, Request, Response, SetCookie, Stream
+from hospes.limits import GiB, KiB, Limits, MiB, Timeouts
+from hospes.quick import (
+    controller,
+    default_app,
+    delete,
+    error,
+    files,
+    filter,
+    get,
+    lifespan,
+    mount,
+    patch,
+    post,
+    provide,
+    put,
+    request_map,
+    route,
+    run,
+    using,
+)
+from hospes.running import App
+from hospes.server import ServerOptions, Tls
+from hospes.users import User
+
+__all__ = [
+    "Address",
+    "App",
+    "BytesBody",
+    "ClientDisconnected",
+    "Cookie",
+    "Cookies",
+    "Event",
+    "EventStream",
+    "File",
+    "GiB",
+    "Header",
+    "Headers",
+    "HospesError",
+    "HttpError",
+    "JSONBody",
+    "KiB",
+    "Limits",
+    "MiB",
+    "ModelBinding",
+    "ModelDict",
+    "MultipartFile",
+    "Parameter",
+    "Parameters",
+    "PathValue",
+    "ProtocolError",
+    "Redirect",
+    "RegGroup",
+    "RegGroups",
+    "Request",
+    "RequestBodyReader",
+    "Response",
+    "ServerOptions",
+    "SetCookie",
+    "SetupError",
+    "StaticFile",
+    "Stream",
+    "Template",
+    "Timeouts",
+    "Tls",
+    "User",
+    "controller",
+    "default_app",
+    "delete",
+    "error",
+    "files",
+    "filter",
+    "get",
+    "lifespan",
+    "mount",
+    "patch",
+    "post",
+    "provide",
+    "put",
+    "request_map",
+    "route",
+    "run",
+    "using",
+]

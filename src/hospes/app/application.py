@@ -26,6 +26,7 @@ from hospes.app.objects import Objects
 from hospes.app.onion import Layer
 from hospes.app.registrar import Below, Registrar
 from hospes.app.template import Templates
+from hospes.app.visiting import Visiting
 from hospes.binding import ProviderRegistry, Site, compile_plan, source_of
 from hospes.errors import SetupError
 from hospes.execution import ThreadPool, default_threads
@@ -54,8 +55,13 @@ class Application(Registrar):
         self.store_url = store or os.environ.get("HOSPES_STORE", "") or DEFAULT_STORE
         self.threads = threads or default_threads()
         self.templates = Path(templates)
-        self.providers = ProviderRegistry()
+        self._visiting = Visiting(self.store_url)
         self._lifespans: list[Lifespan] = []
+
+    @property
+    def providers(self) -> ProviderRegistry:
+        """What is provided to handlers; `providers.override(Type, by)` replaces something in tests."""
+        return self._visiting.registry
 
     def provide(self, scope: str | Callable[..., Any] = "app") -> Any:
         """Let a function provide objects of its return type to handlers; `yield` the object to clean up after it.
@@ -112,7 +118,7 @@ class Application(Registrar):
             pool = ThreadPool(self.threads)
             stack.push_async_callback(pool.close)
             handler = await self._frozen(pool, stack)
-            await stack.enter_async_context(self.providers.opened())
+            await stack.enter_async_context(self._visiting.opened())
             for lifespan in self._lifespans:
                 arguments = (self,) if inspect.signature(lifespan).parameters else ()
                 await stack.enter_async_context(asynccontextmanager(lifespan)(*arguments))
@@ -151,7 +157,7 @@ class Application(Registrar):
 
     def _matcher(self, endpoints: Endpoints) -> Matcher[Handler]:
         router: Router[Handler] = Router()
-        objects = Objects(self.providers)
+        objects = Objects(self._visiting)
         for declaration, entry in self._declarations():
             options = declaration.options
             pattern = parse_pattern(options.url, options.source) if options.url else None
@@ -170,7 +176,7 @@ class Application(Registrar):
             is_method=entry is not None,
             namespace=options.namespace,
         )
-        plan = compile_plan(declaration.function, site, self.providers, self._model_bindings)
+        plan = compile_plan(declaration.function, site, self._visiting, self._model_bindings)
         runs = where_it_runs(declaration.function, options.inline)
         return Target(plan, runs, options.status, options.body_limit, objects.of(entry) if entry else None)
 

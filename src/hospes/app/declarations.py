@@ -18,7 +18,6 @@ from types import EllipsisType
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import quote
 
-from hospes.binding import source_of
 from hospes.errors import SetupError
 from hospes.http.handler import Filter
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from hospes.app.declarations import ClassEntry
 from hospes.app.endpoint import Construct
-from hospes.binding import ProviderRegistry, Site, compile_plan
+from hospes.binding import Providers, Site, compile_plan
 from hospes.http.request import Request
 
 
@@ -26,7 +26,7 @@ class Objects:
         providers: What constructors' parameters are filled from.
     """
 
-    def __init__(self, providers: ProviderRegistry) -> None:
+    def __init__(self, providers: Providers) -> None:
         self._providers = providers
         self._constructs: dict[type, Construct] = {}
 
