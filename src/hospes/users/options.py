@@ -1,0 +1,42 @@
+"""How visitors are remembered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hospes.limits import KiB
+
+_DAY = 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitorOptions:
+    """How visitors are remembered.
+
+    Args:
+        cookie: Name of the cookie; over TLS `__Host-` stands before it.
+        max_age: Seconds after which a visitor who does not come back is forgotten; 400 days by default, which is the longest
+            that user agents keep a cookie (6265bis §5.5). Every visit begins it anew.
+        size: Octets one visitor's record may have, encoded; 64 KiB by default. One more: 507.
+        wait: Seconds a request waits for its visitor's turn; 10 by default. Then: 503.
+        turn_file: File in which processes lock visitors' turns; none by default, for one process with one loop.
+
+    Raises:
+        ValueError: if a number is not positive, or the name is no cookie's.
+    """
+
+    cookie: str = "hospes"
+    max_age: int = 400 * _DAY
+    size: int = 64 * KiB
+    wait: float = 10.0
+    turn_file: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("max_age", "size"):
+            value = getattr(self, name)
+            if type(value) is not int or value < 1:
+                raise ValueError(f"VisitorOptions({name}={value!r}): it is a positive whole number")
+        if not self.wait > 0:
+            raise ValueError(f"VisitorOptions(wait={self.wait!r}): it is a positive number of seconds")
+        if not self.cookie.isascii() or not self.cookie.replace("-", "").replace("_", "").isalnum() or self.cookie[0] in "-_":
+            raise ValueError(f"VisitorOptions(cookie={self.cookie!r}): take letters, digits, - and _, a letter or a digit first")

@@ -1,0 +1,181 @@
+"""Who comes: a request's visitor, recognised by the cookie or taken in as a new one.
+
+Laws:
+
+* Every request that asks gets a visitor. A cookie that we did not issue, or whose visitor was forgotten by us, is as none.
+* In one request there is one User, however often and wherever it is asked for.
+* A new visitor costs no write until something is stored (but for the seal's key, once in a store's life).
+* When the store is away there is no visitor: 503, before the handler has done anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import replace
+from functools import partial
+from urllib.parse import unquote
+
+from hospes.errors import SetupError
+from hospes.http import Request
+from hospes.store import Store, open_store
+from hospes.store.contract import Clock
+from hospes.users import seal
+from hospes.users.options import VisitorOptions
+from hospes.users.rangelock import RangeLock
+from hospes.users.turns import Turns
+from hospes.users.user import User
+from hospes.users.visit import SPACE, Guest, House, Visit
+
+_around: ContextVar[tuple[object, Visit] | None] = ContextVar("hospes_visit", default=None)
+"""The fields of the request that is being answered, and its visit: a mounted application gets a Request of its own for it."""
+
+
+class Visitors:
+    """Recognises visitors and keeps what is remembered of them. It belongs to the loop and the process that open it.
+
+    Args:
+        store_factory: Makes the store, which is opened and closed together with this.
+        options: How visitors are remembered.
+        clock: Tells the time in seconds since the epoch, as the store's own clock does; `time.time` by default.
+    """
+
+    def __init__(
+        self,
+        store_factory: Callable[[], Store],
+        options: VisitorOptions = VisitorOptions(),  # noqa: B008 (frozen)
+        clock: Clock = time.time,
+    ) -> None:
+        self._store_factory = store_factory
+        self._options = options
+        self._clock = clock
+        self._house: House | None = None
+        self._sealer: seal.Sealer | None = None
+        self._taking: dict[int, list[asyncio.Future[None]]] = {}  # by id of the request: who waits for its User
+
+    @classmethod
+    def at(cls, url: str, options: VisitorOptions = VisitorOptions(), clock: Clock = time.time) -> Visitors:  # noqa: B008
+        """Visitors in the store that a URL names; their turns are parted between processes where the store is shared.
+
+        Args:
+            url: As `hospes.store.open_store` takes it.
+            options: How visitors are remembered; a `turn_file` is found beside the store's file, if it has one.
+            clock: Tells the time in seconds since the epoch; `time.time` by default.
+
+        Raises:
+            SetupError: if no engine has this URL's scheme, or the URL is incomplete.
+        """
+        open_store(url, clock)  # checks the URL, and touches nothing
+        scheme, _, rest = url.partition(":")
+        if scheme.lower() == "sqlite" and not options.turn_file:
+            options = replace(options, turn_file=unquote(rest.removeprefix("///")) + "-turns")
+        return cls(partial(open_store, url, clock), options, clock)
+
+    async def open(self) -> None:
+        """Open the store.
+
+        Raises:
+            SetupError: if the store's place is wrong, damaged, or of a newer release.
+        """
+        store = self._store_factory()
+        await store.open()
+        options = self._options
+        # The real path: two names of one file are one lock.
+        lock = RangeLock(os.path.realpath(options.turn_file)) if options.turn_file else None  # noqa: ASYNC240 (once, at start)
+        self._house = House(store, Turns(options.wait, lock), options, self._clock, asyncio.get_running_loop())
+        self._sealer = seal.Sealer(store)
+
+    async def close(self) -> None:
+        """Finish the writes under way and close the store; a second call does nothing."""
+        house, self._house = self._house, None
+        if house is None:
+            return
+        if house.writing:
+            await asyncio.wait(house.writing)
+        await house.store.close()
+        house.turns.close()
+
+    async def __aenter__(self) -> Visitors:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def take(self, request: Request) -> User:
+        """The request's visitor, whose turn the request has from here until its response is finished.
+
+        It fills `request.user`, unless a filter put something there, and registers a finisher, which has to run: with
+        the response, or with None when the request is given up.
+
+        Raises:
+            HttpError: 503, if the turn does not come in time, or the store is away.
+            SetupError: if this is not open in this process.
+        """
+        user = request.user
+        if type(user) is User:
+            return user
+        around = _around.get()
+        if around is not None and around[0] is request.head.fields and around[1].is_serving:
+            return around[1].user
+        return await self._take_once(request)
+
+    async def _take_once(self, request: Request) -> User:
+        waiting = self._taking.get(id(request))
+        if waiting is not None:  # two tasks of one request ask at the same time
+            first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            waiting.append(first)
+            await first
+            return await self.take(request)
+        others: list[asyncio.Future[None]] = []
+        self._taking[id(request)] = others
+        try:
+            visit = await self._visit(request)
+        finally:
+            del self._taking[id(request)]
+            for each in others:
+                if not each.done():
+                    each.set_result(None)
+        request.finish_with(visit.finish)
+        if request.user is None:
+            request.user = visit.user
+        _around.set((request.head.fields, visit))
+        return visit.user
+
+    async def _visit(self, request: Request) -> Visit:
+        house, sealer = self._opened()
+        is_secure = request.scheme == "https"
+        cookie = ("__Host-" if is_secure else "") + house.options.cookie
+        value = request.cookies.get(cookie)
+        id = seal.read(value)
+        if value is not None and id is not None:
+            guest = Guest(cookie, value, is_secure, seal.record_key(id), seal.public_id(id), is_new=False)
+            visit = await _recognise(house, sealer, guest)
+            if visit is not None:
+                return visit
+        value = await sealer.issue()
+        id = value.partition(".")[0].encode()
+        guest = Guest(cookie, value, is_secure, seal.record_key(id), seal.public_id(id), is_new=True)
+        return Visit(house, guest, None, None)
+
+    def _opened(self) -> tuple[House, seal.Sealer]:
+        if self._house is None or self._sealer is None:
+            raise SetupError("the visitors' store is not open", remedy="Await Visitors.open() first, in each process.")
+        return self._house, self._sealer
+
+
+async def _recognise(house: House, sealer: seal.Sealer, guest: Guest) -> Visit | None:
+    """The visit of a visitor with a cookie, in its turn; None if the cookie is not ours."""
+    place = await house.turns.enter(guest.key)
+    try:
+        record = await house.store.get(SPACE, guest.key)
+        if record is None and not await sealer.is_ours(guest.value):
+            house.turns.leave(place)
+            return None
+        return Visit(house, guest, place, record)
+    except BaseException:
+        house.turns.leave(place)
+        raise
