@@ -6,6 +6,8 @@ Laws:
 * A marker that stands as a default is a value of the type it gives (`Parameter` a str, `Parameters` a list, `JSONBody` a dict),
   so that type checkers accept it and a handler that is called directly, as tests do, gets the marker's default.
 * A marker says what to take and decides nothing: the plan is made in `sources`.
+* Two markers are equal only if they say the same, and hash accordingly: `typing` caches `Annotated[int, marker]` by hash and
+  equality, and would otherwise give one marker for another, as both are the empty str. With a plain str they compare as text.
 """
 
 from __future__ import annotations
@@ -20,7 +22,25 @@ RequestBodyReader = ContentReader
 """The content, piece by piece: `await reader.read(n)` or `async for piece in reader`."""
 
 
-class TextMarker(str):
+class _StrMarker(str):
+    """A marker that is a str, and equal to other markers only if it says the same."""
+
+    __slots__ = ()
+
+    def _says(self) -> tuple[object, ...]:
+        return (type(self), str(self))
+
+    def __eq__(self, other: object) -> bool:
+        return self._says() == other._says() if isinstance(other, _StrMarker) else str.__eq__(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(self._says())
+
+
+class TextMarker(_StrMarker):
     """A marker for one text. It is a str: its default, so that it may stand where a str is declared.
 
     Args:
@@ -42,6 +62,9 @@ class TextMarker(str):
         self.default = default
         self.required = required
         return self
+
+    def _says(self) -> tuple[object, ...]:
+        return (type(self), self.name, self.default, self.required)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self.name!r}, default={self.default!r}, required={self.required!r})"
@@ -87,6 +110,9 @@ class Cookie(TextMarker):
         self.default_options = dict(default_options or {})
         return self
 
+    def _says(self) -> tuple[object, ...]:
+        return (*super()._says(), tuple(self.default_options.items()))
+
     @property
     def key(self) -> str:
         """The cookie's name, as a Morsel has it."""
@@ -105,7 +131,7 @@ class MissingCookie(Morsel[str]):
         return False
 
 
-class PathValue(str):
+class PathValue(_StrMarker):
     """A value of the path: what `{name}` matched, or the route's wildcard where the route has no such name.
 
     Args:
@@ -122,24 +148,35 @@ class PathValue(str):
         self.name = name
         return self
 
+    def _says(self) -> tuple[object, ...]:
+        return (type(self), self.name)
 
-class RegGroup(str):
-    """What one group of a regexp route matched: a str that knows its group.
+
+class RegGroup(_StrMarker):
+    """What one group of a regexp route matched: a str that knows its group, and otherwise behaves as any other.
 
     Args:
         group: Which, from 0.
-        text: What it matched.
+        text: What it matched; None in a marker.
     """
 
-    __slots__ = ("group",)
+    __slots__ = ("group", "is_marker")
 
     group: int
+    is_marker: bool
 
-    def __new__(cls, group: int = 0, text: str = "") -> RegGroup:
+    def __new__(cls, group: int = 0, text: str | None = None) -> RegGroup:
         """Make the marker, or the value."""
-        self = super().__new__(cls, text)
+        self = super().__new__(cls, text or "")
         self.group = group
+        self.is_marker = text is None
         return self
+
+    def _says(self) -> tuple[object, ...]:
+        return (type(self), self.group) if self.is_marker else (str(self),)
+
+    def __hash__(self) -> int:
+        return super().__hash__() if self.is_marker else str.__hash__(self)
 
 
 class RegGroups(tuple[str, ...]):

@@ -101,7 +101,7 @@ class Chooser:
             source = Source(texts.path_value(argument.name, converter))
         if source is None:
             source = (
-                injected(argument, kind, self._forms)
+                injected(argument, get_origin(kind) or kind, self._forms)
                 or self._own(argument, kind)
                 or self._text(argument, argument.name, self._otherwise(argument))
                 or self._content(argument)
@@ -413,7 +413,8 @@ def _declared(argument: Argument, marker: type) -> Any:
 def _typed(argument: Argument) -> Any:
     """The declared type; where there is none, that of the default (`age=16` is an int), else str."""
     if argument.annotation is not EMPTY:
-        return argument.annotation
+        kind = class_of(plain(argument.annotation))
+        return str if kind is not None and issubclass(kind, TextMarker) else argument.annotation
     if argument.default is EMPTY or argument.default is None or isinstance(argument.default, _MARKERS):
         return str
     return type_of(argument.default)
@@ -430,4 +431,8 @@ def _type_name(argument: Argument) -> str:
     annotation = argument.annotation
     if annotation is EMPTY:
         return f"a default of type {type(argument.default).__qualname__}"
-    return annotation.__qualname__ if isinstance(annotation, type) else str(annotation).replace("typing.", "")
+    annotation = plain(annotation)
+    kind = class_of(annotation)
+    if kind is not None and get_origin(annotation) is None:
+        return kind.__qualname__.rpartition("<locals>.")[2]
+    return str(annotation).replace("typing.", "")
