@@ -12,7 +12,7 @@ from typing import TypeAlias
 from hospes.errors import HttpError
 from hospes.files.media_types import media_type_of
 from hospes.files.opening import open_file
-from hospes.files.representation import FOR_EVER, REVALIDATE, Representation, respond
+from hospes.files.representation import FOR_EVER, REVALIDATE, Traits, respond
 from hospes.http.media import content_disposition
 from hospes.http.request import Request
 from hospes.http.response import Response
@@ -31,6 +31,7 @@ class File:
     Raises:
         HttpError: when the answer is made: 404 if it is missing or no regular file, 403 if it may not be read, 412 and 416 as
             the request's conditions and ranges will have it.
+        ValueError: when the answer is made: if `content_type` may not stand in a field.
     """
 
     __slots__ = ("content_type", "download_as", "immutable", "path")
@@ -51,17 +52,12 @@ class File:
             raise HttpError(403) from None
         if opened is None:
             raise HttpError(404)
-        file, state = opened
-        return respond(
-            request,
-            Representation(
-                file,
-                state,
-                self.content_type or media_type_of(self.path),
-                FOR_EVER if self.immutable else REVALIDATE,
-                disposition=content_disposition(self.download_as) if self.download_as else "",
-            ),
+        traits = Traits(
+            self.content_type or media_type_of(self.path),
+            FOR_EVER if self.immutable else REVALIDATE,
+            disposition=content_disposition(self.download_as) if self.download_as else "",
         )
+        return respond(request, opened, traits)
 
     def __repr__(self) -> str:
         return f"File({self.path!r})"

@@ -23,8 +23,8 @@ from urllib.parse import quote, unquote_to_bytes
 
 from hospes.errors import HttpError, SetupError
 from hospes.files.media_types import is_compressible, media_type_of
-from hospes.files.opening import OpenFile, Place, enter
-from hospes.files.representation import FOR_EVER, REVALIDATE, Representation, respond
+from hospes.files.opening import Enter, OpenFile, Place, entrance
+from hospes.files.representation import FOR_EVER, REVALIDATE, Describe, Traits, describe, respond
 from hospes.http.negotiation import choose_encoding
 from hospes.http.request import Request
 from hospes.http.response import Redirect, Response
@@ -35,6 +35,10 @@ ENDINGS: Final = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 
 _REFUSED: Final = re.compile(r"\.|[^/\\\0]*+[/\\\0]")
 _MALFORMED: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_KEPT_FILES: Final = 1024
+"""States of files whose fields are kept, about 2 KiB each; what a site's pages consist of, as a rule."""
+_KEPT_FIELDS: Final = 64
+"""Accept-Encoding fields whose meaning is kept; there are about ten in the world."""
 _KEPT_FIELD: Final = 128
 """Characters of the longest Accept-Encoding field whose meaning is kept; browsers' have 25. Longer ones are read each time."""
 
@@ -56,7 +60,7 @@ class StaticFolder:
         SetupError: if there is no such folder.
     """
 
-    __slots__ = ("_cache_control", "_codings", "_folder", "_follow_links")
+    __slots__ = ("_cache_control", "_codings", "_describe", "_enter", "_folder")
 
     def __init__(
         self, folder: str | os.PathLike[str], *, immutable: bool = False, follow_links: bool = False, source: str = ""
@@ -70,8 +74,10 @@ class StaticFolder:
             )
         self._folder = str(path)
         self._cache_control = FOR_EVER if immutable else REVALIDATE
-        self._follow_links = follow_links
-        self._codings = lru_cache(maxsize=64)(acceptable_codings)
+        self._enter: Enter = entrance(self._folder, follow_links=follow_links)
+        # Memories of functions that depend on nothing but their arguments: they cannot go stale.
+        self._describe: Describe = lru_cache(_KEPT_FILES)(describe)
+        self._codings = lru_cache(_KEPT_FIELDS)(acceptable_codings)
 
     def __call__(self, request: Request) -> Response:
         """Answer a request.
@@ -104,14 +110,10 @@ class StaticFolder:
             with place:
                 opened = place.open(names[-1])
                 if opened is not None:
-                    representation = self._choose(request, place, names[-1], opened)
-                    return respond(request, representation)
+                    return self._serve(request, place, names[-1], opened)
         if request.head.path[-1] != "/" and self._has_index(names):
             return _slash_ended(request, names[-1].encode())
         raise HttpError(404)
-
-    def _enter(self, names: Sequence[str]) -> Place | None:
-        return enter(self._folder, names, follow_links=self._follow_links)
 
     def _has_index(self, names: Sequence[str]) -> bool:
         place = self._enter(names)
@@ -123,18 +125,28 @@ class StaticFolder:
             opened.file.close()
         return opened is not None
 
-    def _choose(self, request: Request, place: Place, name: str, original: OpenFile) -> Representation:
+    def _serve(self, request: Request, place: Place, name: str, opened: OpenFile) -> Response:
+        try:
+            chosen, traits = self._choose(request, place, name, opened)
+        except BaseException:
+            opened.file.close()
+            raise
+        if chosen is not opened:
+            opened.file.close()
+        return respond(request, chosen, traits, self._describe)
+
+    def _choose(self, request: Request, place: Place, name: str, original: OpenFile) -> tuple[OpenFile, Traits]:
         """The file itself, or the best of its precompressed siblings that this visitor takes."""
         content_type = media_type_of(name)
         if not is_compressible(content_type):
-            return Representation(*original, content_type, self._cache_control)
+            return original, Traits(content_type, self._cache_control)
         for coding in self._wanted(request):
-            sibling = _sibling(place, name + ENDINGS[coding], original)
+            ending = name + ENDINGS[coding]
+            sibling = _sibling(place, ending, original) if place.has(ending) else None
             if sibling is not None:
-                original.file.close()
-                return Representation(*sibling, content_type, self._cache_control, coding, "Accept-Encoding")
+                return sibling, Traits(content_type, self._cache_control, coding, "Accept-Encoding")
         # Also where no sibling is there yet: caches must not give this to all, once there is one (RFC 9110 §12.5.5).
-        return Representation(*original, content_type, self._cache_control, vary="Accept-Encoding")
+        return original, Traits(content_type, self._cache_control, "", "Accept-Encoding")
 
     def _wanted(self, request: Request) -> tuple[str, ...]:
         """The codings this visitor takes rather than none, the one preferred first."""
@@ -195,9 +207,6 @@ def _sibling(place: Place, name: str, original: OpenFile) -> OpenFile | None:
         found = place.open(name)
     except PermissionError:
         return None
-    except BaseException:
-        original.file.close()
-        raise
     if found is None or (found.stat.st_size and found.stat.st_mtime_ns >= original.stat.st_mtime_ns):
         return found
     found.file.close()

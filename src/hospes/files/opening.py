@@ -16,9 +16,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from io import FileIO
-from typing import Final, NamedTuple, Protocol, Self
+from typing import Final, NamedTuple, Protocol, Self, TypeAlias
 
 # O_NONBLOCK: see the second law; to regular files it means nothing. O_NOCTTY: a terminal must not become the process's own.
 # Windows has neither, nor the names without which nothing is walked by descriptors; there O_BINARY and O_NOINHERIT are needed.
@@ -69,9 +70,18 @@ class Place(Protocol):
         """
         ...
 
+    def has(self, name: str) -> bool:
+        """Whether a name is there, be it what it may; far cheaper than a failure to open it."""
+        ...
+
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *failure: object) -> None: ...
+
+
+Enter: TypeAlias = Callable[[Sequence[str]], Place | None]
+"""Goes down from a folder by the names of directories, none of them empty, `.` or `..` nor with a separator in it. Gives the
+place, to be left by `with`; None if there is no such directory."""
 
 
 def open_file(path: str) -> OpenFile | None:
@@ -87,30 +97,25 @@ def open_file(path: str) -> OpenFile | None:
     return _open(path, _READ, None)
 
 
-def enter(folder: str, names: Sequence[str], *, follow_links: bool = False) -> Place | None:
-    """Go down from a folder.
+def entrance(folder: str, *, follow_links: bool = False) -> Enter:
+    """How to go down from a folder on this system.
 
     Args:
         folder: The folder's absolute path, trusted.
-        names: The directories to pass, none of them empty, `.` or `..` nor with a separator in it.
         follow_links: Whether links are followed where they lead to something below the folder; no by default.
+    """
+    if not WALKS:
+        return lambda names: PathPlace(folder, names, follow_links=follow_links)
+    return partial(LinkedPlace, folder) if follow_links else partial(walk, folder)
 
-    Returns:
-        The place, to be left by `with`; None if there is no such directory.
+
+def walk(folder: str, names: Sequence[str]) -> DescriptorPlace | None:
+    """Go down from a folder by descriptors; no name may be a link. See `Enter`.
 
     Raises:
         PermissionError: if a directory may not be passed.
         OSError: if it cannot be said whether it is there.
     """
-    if not WALKS:
-        return PathPlace(folder, names, follow_links=follow_links)
-    if follow_links:
-        return LinkedPlace(folder, names)
-    return walk(folder, names)
-
-
-def walk(folder: str, names: Sequence[str]) -> DescriptorPlace | None:
-    """Go down from a folder by descriptors; no name may be a link. See `enter`."""
     # What is directly in the folder is opened by the folder's path: O_NOFOLLOW speaks of the last name only.
     prefix, descriptor = folder + os.sep, None
     for name in names:
@@ -139,6 +144,10 @@ class DescriptorPlace:
     def open(self, name: str) -> OpenFile | None:
         """Open a regular file; see `Place`."""
         return _open(self._prefix + name, _READ | _NO_LINK, self._descriptor)
+
+    def has(self, name: str) -> bool:
+        """Whether a name is there; see `Place`."""
+        return os.access(self._prefix + name, os.F_OK, dir_fd=self._descriptor)
 
     def __enter__(self) -> Self:
         return self
@@ -170,6 +179,10 @@ class LinkedPlace:
             return None
         with place:
             return place.open(names[-1])
+
+    def has(self, name: str) -> bool:
+        """Whether a name is there; see `Place`."""
+        return os.access(os.path.join(self._here, name), os.F_OK)
 
     def __enter__(self) -> Self:
         return self
@@ -204,6 +217,10 @@ class PathPlace:
         # Windows says "permission denied" of a directory.
         return _open(path, _READ, None) if os.path.isfile(path) else None
 
+    def has(self, name: str) -> bool:
+        """Whether a name is there; see `Place`."""
+        return os.access(os.path.join(self._folder, *self._names, name), os.F_OK)
+
     def __enter__(self) -> Self:
         return self
 
@@ -218,8 +235,10 @@ def _names_below(folder: str, path: str) -> list[str]:
         # By whole names: "/srv/static-secret" begins with "/srv/static" and is not below it.
         if os.path.commonpath([folder, target]) != folder:
             return []
-    except ValueError:  # a name this system cannot hold, or another drive
-        return []
+    except (OSError, ValueError) as error:  # a link that went away meanwhile; a name this system cannot hold; another drive
+        if _is_absent(error):
+            return []
+        raise
     below = os.path.relpath(target, folder)
     return [] if below == os.curdir else below.split(os.sep)
 

@@ -10,16 +10,17 @@ Laws:
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from hashlib import blake2b
 from io import FileIO
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from hospes.errors import HttpError
+from hospes.files.opening import OpenFile
 from hospes.http.conditional import ETag, Outcome, evaluate, if_range_applies
 from hospes.http.content import FileContent, Stream
+from hospes.http.headers import Headers
 from hospes.http.ranges import ByteRange, MultipartRanges, content_range, multipart_ranges, parse_range
 from hospes.http.request import Request
 from hospes.http.response import Response
@@ -37,123 +38,140 @@ _NANOSECONDS: Final = 1_000_000_000
 _ASKS: Final = frozenset({b"range", b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since"})
 
 
-class Representation(NamedTuple):
-    """An open file and how it is to be presented."""
+class Traits(NamedTuple):
+    """What is to be said about a file beside what the kernel knows."""
 
-    file: FileIO
-    stat: os.stat_result
     content_type: str
     cache_control: str
     coding: str = ""
-    """The content coding the file has been stored in; "" for none."""
+    """The content coding it has been stored in; "" for none."""
     vary: str = ""
     """The request fields that chose this file."""
     disposition: str = ""
 
-    @property
-    def tag(self) -> str:
-        """The opaque part of its entity tag."""
-        state = self.stat
-        # A digest, for inode numbers are nobody's business (CVE-2003-1418); not a secret one, for all workers must agree.
-        text = f"{state.st_mtime_ns} {state.st_size} {state.st_ino} {self.coding}"
-        return blake2b(text.encode(), digest_size=12).hexdigest()
+
+class Description(NamedTuple):
+    """The fields that a state of a file is sent with; they are made, and checked, once."""
+
+    etag: ETag
+    whole: Headers
+    """Of 200, and but for what is about ranges of 206."""
+    unchanged: Headers
+    """Of 304 (RFC 9110 §15.4.5)."""
 
 
-def respond(request: Request, representation: Representation) -> Response:
+Describe: TypeAlias = Callable[[int, int, int, int, Traits], Description]
+"""`describe`, or the same with a memory."""
+
+
+def describe(changed: int, size: int, inode: int, modified: int, traits: Traits) -> Description:
+    """Make the fields for a state of a file. Of equal arguments it makes equal fields, so that they may be kept.
+
+    Args:
+        changed: Time of change, nanoseconds since 1970.
+        size: Octets.
+        inode: Inode number.
+        modified: Time of change as it is to be told, seconds since 1970.
+        traits: What else there is to say.
+
+    Raises:
+        ValueError: if a trait may not stand in a field.
+    """
+    # A digest, for inode numbers are nobody's business (CVE-2003-1418); not a secret one, for all workers must agree.
+    digest = blake2b(f"{changed} {size} {inode} {traits.coding}".encode(), digest_size=12)
+    etag = ETag(digest.hexdigest())
+    unchanged = Headers({"Cache-Control": traits.cache_control, "ETag": str(etag), "Last-Modified": format_date(modified)})
+    if traits.vary:
+        unchanged["Vary"] = traits.vary
+    whole = Headers({"Content-Type": traits.content_type, **unchanged, "Accept-Ranges": "bytes"})
+    if traits.coding:
+        whole["Content-Encoding"] = traits.coding
+    if traits.disposition:
+        whole["Content-Disposition"] = traits.disposition
+    return Description(etag, whole, unchanged)
+
+
+class FileResponse(Response):
+    """A response that starts from fields which are known to be good: to check them again would cost more than all the rest."""
+
+    __slots__ = ()
+
+    def __init__(self, content: bytes | FileContent | Stream, status: int, headers: Headers) -> None:
+        self.content = content
+        self.status = status
+        self._content_type = ""
+        self._headers = headers
+        self._cookies = None
+        self._set_cookies = None
+
+
+def respond(request: Request, opened: OpenFile, traits: Traits, describe: Describe = describe) -> Response:
     """Answer with a file, as the request's conditions and ranges will have it: 200, 206 or 304.
 
     Args:
         request: The request.
-        representation: The open file; it is this function's from now on.
+        opened: The open file; it is this function's from now on.
+        traits: What is to be said about it.
+        describe: Makes the fields.
 
     Raises:
         HttpError: 412 if a precondition fails, 416 if no range asked for is there.
+        ValueError: if a trait may not stand in a field.
     """
     try:
-        response = _respond(request, representation)
+        response = _respond(request, opened, traits, describe)
     except BaseException:
-        representation.file.close()
+        opened.file.close()
         raise
-    if isinstance(response.content, bytes):
-        representation.file.close()
+    if response.status == 304:
+        opened.file.close()
     return response
 
 
-def _respond(request: Request, representation: Representation) -> Response:
+def _respond(request: Request, opened: OpenFile, traits: Traits, describe: Describe) -> Response:
+    file, state = opened
+    size, changed, now = state.st_size, state.st_mtime_ns, time.time()
+    # RFC 9110 §8.8.2.1: a time that is still to come is told as the present.
+    modified = min(changed // _NANOSECONDS, int(now))
+    etag, fields, unchanged = describe(changed, size, state.st_ino, modified, traits)
     head = request.head
-    if head.method not in {"GET", "HEAD"}:
-        return _whole(representation)
-    now = time.time()
-    # RFC 9110 §8.8.2.1: a time that is still to come is given as the present.
-    modified = min(representation.stat.st_mtime_ns // _NANOSECONDS, int(now))
-    tag = representation.tag
-    ranges: list[ByteRange] | None = None
+    if head.method != "GET" and head.method != "HEAD":
+        return _unconditional(FileContent(file, 0, size), fields)
     # Most requests ask for nothing special, and need not have their fields decoded.
-    if request.has("headers") or not _ASKS.isdisjoint([name for name, _ in head.fields]):
-        outcome = evaluate(head.method, request.headers.get, ETag(tag), modified)
-        if outcome is Outcome.PRECONDITION_FAILED:
-            raise HttpError(412, "", "The file is not, or no longer, the one the request is about.")
-        if outcome is Outcome.NOT_MODIFIED:
-            return _validated(_described(Response(None, 304), representation), tag, modified)
-        ranges = _ranges(request, representation, ETag(tag), modified, now)
-    response = _whole(representation) if ranges is None else _partial(representation, ranges)
-    response.headers["Accept-Ranges"] = "bytes"
-    return _validated(response, tag, modified)
-
-
-def _ranges(request: Request, representation: Representation, etag: ETag, modified: int, now: float) -> list[ByteRange] | None:
-    """The parts to send; None for the whole."""
+    if not request.has("headers") and _ASKS.isdisjoint([name for name, _ in head.fields]):
+        return FileResponse(FileContent(file, 0, size), 200, fields.copy())
+    outcome = evaluate(head.method, request.headers.get, etag, modified)
+    if outcome is Outcome.PRECONDITION_FAILED:
+        raise HttpError(412, "", "The file is not, or no longer, the one the request is about.")
+    if outcome is Outcome.NOT_MODIFIED:
+        return FileResponse(b"", 304, unchanged.copy())
     value = request.headers.get("range")
-    # RFC 9110 §14.2: Range means something to GET only. It comes after all other conditions (§13.2.2).
-    if value is None or request.head.method != "GET":
-        return None
-    if not if_range_applies(request.headers.get("if-range"), etag, modified, now=now):
-        return None
-    ranges = parse_range(value, representation.stat.st_size)
-    if ranges is not None and len(ranges) > 1 and representation.coding:
-        return None  # Content-Encoding would be taken to speak of the multipart body, which is not encoded
-    return ranges
+    # RFC 9110 §14.2: Range means something to GET only; and it comes after all other conditions (§13.2.2).
+    if value is not None and head.method == "GET" and if_range_applies(request.headers.get("if-range"), etag, modified, now=now):
+        ranges = parse_range(value, size)
+        # With several, Content-Encoding would be taken to speak of the multipart body, which is not encoded.
+        if ranges is not None and (len(ranges) == 1 or not traits.coding):
+            return _partial(opened, ranges, fields.copy())
+    return FileResponse(FileContent(file, 0, size), 200, fields.copy())
 
 
-def _whole(representation: Representation) -> Response:
-    content = FileContent(representation.file, 0, representation.stat.st_size)
-    return _typed(Response(content, content_type=representation.content_type), representation)
+def _unconditional(content: FileContent, fields: Headers) -> Response:
+    """The answer to a method that has had its effect: validators would speak of the resource, not of this file (§8.8)."""
+    headers = fields.copy()
+    for name in ("ETag", "Last-Modified", "Accept-Ranges"):
+        del headers[name]
+    return FileResponse(content, 200, headers)
 
 
-def _partial(representation: Representation, ranges: list[ByteRange]) -> Response:
-    size = representation.stat.st_size
-    if len(ranges) > 1:
-        framed = multipart_ranges(ranges, size, representation.content_type)
-        stream = Stream(Parts(representation.file, framed), framed.length)
-        return _typed(Response(stream, 206, content_type=framed.content_type), representation)
-    part = ranges[0]
-    content = FileContent(representation.file, part.start, part.stop - part.start)
-    response = Response(content, 206, content_type=representation.content_type)
-    response.headers["Content-Range"] = content_range(part, size)
-    return _typed(response, representation)
-
-
-def _typed(response: Response, representation: Representation) -> Response:
-    """Add what describes the content."""
-    if representation.coding:
-        response.headers["Content-Encoding"] = representation.coding
-    if representation.disposition:
-        response.headers["Content-Disposition"] = representation.disposition
-    return _described(response, representation)
-
-
-def _described(response: Response, representation: Representation) -> Response:
-    """Add what 200, 206 and 304 have in common (RFC 9110 §15.4.5)."""
-    response.headers["Cache-Control"] = representation.cache_control
-    if representation.vary:
-        response.headers["Vary"] = representation.vary
-    return response
-
-
-def _validated(response: Response, tag: str, modified: int) -> Response:
-    response.headers["ETag"] = f'"{tag}"'
-    response.headers["Last-Modified"] = format_date(modified)
-    return response
+def _partial(opened: OpenFile, ranges: list[ByteRange], headers: Headers) -> Response:
+    file, state = opened
+    if len(ranges) == 1:
+        part = ranges[0]
+        headers["Content-Range"] = content_range(part, state.st_size)
+        return FileResponse(FileContent(file, part.start, part.stop - part.start), 206, headers)
+    framed = multipart_ranges(ranges, state.st_size, headers["Content-Type"])
+    headers["Content-Type"] = framed.content_type
+    return FileResponse(Stream(Parts(file, framed), framed.length), 206, headers)
 
 
 class Parts:
