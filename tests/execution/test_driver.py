@@ -457,6 +457,29 @@ def test_uvloop() -> None:
     run(main, uvloop.new_event_loop)
 
 
+def test_the_coroutine_of_a_requests_task() -> None:
+    async def main(driver: Driver) -> None:
+        async def handler(request: object) -> None:
+            await asyncio.get_running_loop().create_future()
+
+        _, returned = started(driver, handler)
+        task: asyncio.Task[None] = await returned
+        seat: Any = task.get_coro()
+        assert seat.cr_code is handler.__code__
+        assert seat.cr_frame is not None
+        assert seat.cr_running is False
+        with pytest.raises(TypeError, match="never its coroutine"):
+            await seat
+        seat.close()  # closes the handler's
+        assert seat.cr_frame is None
+        task.cancel()
+        await driver.join()
+        seat.close()
+        assert seat.cr_await is None
+
+    run(main)
+
+
 def test_debug_mode_of_the_loop() -> None:
     async def main(driver: Driver) -> None:
         driver.loop.set_debug(True)

@@ -533,3 +533,19 @@ def test_an_idle_thread_keeps_no_request(fails: bool) -> None:
         assert await pool.close()
 
     run(main)
+
+
+def test_only_one_may_ask_for_the_outcome() -> None:
+    async def main() -> None:
+        pool = ThreadPool(1)
+        job = submit(pool, lambda: 7)
+        while not job.done():
+            await submit(pool, lambda: None)
+        told: list[object] = []
+        job.then(lambda answer, failure: told.append("first"))
+        job.then(lambda answer, failure: told.append(answer))
+        await asyncio.sleep(0)
+        assert told == [7]
+        assert await pool.close()
+
+    run(main)

@@ -65,9 +65,7 @@ class Driver:
         """The last type of answer that was no awaitable: asking a type takes as long as the rest of an inline call."""
 
     def start(self, handler: Callable[[Asked], Answer | Awaitable[Answer]], request: Asked, done: Done[Answer]) -> Handle | None:
-        """Call `handler(request)` and drive it as far as it goes; made for callbacks of the loop.
-
-        Inside a running task the handler gets a Task of its own at once.
+        """Call `handler(request)` and drive it as far as it goes; for callbacks of the loop (in a task it gets a Task at once).
 
         Args:
             handler: Returns its answer, or an awaitable of it.
@@ -80,9 +78,7 @@ class Driver:
         Raises:
             KeyboardInterrupt, SystemExit: from the handler, after `done` got it.
         """
-        seat = self._spare
-        if seat is None:
-            seat = self._spare = _Seat(self)
+        seat = self._spare or self._park()
         task, loop = seat.task, self.loop
         context = self._context.copy()
         try:
@@ -95,27 +91,23 @@ class Driver:
         awaited: Any = _NOTHING
         try:
             answer = outcome = context.run(handler, request)
-            kind = type(outcome)
+            kind: type[object] = type(outcome)
             if kind is not CoroutineType and kind is not self._plain:
-                if not _is_awaitable(kind):
-                    self._plain = kind
-                elif kind is Job and self._spare is seat:
-                    awaited = answer
-                else:
-                    answer = _wait(answer)
-                    kind = CoroutineType
+                answer, kind = self._look_at(answer, kind, seat)
             if kind is CoroutineType:
                 try:
                     awaited = context.run(answer.send, None)
                 except StopIteration as stop:
                     answer = stop.value
+            elif kind is Job:
+                awaited = answer
         except BaseException as error:
-            failure = error
+            answer, failure = None, error
         _leave_task(loop, task)
         if awaited is not _NOTHING:
             return self._follow(answer, done) if awaited is answer else self._adopt(seat, answer, awaited, context, done)
         try:
-            done(None if failure is not None else answer, failure)
+            done(answer, failure)
             if isinstance(failure, (KeyboardInterrupt, SystemExit)):
                 raise failure
         finally:
@@ -169,6 +161,19 @@ class Driver:
         if self._spare is not None:
             self._spare.release()
 
+    def _park(self) -> _Seat:
+        self._spare = seat = _Seat(self)
+        return seat
+
+    def _look_at(self, answer: Any, kind: type[object], seat: _Seat) -> tuple[Any, type[object]]:
+        """An answer of a type that was not the last: remember the type, or make a coroutine of the awaitable."""
+        if not _is_awaitable(kind):
+            self._plain = kind
+            return answer, kind
+        if kind is Job and self._spare is seat:  # else the handler marked its Task, which has to run to its end
+            return answer, kind
+        return _wait(answer), CoroutineType
+
     def _adopt(self, seat: _Seat, coroutine: Coroutine[Any, Any, Any], awaited: Any, context: Context, done: Done[Any]) -> Handle:
         """Let the seat's Task continue the coroutine, which awaits `awaited`, or has not begun if that is _NOTHING."""
         task = seat.task
@@ -212,9 +217,7 @@ class _RequestTask(asyncio.Task[None]):
     __slots__ = ()
 
     def _marked(self) -> None:
-        seat = self.get_coro()
-        if isinstance(seat, _Seat):
-            seat.release()
+        cast("_Seat", self.get_coro()).release()
 
     def cancel(self, msg: Any | None = None) -> bool:
         self._marked()
@@ -229,9 +232,8 @@ class _RequestTask(asyncio.Task[None]):
         super().add_done_callback(fn, context=context)
 
     def get_context(self) -> Context:
-        """The request's context (new in Python 3.12, where a Task tells it)."""
-        seat = self.get_coro()
-        context: Context | None = seat.context if isinstance(seat, _Seat) else None
+        """The request's context, where its steps run; before and after it a copy of the current one. (Python 3.12 asks.)"""
+        context: Context | None = cast("_Seat", self.get_coro()).context
         return context if context is not None else copy_context()
 
 
