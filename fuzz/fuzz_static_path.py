@@ -1,6 +1,6 @@
 """Whatever path a visitor sends, the names made of it lead nowhere but down, and they are the only spelling of themselves.
 
-No name is empty (but the last), a dot file, `.` or `..`, or holds a slash, a backslash or NUL; and names that are encoded and taken
+No name is empty (but the last), begins with a dot, or holds a slash, a backslash or NUL; and names that are encoded and taken
 apart again are the same names, so that nothing is decoded twice.
 """
 

@@ -82,7 +82,7 @@ def test_whether_a_name_is_there(way: str, folder: Path) -> None:
         assert (place.has("f"), place.has("e"), place.has("g")) == (True, True, False)
 
 
-@pytest.mark.parametrize("path", ["g", "d", "d/g", "f/f", "g/f", "d/g/f", "d/f/f", "n" * 300, "d/" + "n" * 300 + "/f", "\ud800", "\0"])
+@pytest.mark.parametrize("path", ["g", "d", "d/g", "f/f", "g/f", "d/g/f", "n" * 300, "d/" + "n" * 300 + "/f", "\ud800", "\0"])
 @pytest.mark.parametrize("way", WAYS)
 def test_what_is_no_file_is_none(way: str, folder: Path, path: str) -> None:
     assert read(way, folder, path) is None
@@ -189,7 +189,7 @@ def test_a_directory_exchanged_all_the_time(way: str, folder: Path) -> None:
     thread = threading.Thread(target=exchange)
     thread.start()
     try:
-        seen = {read(way, folder, "d/f") for _ in range(2_000)}
+        seen = {read(way, folder, "d/f") for _ in range(700)}
     finally:
         stop.set()
         thread.join()

@@ -156,7 +156,7 @@ BEFORE, AT, AFTER = (format_date(CHANGED + offset) for offset in (-DAY, 0, DAY))
 )
 def test_preconditions(path: Path, fields: dict[str, str], status: int, read: str) -> None:
     known = tag(path)
-    response = answer(path, method=read, **{name: value.replace("TAG", known) for name, value in fields.items()})
+    response = answer(path, PLAIN, read, **{name: value.replace("TAG", known) for name, value in fields.items()})
     content(response)
     assert response.status == status
 
@@ -220,7 +220,9 @@ def test_no_range_is_there(path: Path, asked: str) -> None:
     assert response.headers["Content-Range"] == "bytes */100"
 
 
-@pytest.mark.parametrize("asked", ["bytes=", "bytes=5", "bytes=9-1", "bytes=a-b", "lines=0-1", "0-1", "bytes=0-1;2-3", "bytes=0x0-1"])
+@pytest.mark.parametrize(
+    "asked", ["bytes=", "bytes=5", "bytes=9-1", "bytes=a-", "lines=0-1", "0-1", "bytes=0-1;2-3", "bytes=0x0"]
+)
 def test_what_is_no_range_is_ignored(path: Path, asked: str) -> None:
     response = answer(path, Range=asked)
     assert response.status == 200

@@ -34,7 +34,6 @@ ENDINGS: Final = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 """The ending of a precompressed sibling by content coding, best first."""
 
 _REFUSED: Final = re.compile(r"\.|[^/\\\0]*+[/\\\0]")
-_MALFORMED: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _KEPT_FILES: Final = 1024
 """States of files whose fields are kept, about 2 KiB each; what a site's pages consist of, as a rule."""
 _KEPT_FIELDS: Final = 64
@@ -160,15 +159,13 @@ def split_path(path: str) -> list[str] | None:
     """Take a path apart, and decode each of its names once.
 
     Args:
-        path: The path, still percent-encoded, beginning with a slash.
+        path: The path, still percent-encoded, as the wire has checked it.
 
     Returns:
         The names; the last one is empty where the path ends with a slash. None where one of them is none that is served.
     """
     names = path[1:].split("/")
     if "%" in path:
-        if _MALFORMED.search(path):
-            return None
         try:
             names = [unquote_to_bytes(name).decode() for name in names]
         except UnicodeDecodeError:
