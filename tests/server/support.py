@@ -63,7 +63,11 @@ class Peer:
         if receive_buffer is not None:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.sock.settimeout(WAIT)
-        self.sock.connect(("127.0.0.1", port))
+        try:
+            self.sock.connect(("127.0.0.1", port))
+        except OSError:
+            self.sock.close()
+            raise
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = bytearray()
 
@@ -152,6 +156,15 @@ class Peer:
         octets = self.sock.recv(1 << 20)
         assert octets, f"the server closed after {self._buffer[:200]!r}"
         self._buffer += octets
+
+
+def listens(port: int) -> bool:
+    """Whether anybody accepts connections."""
+    try:
+        Peer(port).sock.close()
+    except ConnectionError:
+        return False
+    return True
 
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -7,13 +7,12 @@ import logging
 import ssl
 import subprocess
 import sys
-import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 import trustme
-from tests.server.support import GET, WAIT, Peer, echo, plain, request
+from tests.server.support import GET, Peer, echo, plain, request
 
 from hospes.errors import SetupError
 from hospes.http.content import FileContent, Stream
@@ -105,7 +104,7 @@ def test_a_large_answer_and_a_large_upload(files: Files, tmp_path: Path) -> None
     path.write_bytes(b"y" * MiB)
 
     async def handler(request: Request) -> Response:
-        async def pieces():  # type: ignore[no-untyped-def]  # the stream below
+        async def pieces() -> AsyncIterator[bytes]:
             async for piece in request.reader:
                 yield piece
 
@@ -115,13 +114,11 @@ def test_a_large_answer_and_a_large_upload(files: Files, tmp_path: Path) -> None
             return Response(Stream(pieces()))
         return await echo(request)
 
-    body = bytes(range(256)) * 12_000
     with serving(handler, files) as thread, files.connect(thread.server.address[1]) as peer:
-        for target in ("/", "/stream"):
-            sender = threading.Thread(target=peer.send, args=(request(target, "POST", body),))
-            sender.start()
+        for target, size in (("/", 12_000), ("/stream", 500)):
+            body = bytes(range(256)) * size
+            peer.send(request(target, "POST", body))
             assert peer.get().content == body
-            sender.join(WAIT)
         peer.send(request("/file"))
         assert peer.get().content == b"y" * MiB
 

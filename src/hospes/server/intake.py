@@ -94,7 +94,7 @@ class Intake:
         content, peer = self.content, self._peer
         self._wanted = True
         if not self._move():
-            if self.complete:
+            if not self.broken:
                 peer.resume()
             return
         if self._expects:

@@ -18,6 +18,7 @@ import stat
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from hospes.errors import SetupError
@@ -231,23 +232,24 @@ class Acceptor:
             self._service.connections.add(connection)
             task = self._loop.create_task(self._establish(sock, connection))
             self._arriving.add(task)
-            task.add_done_callback(self._arriving.discard)
+            task.add_done_callback(partial(self._arrived, sock, connection))
 
     def _made(self) -> Connection:
         return Connection(self._service)
 
     async def _establish(self, sock: socket.socket, connection: Connection) -> None:
-        established = False
         handshake = self._service.timeouts.tls_handshake if self._context is not None else None
         try:
             await self._loop.connect_accepted_socket(lambda: connection, sock, ssl=self._context, ssl_handshake_timeout=handshake)
-            established = True
         except (OSError, EOFError) as error:  # no TLS spoken, gone during the handshake
             LOG.debug("a connection did not come to be: %s", error)
-        finally:
-            if not established and not connection.made:
-                sock.close()
-                self._service.lost(connection, None)
+
+    def _arrived(self, sock: socket.socket, connection: Connection, task: asyncio.Task[None]) -> None:
+        """Clean up after an arrival; as a callback, for a task that is cancelled early runs nothing of its own."""
+        self._arriving.discard(task)
+        if not connection.made:
+            sock.close()
+            self._service.lost(connection, None)
 
     def _wait(self, reason: str) -> None:
         self._silence()

@@ -91,7 +91,7 @@ async def send_file(outlet: Outlet, head: bytes, content: FileContent) -> None:
     """
     loop = asyncio.get_running_loop()
     offset, left = content.offset, content.length
-    by_kernel = True
+    by_kernel = outlet.transport.get_extra_info("sslcontext") is None
     try:
         outlet.put(head)
         outlet.flush()
@@ -101,7 +101,7 @@ async def send_file(outlet: Outlet, head: bytes, content: FileContent) -> None:
             if by_kernel:
                 try:
                     count = await loop.sendfile(outlet.transport, content.file, offset, count, fallback=False)
-                except (asyncio.SendfileNotAvailableError, NotImplementedError):  # TLS, a loop without it, an odd file
+                except (asyncio.SendfileNotAvailableError, NotImplementedError):  # a loop without it, an odd file
                     by_kernel = False
                     continue
             else:

@@ -74,7 +74,7 @@ class Tls:
             context.load_cert_chain(self.cert, self.key, self._password)
         except (ssl.SSLError, OSError, ValueError) as error:
             raise SetupError(
-                f"Tls(cert={self.cert!r}, key={self.key!r}): {_explain(error)}",
+                f"Tls(cert={self.cert!r}, key={self.key!r}): {self._explain(error)}",
                 remedy="The certificate and its own unencrypted key, or the key's password, are needed, both in PEM.",
             ) from error
 
@@ -82,13 +82,11 @@ class Tls:
         # Never let OpenSSL ask on the terminal: a server would hang there.
         return (self.password() if callable(self.password) else self.password) or ""
 
-
-def _explain(error: Exception) -> str:
-    reason = getattr(error, "reason", None) or ""
-    if "KEY_VALUES_MISMATCH" in reason:
-        return "the key does not belong to the certificate"
-    if "BAD_DECRYPT" in reason or "BAD_PASSWORD" in reason or "PROBLEMS_GETTING_PASSWORD" in reason:
-        return "the key is encrypted, and the password is wrong or wanting"
-    if isinstance(error, PermissionError):
-        return "this process may not read it"
-    return "the files hold no certificate with its key"
+    def _explain(self, error: Exception) -> str:
+        if getattr(error, "reason", None) == "KEY_VALUES_MISMATCH":
+            return "the key does not belong to the certificate"
+        if isinstance(error, PermissionError):
+            return "this process may not read it"
+        if b"ENCRYPTED" in Path(self.key or self.cert).read_bytes():  # OpenSSL only says "PEM lib"
+            return "the key is encrypted, and the password is wrong or wanting"
+        return "the files hold no certificate with its key"

@@ -1,0 +1,74 @@
+"""How many Python functions a plain request calls, from the socket to the socket; a call is what a request costs here."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from types import FrameType
+
+import pytest
+from tests.server.support import GET
+
+from hospes.execution import Driver
+from hospes.http.handler import Handler
+from hospes.http.request import Request
+from hospes.http.response import Response
+from hospes.limits import Limits, Timeouts
+from hospes.server import Connection
+from hospes.server.service import Service
+
+BUDGET = 14
+"""Calls of the carrier, the wire and the driver together."""
+ANSWER = Response("Hello, World!")
+
+
+def inline(request: Request) -> Response:
+    return ANSWER
+
+
+async def finishes_at_once(request: Request) -> Response:
+    return ANSWER
+
+
+class Sink(asyncio.Transport):
+    """A transport that throws away what it gets, without a Python call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[bytes] = []
+        self.write = self.written.append  # type: ignore[method-assign,assignment]  # no call of Python's then
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None: ...
+
+
+@pytest.mark.parametrize("handler", [inline, finishes_at_once])
+def test_calls_of_a_plain_request(handler: Handler) -> None:
+    calls: list[str] = []
+
+    def note(frame: FrameType, event: str, argument: object) -> None:
+        if event == "call" and "/hospes/" in frame.f_code.co_filename:
+            calls.append(frame.f_code.co_qualname)
+
+    def measure(connection: Connection, sink: Sink) -> None:
+        for _ in range(3):
+            connection.data_received(GET)
+        sink.written.clear()
+        sys.setprofile(note)
+        connection.data_received(GET)
+        sys.setprofile(None)
+
+    async def run() -> None:
+        service = Service(handler, Limits(), Timeouts(), Driver())
+        connection, sink = Connection(service), Sink()
+        connection.connection_made(sink)
+        over = asyncio.Event()
+        asyncio.get_running_loop().call_soon(measure, connection, sink)
+        asyncio.get_running_loop().call_soon(over.set)
+        await over.wait()
+        assert len(sink.written) == 1
+        assert sink.written[0].endswith(b"\r\n\r\nHello, World!")
+        connection.connection_lost(None)
+        service.driver.close()
+
+    asyncio.run(run())
+    assert len(calls) <= BUDGET, "\n".join(calls)
