@@ -130,4 +130,5 @@ def _choices(annotation: Any) -> str:
 
 
 def _lower(text: str) -> str:
+    text = text.removeprefix("JSON is malformed: ")
     return text[:1].lower() + text[1:]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, NotRequired, Required, get_args, get_origin, get_type_hints, is_typeddict
 
 import msgspec
 
@@ -80,9 +80,7 @@ def members_of(annotation: Any) -> Sequence[Member] | None:
     if issubclass(origin, msgspec.Struct):
         return None if origin.__struct_config__.array_like else _of_struct(plain(annotation))
     if is_typeddict(origin):
-        hints = get_type_hints(origin, include_extras=True)
-        needed: frozenset[str] = getattr(origin, "__required_keys__")  # noqa: B009 (typing has no name for such a class)
-        return [Member(name, name, hint, name in needed) for name, hint in hints.items()]
+        return _of_typed_dict(origin)
     if dataclasses.is_dataclass(origin):
         return _of_dataclass(origin)
     return None
@@ -96,6 +94,17 @@ def _model_class(annotation: Any) -> type[Any] | None:
 
 def _of_struct(kind: Any) -> list[Member]:
     return [Member(each.name, each.encode_name, each.type, each.required) for each in msgspec.structs.fields(kind)]
+
+
+def _of_typed_dict(kind: type[Any]) -> list[Member]:
+    needed: frozenset[str] = getattr(kind, "__required_keys__")  # noqa: B009 (typing has no name for such a class)
+    members: list[Member] = []
+    for name, hint in get_type_hints(kind, include_extras=True).items():
+        # Where annotations are strings, Python has not seen NotRequired when it made `__required_keys__`.
+        wrapper = get_origin(hint)
+        required = wrapper is Required or (wrapper is not NotRequired and name in needed)
+        members.append(Member(name, name, get_args(hint)[0] if wrapper in {Required, NotRequired} else hint, required))
+    return members
 
 
 def _of_dataclass(kind: Any) -> list[Member]:

@@ -43,6 +43,7 @@ _YIELDING = {
     collections.abc.Awaitable,
     collections.abc.Coroutine,
 }
+_AWAITABLE = {collections.abc.Awaitable, collections.abc.Coroutine}
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY
 _PLACED = inspect.Parameter.POSITIONAL_OR_KEYWORD
 
@@ -381,7 +382,8 @@ def _makes(function: Callable[..., Any]) -> _Makes:
             return _Makes.YIELDS
         if inspect.iscoroutinefunction(each):
             return _Makes.AWAITED
-    return _Makes.RETURNS
+    declared = get_origin(return_type_of(function, {})) if inspect.isroutine(function) else None
+    return _Makes.AWAITED if declared in _AWAITABLE else _Makes.RETURNS
 
 
 def _provided_type(function: Callable[..., Any], source: str) -> Any:
