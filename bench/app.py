@@ -1,0 +1,67 @@
+"""The workloads on hospes, written as any program would write them.
+
+python bench/app.py PORT FOLDER
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+from hospes import App, JSONBody, Limits, RequestBodyReader, User
+
+app = App()
+
+
+@app.get("/plaintext")
+async def plaintext() -> str:
+    return "Hello, World!"
+
+
+@app.get("/inline", inline=True)
+def inline() -> str:
+    return "Hello, World!"
+
+
+@app.get("/threaded")
+def threaded() -> str:
+    return "Hello, World!"
+
+
+@app.get("/json")
+async def as_json() -> dict[str, str]:
+    return {"message": "Hello, World!"}
+
+
+@app.get("/users/{id:int}")
+async def typed(id: int, verbose: bool = False) -> dict[str, object]:
+    return {"id": id, "verbose": verbose}
+
+
+@app.post("/echo")
+async def echo(data: Annotated[dict[str, Any], JSONBody]) -> dict[str, Any]:
+    return data
+
+
+@app.post("/upload", body_limit=None)
+async def upload(body: RequestBodyReader) -> str:
+    size = 0
+    async for piece in body:
+        size += len(piece)
+    return str(size)
+
+
+@app.get("/visits")
+async def visits(user: User) -> int:
+    user["visits"] = user.get("visits", 0) + 1
+    return 200
+
+
+# A program has more than five routes.
+for number in range(40):
+    app.get(f"/api/v1/things{number}")(plaintext)
+    app.get(f"/api/v1/things{number}/{{id:int}}")(typed)
+
+if __name__ == "__main__":
+    app.files("/static", sys.argv[2])
+    app.run(port=int(sys.argv[1]), limits=Limits(requests_per_connection=10**9))
