@@ -41,11 +41,12 @@ from typing import Final, cast
 from hospes.errors import ClientDisconnected, HttpError, ProtocolError
 from hospes.execution import Handle
 from hospes.http.content import FileContent, Stream
-from hospes.http.request import Address, Request
 from hospes.http.request import Connection as Ends
+from hospes.http.request import Request
 from hospes.http.response import Response
 from hospes.limits import KiB, MiB
 from hospes.server.answers import answer_head, refusal
+from hospes.server.ends import ends
 from hospes.server.intake import DROPPED, Intake
 from hospes.server.sending import FILE_AT_ONCE, IncompleteAnswerError, read_file, send_file, send_stream
 from hospes.server.service import LOG, Service
@@ -151,13 +152,10 @@ class Connection(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         # From the first octet that stays behind the peer is supervised, and nothing more is begun for it.
         self.transport.set_write_buffer_limits(high=1, low=0)
-        secure = transport.get_extra_info("sslcontext") is not None
-        client = _address(transport.get_extra_info("peername"))
-        server = _address(transport.get_extra_info("sockname"))
-        self._ends = Ends(client, server, "https" if secure else "http", self._service.limits)
+        self._ends = ends(transport, self._service.limits)
         self._service.connections.add(self)
         self.deadline = monotonic() + self._service.timeouts.keep_alive
-        if not self._service.admit(client.host):
+        if not self._service.admit(self._ends.client.host):
             self._refuse(503, "too many connections from this address")
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -247,22 +245,34 @@ class Connection(asyncio.Protocol):
                 self._close()
 
     def _read_on(self) -> None:
-        """Take requests from the wire and have them answered, until one has to wait, or octets are wanting."""
-        next_event = self._reader.next
-        served = self._served
+        """Take requests from the wire and have them answered, until one has to wait, or octets are wanting.
+
+        The hot path of the whole carrier: what could be a method of its own and is not is here to save its call.
+        """
+        reader, service = self._reader, self._service
+        before = self._served
+        last: object = None
+        idle = False
         self._gathering = True
-        event: object = None
         try:
-            while self._state < BUSY and not self.blocked:
-                if self._served - served == REQUESTS_PER_TURN:
-                    self._service.driver.loop.call_soon(self._read_on)
-                    event = self
+            while self._state < BUSY and not self.blocked and not idle:
+                if self._served - before == REQUESTS_PER_TURN:
+                    service.driver.loop.call_soon(self._read_on)
                     break
-                event = next_event()
-                if event is None:
-                    break
+                event = last = reader.next()
                 if type(event) is RequestHead:
-                    self._begin(event)
+                    self._served += 1
+                    self._state = BUSY
+                    self._head = event
+                    self.deadline = NEVER
+                    content = None
+                    if event.content_length is not None or event.chunked:
+                        self._intake = Intake(self, reader, event, service.limits.body, service.timeouts)
+                        content = self._intake.content
+                    self._handle = service.driver.start(service.handler, Request(event, content, self._ends), self._answered)
+                    idle = reader.idle
+                elif event is None:
+                    break
                 else:
                     self._drop(cast("bytes | EndOfContent", event))
         except ProtocolError as error:
@@ -274,21 +284,12 @@ class Connection(asyncio.Protocol):
             self._gathering = False
         if self._gathered:
             self.flush()
-        if self._state < BUSY:
-            self._wait_for_octets(served != self._served, event)
+        if idle and self._state == IDLE and not (self._eof or self._paused or service.draining):
+            self.deadline = monotonic() + service.timeouts.keep_alive
+        elif self._state < BUSY:
+            self._wait_for_octets(before != self._served, idle or last is None)
         elif self._eof:
             self._end_without_peer()
-
-    def _begin(self, head: RequestHead) -> None:
-        self._served += 1
-        self._state = BUSY
-        self._head = head
-        self.deadline = NEVER
-        service, content = self._service, None
-        if head.content_length is not None or head.chunked:
-            self._intake = Intake(self, self._reader, head, service.limits.body, service.timeouts)
-            content = self._intake.content
-        self._handle = service.driver.start(service.handler, Request(head, content, self._ends), self._answered)
 
     def _receive_beside(self, data: bytes) -> None:
         """Octets have come while a request is under way: its content, or requests behind it."""
@@ -303,15 +304,20 @@ class Connection(asyncio.Protocol):
         if reader.buffered > PIPELINE:
             self.pause()
 
-    def _wait_for_octets(self, begun: bool, event: object) -> None:
-        """Set the timer of IDLE or HEAD; DRAIN has its own."""
+    def _wait_for_octets(self, begun: bool, empty: bool) -> None:
+        """Set the timer of IDLE or HEAD; DRAIN has its own.
+
+        Args:
+            begun: Whether a request has begun since the timer was set.
+            empty: Whether the wire has nothing more to give.
+        """
         reader = self._reader
         if self._paused:
             if reader.buffered <= PIPELINE:
                 self.resume()
         elif reader.buffered > PIPELINE:
             self.pause()
-        if self._eof and event is None and not self.blocked:
+        if self._eof and empty and not self.blocked:
             self._end_of_input()
         elif self._state == DRAIN:
             pass
@@ -589,11 +595,3 @@ class Connection(asyncio.Protocol):
             handle.cancel()
         if sender is not None:
             sender.cancel()
-
-
-def _address(name: object) -> Address:
-    """What the socket says of one end: (host, port, …), or the path of a unix socket."""
-    if isinstance(name, tuple):
-        host, port = cast("tuple[str, int]", name[:2])
-        return Address(host, port)
-    return Address(name if isinstance(name, str) else "", 0)
