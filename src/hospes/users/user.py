@@ -9,7 +9,8 @@ Laws:
 * It is a dict in every respect; what is put in is looked at first, and nested changes are kept as well.
 * It can be changed while the visitor's turn is held: until the handler has answered, and inside `async with user.turn()`.
   Afterwards a change would be lost, so it is an error.
-* What a cancelled request changed is dropped; so is what a `turn()` block changed that ends by an exception.
+* What was changed before a handler raised is kept, as it would be in any dict. Only what a cancelled request changed (its
+  visitor has gone before there was an answer) is dropped; so is what a `turn()` block changed that ends by an exception.
 """
 
 from __future__ import annotations
@@ -79,7 +80,8 @@ class User(dict[str, Any]):
         """Whether the visitor came without a cookie, or with one that was not ours."""
         self._created = created
         self._keeper: Keeper | None = None
-        self.update(content)
+        if content:
+            self.update(content)
         self._keeper = keeper
 
     @property
@@ -110,9 +112,9 @@ class User(dict[str, Any]):
             RuntimeError: where the answer, which has to remove the cookie, has left.
         """
         self._change()
-        super().clear()
         if self._keeper is not None:
             self._keeper.forget()
+        super().clear()
 
     def __setitem__(self, key: str, value: Any) -> None:
         self._change()

@@ -20,12 +20,13 @@ import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from hospes.http import Response, SetCookie
 from hospes.store import Conflict, Record, Store
 from hospes.store.contract import Clock
 from hospes.users.options import VisitorOptions
+from hospes.users.seal import public_id
 from hospes.users.turns import Turns
 from hospes.users.user import User
 from hospes.users.values import decode, encode, fingerprint
@@ -62,24 +63,23 @@ class House:
     writing: set[asyncio.Task[None]] = field(default_factory=set)
 
 
-@dataclass(frozen=True, slots=True)
-class Guest:
+class Guest(NamedTuple):
     """Who comes, as the request shows.
 
     Args:
         cookie: Name of the cookie.
         value: Its value.
         secure: Whether it came over TLS.
+        id: The id in it; a secret.
         key: The record's key.
-        public_id: The public id where no record says otherwise.
         is_new: Whether the cookie has yet to be set.
     """
 
     cookie: str
     value: str
     secure: bool
+    id: bytes
     key: bytes
-    public_id: bytes
     is_new: bool
 
 
@@ -199,7 +199,7 @@ class Visit:
         """Take over what the store has, and give its content."""
         if record is None:
             self._version, self._expires, self._print = 0, 0.0, _EMPTY
-            self._created, self._public_id = self._house.clock(), self._guest.public_id
+            self._created, self._public_id = self._house.clock(), public_id(self._guest.id)
             return {}
         kept = decode(record.value)
         self._version, self._expires, self._print = record.version, record.expires or 0.0, kept.print

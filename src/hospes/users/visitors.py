@@ -152,13 +152,13 @@ class Visitors:
         value = request.cookies.get(cookie)
         id = seal.read(value)
         if value is not None and id is not None:
-            guest = Guest(cookie, value, is_secure, seal.record_key(id), seal.public_id(id), is_new=False)
+            guest = Guest(cookie, value, is_secure, id, seal.record_key(id), is_new=False)
             visit = await _recognise(house, sealer, guest)
             if visit is not None:
                 return visit
         value = await sealer.issue()
         id = value.partition(".")[0].encode()
-        guest = Guest(cookie, value, is_secure, seal.record_key(id), seal.public_id(id), is_new=True)
+        guest = Guest(cookie, value, is_secure, id, seal.record_key(id), is_new=True)
         return Visit(house, guest, None, None)
 
     def _opened(self) -> tuple[House, seal.Sealer]:

@@ -1,0 +1,37 @@
+"""Options are checked when they are made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hospes.users import VisitorOptions
+
+
+def test_defaults() -> None:
+    options = VisitorOptions()
+    assert (options.cookie, options.max_age, options.size, options.wait) == ("hospes", 34_560_000, 65_536, 10.0)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"max_age": 0},
+        {"max_age": 1.5},
+        {"size": 0},
+        {"wait": 0},
+        {"cookie": ""},
+        {"cookie": "a b"},
+        {"cookie": "-a"},
+        {"cookie": "é"},
+    ],
+)
+def test_mistakes_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=rf"VisitorOptions\({next(iter(wrong))}="):
+        VisitorOptions(**wrong)
+
+
+@pytest.mark.parametrize("right", [{"max_age": 1}, {"size": 1}, {"wait": 0.01}, {"cookie": "My-shop_2"}])
+def test_limits_are_allowed(right: dict[str, Any]) -> None:
+    VisitorOptions(**right)

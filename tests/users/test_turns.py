@@ -1,0 +1,192 @@
+"""One visitor, one turn: in order, within a bound, whoever leaves the line."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from hospes.store import StoreUnavailable
+from hospes.users.rangelock import RangeLock
+from hospes.users.turns import Turns, TurnTimeout
+
+ADA, BOB = b"a" * 32, b"b" * 32
+
+
+async def settle() -> None:
+    """Let every task go as far as it can."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+def test_turns_come_in_the_order_they_were_asked_for() -> None:
+    async def main() -> None:
+        turns = Turns(10.0)
+        order: list[int] = []
+        inside = 0
+
+        async def one(number: int) -> None:
+            nonlocal inside
+            place = await turns.enter(ADA)
+            inside += 1
+            assert inside == 1
+            order.append(number)
+            await asyncio.sleep(0)
+            inside -= 1
+            turns.leave(place)
+
+        await asyncio.gather(*(one(number) for number in range(50)))
+        assert order == list(range(50))
+        assert turns.out == 0
+
+    asyncio.run(main())
+
+
+def test_other_visitors_do_not_wait() -> None:
+    async def main() -> None:
+        turns = Turns(10.0)
+        ada = await turns.enter(ADA)
+        bob = await turns.enter(BOB)
+        assert turns.out == 2
+        turns.leave(bob)
+        turns.leave(ada)
+
+    asyncio.run(main())
+
+
+def test_waiting_has_an_end() -> None:
+    async def main() -> None:
+        turns = Turns(0.01)
+        place = await turns.enter(ADA)
+        with pytest.raises(TurnTimeout) as caught:
+            await turns.enter(ADA)
+        assert (caught.value.code, caught.value.headers) == (503, {"Retry-After": "1"})
+        turns.leave(place)
+        assert turns.out == 0
+        turns.leave(await turns.enter(ADA))
+
+    asyncio.run(main())
+
+
+def test_who_is_cancelled_in_the_line_holds_up_nobody() -> None:
+    async def main() -> None:
+        turns = Turns(10.0)
+        place = await turns.enter(ADA)
+        first, second, third = (asyncio.create_task(turns.enter(ADA)) for _ in range(3))
+        await settle()
+        second.cancel()
+        await settle()
+        turns.leave(place)
+        turns.leave(await first)
+        turns.leave(await third)
+        assert second.cancelled()
+        assert turns.out == 0
+
+    asyncio.run(main())
+
+
+def test_who_is_cancelled_when_just_called_passes_the_turn_on() -> None:
+    async def main() -> None:
+        turns = Turns(10.0)
+        place = await turns.enter(ADA)
+        first, second = (asyncio.create_task(turns.enter(ADA)) for _ in range(2))
+        await settle()
+        turns.leave(place)
+        first.cancel()
+        turns.leave(await second)
+        assert first.cancelled()
+        assert turns.out == 0
+
+    asyncio.run(main())
+
+
+def test_who_is_cancelled_when_about_to_be_called_is_passed_over() -> None:
+    async def main() -> None:
+        turns = Turns(10.0)
+        place = await turns.enter(ADA)
+        first, second = (asyncio.create_task(turns.enter(ADA)) for _ in range(2))
+        await settle()
+        first.cancel()
+        turns.leave(place)
+        turns.leave(await second)
+        assert first.cancelled()
+        assert turns.out == 0
+
+    asyncio.run(main())
+
+
+def test_two_loops_or_processes_wait_for_each_other(tmp_path: Path) -> None:
+    async def main() -> None:
+        path = str(tmp_path / "turns")
+        one, other = Turns(10.0, RangeLock(path)), Turns(10.0, RangeLock(path))
+        inside = 0
+        order: list[str] = []
+
+        async def visit(name: str, turns: Turns) -> None:
+            nonlocal inside
+            place = await turns.enter(ADA)
+            inside += 1
+            assert inside == 1
+            order.append(name)
+            await asyncio.sleep(0)
+            inside -= 1
+            turns.leave(place)
+
+        await asyncio.gather(*(visit("one", one) for _ in range(20)), *(visit("other", other) for _ in range(20)))
+        assert order.count("one") == order.count("other") == 20
+        assert "other" in order[:10], "the line of one keeps the other out"
+        one.close()
+        other.close()
+
+    asyncio.run(main())
+
+
+def test_waiting_for_another_process_has_an_end_and_leaves_the_porch(tmp_path: Path) -> None:
+    async def main() -> None:
+        path = str(tmp_path / "turns")
+        one, late, third = Turns(10.0, RangeLock(path)), Turns(0.01, RangeLock(path)), Turns(10.0, RangeLock(path))
+        place = await one.enter(ADA)
+        with pytest.raises(TurnTimeout):
+            await late.enter(ADA)
+        assert late.out == 0
+        waiting = asyncio.create_task(third.enter(ADA))
+        await settle()
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        one.leave(place)
+        for turns in (third, late, one):
+            turns.leave(await turns.enter(ADA))
+            turns.close()
+
+    asyncio.run(main())
+
+
+def test_a_lock_that_cannot_be_had_is_a_store_that_is_away(tmp_path: Path) -> None:
+    async def main() -> None:
+        turns = Turns(10.0, RangeLock(str(tmp_path / "missing" / "turns")))
+        with pytest.raises(StoreUnavailable, match="the file that keeps visitors' turns cannot be used"):
+            await turns.enter(ADA)
+        assert turns.out == 0
+
+    asyncio.run(main())
+
+
+class Breaking(RangeLock):
+    """Taken by somebody, and then out of order."""
+
+    def try_enter(self, place: int) -> bool:
+        return False
+
+    def try_porch(self, place: int) -> bool:
+        raise OSError("out of order")
+
+
+def test_a_lock_that_breaks_while_somebody_waits_is_one_too() -> None:
+    async def main() -> None:
+        turns = Turns(10.0, Breaking(""))
+        with pytest.raises(StoreUnavailable, match="out of order"):
+            await turns.enter(ADA)
+        assert turns.out == 0
+
+    asyncio.run(main())
