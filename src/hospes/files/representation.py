@@ -18,6 +18,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from hospes.errors import HttpError
 from hospes.files.opening import OpenFile
+from hospes.http import format_date
 from hospes.http.conditional import ETag, Outcome, evaluate, if_range_applies
 from hospes.http.content import FileContent, Stream
 from hospes.http.headers import Headers
@@ -25,7 +26,6 @@ from hospes.http.ranges import ByteRange, MultipartRanges, content_range, multip
 from hospes.http.request import Request
 from hospes.http.response import Response
 from hospes.limits import KiB
-from hospes.wire import format_date
 
 REVALIDATE: Final = "no-cache"
 """Keep it, and ask each time whether it is still the same: a 304 is cheap, and without a word caches guess for how long a file

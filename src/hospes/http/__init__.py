@@ -19,6 +19,7 @@ from hospes.http.multipart import MultipartFile
 from hospes.http.problem import FieldError, InvalidRequest
 from hospes.http.request import Address, Connection, Request
 from hospes.http.response import Redirect, Response
+from hospes.wire import format_date
 
 __all__ = [
     "Address",
@@ -39,5 +40,6 @@ __all__ = [
     "Response",
     "SetCookie",
     "Stream",
+    "format_date",
     "to_response",
 ]
