@@ -30,13 +30,13 @@ ONE = Meta(ge=1)
     "annotation",
     [
         int,
-        Optional[int],
+        Optional[int],  # noqa: UP045 (the older spelling)
         int | None,
         Annotated[int, ONE],
         Annotated[int | None, "x"],
         Annotated[int, "x"] | None,
         UserId,
-        Union[None, UserId],
+        Union[None, UserId],  # noqa: UP007 (the older spelling)
     ],
 )
 def test_plain(annotation: Any) -> None:
@@ -46,14 +46,13 @@ def test_plain(annotation: Any) -> None:
 def test_unions_of_several_stay() -> None:
     assert plain(int | str | None) == int | str | None
     assert is_union(int | str)
-    assert is_union(Union[int, str])
+    assert is_union(Union[int, str])  # noqa: UP007 (the older spelling)
     assert not is_union(list[int])
 
 
 def test_optional() -> None:
-    assert all(
-        is_optional(each) for each in (None, type(None), Optional[int], int | None, Annotated[int | None, 1], int | str | None)
-    )
+    older = Optional[int]  # noqa: UP045 (the older spelling)
+    assert all(is_optional(each) for each in (None, type(None), older, int | None, Annotated[int | None, 1], int | str | None))
     assert not any(is_optional(each) for each in (int, int | str, Annotated[int, None], list[int | None]))
 
 
