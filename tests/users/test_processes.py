@@ -15,16 +15,16 @@ from pathlib import Path
 import pytest
 from tests.users.support import cookie_of, count, serve
 
-from hospes.users import Visitors
+from hospes.users import VisitorOptions, Visitors
 
 ROOT = Path(__file__).parents[2]
 
 COUNTING = """
 import asyncio, sys
-from hospes.users import Visitors
+from hospes.users import VisitorOptions, Visitors
 from tests.users.support import count, serve
 async def main(url, cookie):
-    async with Visitors.at(url) as visitors:
+    async with Visitors.at(url, VisitorOptions(wait=50.0)) as visitors:  # a slow disk is no failure here
         print("ready", flush=True)
         sys.stdin.readline()
         await asyncio.gather(*(serve(visitors, cookie, count) for _ in range(80)))
@@ -33,7 +33,7 @@ asyncio.run(main(*sys.argv[1:]))
 
 HOLDING = """
 import asyncio, sys
-from hospes.users import Visitors
+from hospes.users import VisitorOptions, Visitors
 from tests.users.support import ask, count
 async def main(url, cookie):
     async with Visitors.at(url) as visitors:
@@ -92,7 +92,7 @@ def test_two_loops_of_one_process_count_160(url: str) -> None:
     cookie = asyncio.run(meet(url))
 
     async def main() -> None:
-        async with Visitors.at(url) as visitors:
+        async with Visitors.at(url, VisitorOptions(wait=50.0)) as visitors:
             await asyncio.gather(*(serve(visitors, cookie, count) for _ in range(80)))
 
     threads = [threading.Thread(target=lambda: asyncio.run(main())) for _ in range(2)]
