@@ -132,8 +132,14 @@ def test_pydantic_models() -> None:
 def test_pydantic_models_inside_others() -> None:
     decode = decoder_for(list[Pydantic])
     assert [each.value for each in decode(b'[{"a":1},2]')] == [{"a": 1}, 2]
-    with pytest.raises(Unfit):
-        decode(b'[{"n":"worse"}]')
+    with pytest.raises(Unfit) as caught:
+        decode(b'[{"n":"worse"},{"n":"bad"},3]')
+    assert [(each.pointer, each.message) for each in caught.value.errors] == [
+        ("#/0", "not like this"),
+        ("#/1/items/0/a~1b", "missing"),
+        ("#/1/n", "Not a number"),
+        ("#/1", "does not fit"),
+    ]
 
 
 def test_json_in_a_parameter() -> None:

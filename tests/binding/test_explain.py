@@ -148,6 +148,17 @@ def test_a_tree_as_deep_as_the_limit_allows() -> None:
     assert len(explained(content, Item)) == 40
 
 
+def test_deeper_than_python_can_walk() -> None:
+    content = b'{"name":"a","price":1,"parts":[' * 450 + b"1" + b"]}" * 450
+    found = explained(content, Item)
+    assert found[0] == ("#" + "/parts/0" * 450, "expected an object")
+
+
+def test_what_only_the_decoder_refuses() -> None:
+    assert explained(b"1e999", float) == [("#", "this is no JSON: number out of range")]
+    assert explained(b'{"x":1}', dict[int, int]) == [("#", "a key does not fit: expected an integer")]
+
+
 def test_the_work_is_bounded() -> None:
     count = STEPS * 3
     content = b"[" + b"1," * count + b'"x"]'

@@ -68,6 +68,11 @@ def test_a_group_that_was_matched_is_a_text_among_texts() -> None:
     assert RegGroup(0, "") != RegGroup(0)
 
 
+def test_parts_of_markers_that_say_nothing_more() -> None:
+    assert RegGroup(0, "a") == RegGroup(1, "a")
+    assert RegGroup(0) == RegGroup(0)
+
+
 def test_content_markers() -> None:
     assert (JSONBody(a=1), ModelDict(a="b"), BytesBody(b"x")) == ({"a": 1}, {"a": "b"}, b"x")
     assert RequestBodyReader is ContentReader

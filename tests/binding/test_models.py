@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Generic, NotRequired, TypedDict, TypeVar
+from typing import Annotated, Any, Generic, NotRequired, TypedDict, TypeVar, Union
 
 import msgspec
 import pytest
 
-from hospes.binding.models import Member, holds_model, is_model, is_pydantic, members_of, pydantic_in
+from hospes.binding.models import Member, holds_model, is_model, members_of
 
 T = TypeVar("T")
 
@@ -56,7 +56,7 @@ def test_models(kind: Any) -> None:
     assert holds_model(kind)
 
 
-@pytest.mark.parametrize("kind", [int, list[Row], dict, str | None, Any])
+@pytest.mark.parametrize("kind", [int, list[Row], dict, str | None, Any, Row | Size, Union[Row, Size]])  # noqa: UP007 (the older spelling)
 def test_what_is_no_model(kind: Any) -> None:
     assert not is_model(kind)
 
@@ -80,12 +80,4 @@ def test_members() -> None:
     assert members_of(Array) is None
     assert members_of(int) is None
     assert members_of(Row | int) is None
-
-
-def test_pydantic_is_known_by_its_face() -> None:
-    assert is_pydantic(Pydantic)
-    assert not is_pydantic(Row)
-    assert pydantic_in(list[Pydantic]) is Pydantic
-    assert pydantic_in(dict[str, list[Pydantic]]) is Pydantic
-    assert pydantic_in(Pydantic) is None
-    assert pydantic_in(list[Row]) is None
+    assert members_of(Union[Row, int]) is None  # noqa: UP007 (the older spelling)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Union
 
 import msgspec
 import pytest
@@ -12,6 +12,7 @@ from tests.golden import check_golden
 
 from hospes.binding.markers import Cookie, Header, Parameter, Parameters, PathValue, RegGroup
 from hospes.binding.plan import compile_plan
+from hospes.binding.providers import ProviderRegistry
 from hospes.binding.signature import Site
 from hospes.errors import SetupError
 
@@ -39,6 +40,22 @@ def unknown(name=PathValue("id")):  # type: ignore[no-untyped-def]  # noqa: B008
 
 def nowhere(stranger: Stranger) -> Any:
     return stranger
+
+
+def odd_default(stranger=Stranger()):  # type: ignore[no-untyped-def]  # noqa: B008 (the seed's form)
+    return stranger
+
+
+def odd_choice(stranger: Stranger | int) -> Any:
+    return stranger
+
+
+def of_two(stranger: Union[Stranger, Size, None]) -> Any:  # noqa: UP007 (the older spelling)
+    return stranger
+
+
+def no_texts_in_header(p: list[complex] = Header("P")) -> Any:  # type: ignore[assignment]  # noqa: B008 (the seed's form)
+    return p
 
 
 def twice(p: Point, s: Size) -> Any:
@@ -90,6 +107,9 @@ def no_json_text(p: dict[str, list[int] | set[int]]) -> Any:
     [
         unknown,
         nowhere,
+        odd_default,
+        odd_choice,
+        no_texts_in_header,
         twice,
         no_text_in_path,
         no_text_in_group,
@@ -112,3 +132,8 @@ def test_what_can_never_be_bound(handler: Callable[..., Any]) -> None:
 def test_what_json_can_never_be(handler: Callable[..., Any]) -> None:
     with pytest.raises(SetupError, match="cannot be made of JSON"):
         compile_plan(handler, Site())
+
+
+def test_a_union_of_a_stranger_and_a_model() -> None:
+    with pytest.raises(SetupError):
+        compile_plan(of_two, Site(methods=frozenset({"GET"})), ProviderRegistry())

@@ -88,6 +88,7 @@ def conv(annotation: Any) -> Converter:
         (str | int, "5", 5),
         (int | str, "x", "x"),
         (int | None, "5", 5),
+        (str | None, "5", "5"),
         (Slug, "a-b", Slug("a-b")),
         (Even, "4", 4),
         (Annotated[int, Meta(ge=1, le=100)], "100", 100),

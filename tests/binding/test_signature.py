@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -110,6 +111,10 @@ def test_return_types() -> None:
     assert return_type_of(plain, {}) is bool
     assert return_type_of(Callee, {}) is Callee
     assert return_type_of(lambda: 1, {}) is EMPTY
+
+
+def test_builtins_have_no_globals() -> None:
+    assert shape(math.fabs) == [("x", EMPTY)]
 
 
 def test_names_and_places() -> None:

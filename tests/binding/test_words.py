@@ -51,6 +51,10 @@ def test_a_missing_member_is_named_by_its_place() -> None:
     assert told("Expected `int`, got `str` - at `$.a`") == ("/a", "expected an integer")
 
 
+def test_a_key_that_does_not_fit() -> None:
+    assert told("Expected `int`, got `str` - at `key` in `$.a`") == ("/a", "a key does not fit: expected an integer")
+
+
 def test_shortened() -> None:
     assert shortened("a" * 159) == "a" * 159
     assert shortened("a" * 161) == "a" * 160 + "…"

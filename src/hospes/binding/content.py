@@ -10,7 +10,7 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, get_origin
 
 import msgspec
@@ -19,9 +19,10 @@ from hospes.binding.annotations import element_of, plain, type_of
 from hospes.binding.errors import Unfit, unfit
 from hospes.binding.explain import explain
 from hospes.binding.markers import BytesBody, JSONBody
-from hospes.binding.models import Member, is_pydantic, pydantic_in
+from hospes.binding.models import Member
+from hospes.binding.pydantic import is_pydantic, pydantic_in, validated
 from hospes.binding.source import Otherwise, Read
-from hospes.binding.words import escaped, in_words
+from hospes.binding.words import in_words
 from hospes.errors import HttpError
 from hospes.http import json
 from hospes.http.multipart import MultipartFile
@@ -137,7 +138,7 @@ def pydantic_of_parameters(kind: Any, forms: bool) -> Read:
         values = request.parameters if forms and request.content is not None else request.query
         given = {name: each[0] if len(each) == 1 else each for name, each in values.items()}
         source = "form" if forms and request.content is not None else "query"
-        return _validated(kind.model_validate, given, source, "")
+        return validated(kind.model_validate, given, source, "")
 
     return read
 
@@ -213,22 +214,4 @@ def _hook(kind: Any, value: Any) -> Any:
 
 
 def _pydantic_decoder(kind: Any) -> Callable[[bytes], Any]:
-    return lambda content: _validated(kind.model_validate_json, content, "json", "#")
-
-
-def _validated(validate: Callable[[Any], Any], given: bytes | Mapping[str, Any], source: str, root: str) -> Any:
-    try:
-        return validate(given)
-    except ValueError as error:
-        listed: Any = getattr(error, "errors", None)
-        if listed is None:
-            raise unfit(source, root, str(error)) from None
-        errors = (_of_pydantic(each, source, root) for each in listed())
-        raise Unfit(*errors) from None
-
-
-def _of_pydantic(error: Mapping[str, Any], source: str, root: str) -> FieldError:
-    steps = "/".join(escaped(str(step)) for step in error.get("loc", ()))
-    pointer = f"{root}/{steps}" if root and steps else root or steps
-    message = "missing" if error.get("type") == "missing" else str(error.get("msg", "does not fit"))
-    return FieldError(source, pointer, message)
+    return lambda content: validated(kind.model_validate_json, content, "json", "#")

@@ -13,13 +13,15 @@ Laws:
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, get_args, get_origin
 
 import msgspec
 
 from hospes.binding.annotations import element_of, is_optional, is_union, plain, strip_meta, type_of
-from hospes.binding.errors import MOST, shown
+from hospes.binding.errors import MOST, Unfit, shown
 from hospes.binding.models import Member, members_of
+from hospes.binding.pydantic import is_pydantic, validated
 from hospes.binding.scalars import converter_for
 from hospes.binding.words import NOT_ALLOWED, escaped, told
 from hospes.http.problem import FieldError
@@ -43,7 +45,8 @@ def explain(content: bytes, annotation: Any, first: Exception) -> list[FieldErro
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
         return [FieldError("json", "#", f"this is no JSON: {_lower(str(error))}")]
     walk = _Walk()
-    walk.look(value, annotation, "#")
+    with suppress(RecursionError):  # where a program has lifted the limit of depth: then what was found until there
+        walk.look(value, annotation, "#")
     steps, message = told(str(first))
     place = "#" + steps
     # An error at or below that place is the same one, told better.
@@ -68,12 +71,21 @@ class _Walk:
         if self.steps > STEPS or len(self.errors) > 10 * MOST or (kind is type(None) and is_optional(annotation)):
             return
         before = len(self.errors)
+        if is_pydantic(plain(annotation)):
+            self._pydantic(value, plain(annotation), pointer)
+            return
         if kind is dict:
             self._object(value, annotation, pointer)
         elif kind is list:
             self._list(value, annotation, pointer)
         if len(self.errors) == before:
             self._whole(value, annotation, pointer)
+
+    def _pydantic(self, value: Any, kind: Any, pointer: str) -> None:
+        try:
+            validated(kind.model_validate, value, "json", pointer)
+        except Unfit as unfit:
+            self.errors.extend(unfit.errors)
 
     def _object(self, value: dict[str, Any], annotation: Any, pointer: str) -> None:
         members = members_of(annotation)
@@ -119,8 +131,6 @@ class _Walk:
             if not steps and message.startswith("expected "):
                 message += f", got {shown(value)}"
             self.errors.append(FieldError("json", pointer + steps, message))
-        except RecursionError:
-            self.errors.append(FieldError("json", pointer, "nested too deeply"))
 
 
 def _choices(annotation: Any) -> str:

@@ -12,6 +12,7 @@ Laws:
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from http.cookies import Morsel
 from typing import Any
@@ -27,8 +28,8 @@ class _StrMarker(str):
 
     __slots__ = ()
 
-    def _says(self) -> tuple[object, ...]:
-        return (type(self), str(self))
+    @abstractmethod
+    def _says(self) -> tuple[object, ...]: ...
 
     def __eq__(self, other: object) -> bool:
         return self._says() == other._says() if isinstance(other, _StrMarker) else str.__eq__(self, other)

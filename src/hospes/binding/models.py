@@ -17,6 +17,7 @@ from typing import Any, NotRequired, Required, get_args, get_origin, get_type_hi
 import msgspec
 
 from hospes.binding.annotations import class_of, is_union, plain
+from hospes.binding.pydantic import is_pydantic
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,6 @@ class Member:
     """Its name in JSON and in forms."""
     annotation: Any
     required: bool
-
-
-def is_pydantic(kind: Any) -> bool:
-    """Whether it is a pydantic model, or behaves like one."""
-    return isinstance(kind, type) and hasattr(kind, "model_validate_json") and hasattr(kind, "model_validate")
 
 
 def is_model(annotation: Any) -> bool:
@@ -52,20 +48,6 @@ def holds_model(annotation: Any) -> bool:
     if is_union(kind) or get_origin(kind) is not None:
         return any(holds_model(each) for each in get_args(kind) if each is not Ellipsis)
     return False
-
-
-def pydantic_in(annotation: Any) -> type | None:
-    """The pydantic model inside a collection or union; None where the annotation is one itself, or has none."""
-    kind = plain(annotation)
-    if is_pydantic(kind):
-        return None
-    for each in get_args(kind):
-        inner = plain(each)
-        if is_pydantic(inner):
-            return inner if isinstance(inner, type) else None
-        if (deeper := pydantic_in(inner)) is not None:
-            return deeper
-    return None
 
 
 def members_of(annotation: Any) -> Sequence[Member] | None:

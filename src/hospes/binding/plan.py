@@ -82,7 +82,7 @@ class Plan:
         if not self._objects:
             return values
         for read, _ in self._objects:
-            values.append(_fitting(read, request))
+            values.append(read(request))
         return values if self._order is None else self._order(values)
 
     async def bind_async(self, request: Request) -> Sequence[Any]:
@@ -98,7 +98,7 @@ class Plan:
         except Unfit as first:
             raise self._invalid(request, len(values), first) from None
         for read, waits in self._objects:
-            value = _fitting(read, request)
+            value = read(request)
             values.append(await value if waits and inspect.isawaitable(value) else value)
         return values if self._order is None else self._order(values)
 
@@ -139,13 +139,6 @@ def _reads(sources: Sequence[Source]) -> Reads:
     """The most that any source needs; the weak ones do not count where the handler streams."""
     streams = any(each.reads is Reads.STREAM for each in sources)
     return max((each.reads for each in sources if not (streams and each.is_weak)), default=Reads.NOTHING)
-
-
-def _fitting(read: Read, request: Request) -> Any:
-    try:
-        return read(request)
-    except Unfit as error:
-        raise InvalidRequest(limited(error.errors)) from None
 
 
 def _order(sources: Sequence[Source]) -> Callable[[Sequence[Any]], Sequence[Any]] | None:

@@ -185,8 +185,6 @@ def _union(kind: Any) -> Converter | None:
     if not converters or any(each is None for each in converters):
         return None
     known = [each for each in converters if each is not None]
-    if len(known) == 1:
-        return known[0]
 
     def make(text: str) -> Any:
         for each in known:

@@ -39,8 +39,9 @@ from hospes.binding.markers import (
     RegGroup,
     TextMarker,
 )
-from hospes.binding.models import holds_model, is_model, is_pydantic, members_of
+from hospes.binding.models import holds_model, is_model, members_of
 from hospes.binding.providing import Providers
+from hospes.binding.pydantic import is_pydantic
 from hospes.binding.scalars import TEXT, Converter, converter_for
 from hospes.binding.signature import EMPTY, Argument, Site
 from hospes.binding.source import Otherwise, Read, Reads, Source, default, required
@@ -105,7 +106,7 @@ class Chooser:
                 or self._own(argument, kind)
                 or self._text(argument, argument.name, self._otherwise(argument))
                 or self._content(argument)
-                or self._by_default_binding(argument, kind)
+                or self._by_default_binding(argument)
             )
         if source is None:
             raise argument.problem(f"cannot be bound: {_type_name(argument)} comes from nowhere", _CANNOT)
@@ -234,8 +235,8 @@ class Chooser:
             return None
         return Source(provider.get, provider.reads, is_object=True, waits=provider.waits)
 
-    def _by_default_binding(self, argument: Argument, kind: Any) -> Source | None:
-        wanted = class_of(kind)
+    def _by_default_binding(self, argument: Argument) -> Source | None:
+        wanted = class_of(plain(_typed(argument)))
         if self._bindings.default is None or wanted is None:
             return None
         return by_binding(argument, wanted, self._bindings.default, self._forms)
@@ -327,10 +328,13 @@ class Chooser:
             return default(argument.default)
         if not marker.default and is_optional(argument.annotation):
             return Otherwise(None)
-        converter = self._converter(argument, type(marker))
+        made, element = element_of(argument.annotation) or (None, None)
+        converter = self._converter(argument, type(marker)) if made is None else converter_for(element)
         if converter is None:
-            return required(place.source, place.name) if not marker.default else default(marker.default)
+            return required(place.source, place.name)
         try:
+            if made is not None:
+                return default(made([converter(marker.default)] if marker.default else []))
             return default(converter(marker.default))
         except ValueError as error:
             if marker.default:

@@ -13,7 +13,7 @@ _MISSING = re.compile(r"Object missing required field `([^`]*+)`")
 _LONGEST = 160
 NOT_ALLOWED = "not one of the values that are allowed"
 _GOT = re.compile(r", got `?[^`]*`?$")
-_PATH = re.compile(r" - at `([^`]*+)`$")
+_PATH = re.compile(r" - at (?:(`key`) in )?`([^`]*+)`$")
 _STEP = re.compile(r"\.([^.\[]++)|\[([0-9]++)\]")
 
 _WORDS: Mapping[str, str] = {
@@ -52,7 +52,9 @@ def told(text: str) -> tuple[str, str]:
     missing = _MISSING.match(text)
     if missing is not None:
         return f"{steps}/{escaped(missing[1])}", "missing"
-    return steps, in_words(text)
+    where = _PATH.search(text)
+    is_key = where is not None and where[1] is not None
+    return steps, f"a key does not fit: {in_words(text)}" if is_key else in_words(text)
 
 
 def in_words(text: str) -> str:
@@ -83,7 +85,7 @@ def pointer_in(text: str) -> str:
     found = _PATH.search(text)
     if found is None:
         return ""
-    path, position, steps = found[1], 1, ""
+    path, position, steps = found[2], 1, ""
     while step := _STEP.match(path, position):
         steps += "/" + escaped(step[1] if step[1] is not None else step[2])
         position = step.end()
