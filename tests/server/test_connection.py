@@ -11,9 +11,12 @@ import pytest
 from tests.server.support import GET, WAIT, Peer, Serve, answering, echo, plain, request
 
 from hospes.errors import ClientDisconnected, HttpError
+from hospes.execution import Driver
 from hospes.http.request import Request
 from hospes.http.response import Response
 from hospes.limits import Limits, Timeouts
+from hospes.server import Connection
+from hospes.server.service import Service
 
 
 def test_plain_answer_octet_by_octet(serve: Serve) -> None:
@@ -425,3 +428,43 @@ def test_lingering_is_bounded_in_octets(serve: Serve) -> None:
         peer.send(b"nonsense\r\n\r\n")
         with pytest.raises(ConnectionError):
             peer.flood(b"x" * 100_000, 1 << 30)
+
+
+def test_a_connection_that_comes_after_it_was_abandoned_is_aborted() -> None:
+    class Aborted(asyncio.Transport):
+        aborted = False
+
+        def abort(self) -> None:
+            self.aborted = True
+
+    async def run() -> None:
+        driver = Driver()
+        connection = Connection(Service(plain, Limits(), Timeouts(), driver))
+        connection.abandon()
+        transport = Aborted()
+        connection.connection_made(transport)
+        assert transport.aborted
+        connection.abort()
+        connection.connection_lost(None)
+        driver.close()
+
+    asyncio.run(run())
+
+
+def test_what_comes_behind_broken_content_is_not_looked_at(serve: Serve) -> None:
+    broken = threading.Event()
+
+    async def handler(request: Request) -> Response:
+        try:
+            await request.read()
+        except HttpError:
+            broken.set()
+            await asyncio.sleep(0.05)
+        return Response("late")
+
+    with serve(handler) as port, Peer(port) as peer:
+        peer.send(request("/", "POST", None, "Transfer-Encoding: chunked") + b"nonsense\r\n")
+        assert broken.wait(WAIT)
+        peer.send(GET)
+        assert peer.get().fields["connection"] == "close"
+        assert peer.closed()

@@ -14,7 +14,7 @@ from hospes.http.content import FileContent
 from hospes.http.request import Request
 from hospes.http.response import Response
 from hospes.limits import MiB, Timeouts
-from hospes.server.supervision import Supervisor, interval, unacknowledged
+from hospes.server.supervision import Supervisor, interval, reset_at_close, unacknowledged
 
 LONG = dict.fromkeys(("header", "body_idle", "write_idle", "keep_alive", "linger"), 30.0)
 
@@ -57,9 +57,12 @@ def test_interval(shortest: float, expected: float) -> None:
 
 
 def test_unacknowledged() -> None:
-    assert unacknowledged(-1) == 0
-    with open("/dev/null") as file:
-        assert unacknowledged(file.fileno()) == 0
+    assert unacknowledged(None) == 0
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as closed:
+        assert unacknowledged(closed) == 0
+    assert unacknowledged(closed) == 0
+    reset_at_close(closed)
+    reset_at_close(None)
     with socket.create_server(("127.0.0.1", 0)) as listening, socket.create_connection(listening.getsockname()) as sock:
         accepted, _ = listening.accept()
         sock.setblocking(False)
@@ -68,7 +71,7 @@ def test_unacknowledged() -> None:
                 sock.send(b"x" * 100_000)
         except BlockingIOError:
             pass
-        assert unacknowledged(sock.fileno()) > 0
+        assert unacknowledged(sock) > 0
         accepted.close()
 
 

@@ -32,9 +32,6 @@ Laws:
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
-import sys
 from time import monotonic
 from typing import Final, cast
 
@@ -50,7 +47,7 @@ from hospes.server.ends import ends
 from hospes.server.intake import DROPPED, Intake
 from hospes.server.sending import FILE_AT_ONCE, IncompleteAnswerError, read_file, send_file, send_stream
 from hospes.server.service import LOG, Service
-from hospes.server.supervision import NEVER, unacknowledged
+from hospes.server.supervision import NEVER, reset_at_close, unacknowledged
 from hospes.wire import EndOfContent, RequestHead, RequestReader, ResponseFraming
 
 IDLE: Final = 0
@@ -68,8 +65,6 @@ AT_ONCE: Final = 16 * KiB
 """Content of an answer that is not gathered any more: with `REQUESTS_PER_TURN` it bounds what a turn gathers."""
 LINGERED: Final = 32 * MiB
 """Octets dropped while lingering: the default limit of content twice over, so that such a peer sees its 413."""
-_RESET: Final = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
-"""SO_LINGER of no time: closing throws away what is unsent, and resets."""
 _NO_CONTENT: Final = frozenset({204, 205, 304})
 
 
@@ -148,8 +143,11 @@ class Connection(asyncio.Protocol):
     # Life and death.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.made = True
         self.transport = cast(asyncio.Transport, transport)
+        if self._state == CLOSED:  # abandoned
+            self.transport.abort()
+            return
+        self.made = True
         # From the first octet that stays behind the peer is supervised, and nothing more is begun for it.
         self.transport.set_write_buffer_limits(high=1, low=0)
         self._ends = ends(transport, self._service.limits)
@@ -158,7 +156,13 @@ class Connection(asyncio.Protocol):
         if not self._service.admit(self._ends.client.host):
             self._refuse(503, "too many connections from this address")
 
+    def abandon(self) -> None:
+        """It did not come to be; should it come all the same, it is not wanted any more."""
+        self._state = CLOSED
+
     def connection_lost(self, exc: Exception | None) -> None:
+        if not self.made:
+            return
         self._give_up()
         self.deadline = NEVER
         self.unsent = False
@@ -191,9 +195,7 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """End at once, whatever is under way, with a reset: an answer without a length must not look complete."""
         if self.made:
-            sock = self.transport.get_extra_info("socket")
-            if sock is not None and sock.fileno() >= 0:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            reset_at_close(self.transport.get_extra_info("socket"))
             self._give_up()
             self.transport.abort()
 
@@ -223,8 +225,7 @@ class Connection(asyncio.Protocol):
             self.abort()
 
     def _unacknowledged(self) -> int:
-        sock = self.transport.get_extra_info("socket")
-        return unacknowledged(sock.fileno()) if sock is not None else 0
+        return unacknowledged(self.transport.get_extra_info("socket"))
 
     def _supervise_writing(self) -> None:
         self.unsent = True
@@ -405,7 +406,7 @@ class Connection(asyncio.Protocol):
             return Response(f"{failure}\n", failure.code, failure.headers)
         if failure is None:
             failure = TypeError(f"the handler gave {type(response).__qualname__}, not a Response")
-        if not isinstance(failure, (asyncio.CancelledError, ClientDisconnected)):
+        if isinstance(failure, Exception) and not isinstance(failure, ClientDisconnected):
             LOG.error("%s %s: the handler failed", self._head.method, self._head.path, exc_info=failure)
         return Response("500 Internal Server Error\n", 500)
 

@@ -192,8 +192,9 @@ class Acceptor:
             server.close()
         for sock in self._sockets:
             sock.close()
-        for task in tuple(self._arriving):
-            task.cancel()
+        if self._context is not None:  # a handshake may take long; without one there is nothing to wait for
+            for task in tuple(self._arriving):
+                task.cancel()
 
     async def settle(self) -> None:
         """Wait until those that were arriving have come or gone."""
@@ -248,6 +249,7 @@ class Acceptor:
         """Clean up after an arrival; as a callback, for a task that is cancelled early runs nothing of its own."""
         self._arriving.discard(task)
         if not connection.made:
+            connection.abandon()
             sock.close()
             self._service.lost(connection, None)
 

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import math
+import socket
+import struct
 import sys
 from collections.abc import Collection
 from time import monotonic
@@ -24,6 +26,7 @@ from hospes.server.service import LOG
 NEVER: Final = math.inf
 _SHORTEST: Final = 0.02
 _LONGEST: Final = 1.0
+_NO_TIME: Final = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)  # struct linger: on, no seconds
 
 
 class Supervised(Protocol):
@@ -88,17 +91,35 @@ class Supervisor:
             self.start()
 
 
-def unacknowledged(descriptor: int) -> int:
+class Socket(Protocol):
+    """As much of a socket as transports lend."""
+
+    def fileno(self) -> int:
+        """The descriptor; negative once it is closed."""
+        ...
+
+    def setsockopt(self, level: int, name: int, value: bytes, /) -> None:
+        """Set an option."""
+        ...
+
+
+def unacknowledged(sock: Socket | None) -> int:
     """Octets in the kernel that the peer has not acknowledged; 0 where the system does not tell.
 
     A slow peer that takes a little now and then is seen to live by this, long before the kernel has room for more.
     """
-    if sys.platform != "linux" or descriptor < 0:
+    if sys.platform != "linux" or sock is None or sock.fileno() < 0:
         return 0
     import fcntl
     import termios
 
     try:
-        return int.from_bytes(fcntl.ioctl(descriptor, termios.TIOCOUTQ, b"\0\0\0\0"), sys.byteorder)
-    except OSError:  # not a TCP socket any more
+        return int.from_bytes(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0"), sys.byteorder)
+    except OSError:  # no socket that knows
         return 0
+
+
+def reset_at_close(sock: Socket | None) -> None:
+    """Have closing throw away what is unsent and reset the connection: the peer must not take it for an orderly end."""
+    if sock is not None and sock.fileno() >= 0:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_TIME)
