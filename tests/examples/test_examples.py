@@ -1,0 +1,226 @@
+"""The examples, asked as their readers would ask them. (tests/docs opens each of them; here stands what they answer.)"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import ssl
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+import trustme
+
+from hospes import App, Tls
+from hospes.testing import TestResponse
+
+EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+
+
+@contextmanager
+def example(name: str) -> Iterator[ModuleType]:
+    """An example, freshly imported: what an earlier test stored in its module is not there."""
+    name = f"examples.{name}"
+    sys.modules.pop(name, None)
+    try:
+        yield importlib.import_module(name)
+    finally:
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture(autouse=True)
+def _in_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOSPES_STORE", "memory:")
+    monkeypatch.chdir(tmp_path)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """A request and what is to come of it: its status, and what its content holds, or what it is as JSON."""
+
+    target: str
+    method: str = "GET"
+    headers: dict[str, str] = field(default_factory=dict)
+    sends: dict[str, Any] = field(default_factory=dict)
+    """What the test client is to send: `form=`, `files=`, `json=`, `content=`."""
+    status: int = 200
+    holds: str = ""
+    value: Any = None
+    fields: dict[str, str] = field(default_factory=dict)
+    """Fields of the answer, and what they begin with."""
+
+
+FORM = {"form": {"name": "Ada", "nights": "3"}}
+PHOTOS = {"form": {"album": "sea"}, "files": {"photos": ("a.png", b"\x89PNG")}}
+TEA = {"json": {"item": "tea", "amount": 2}}
+STORED = {"id": 1, "item": "tea", "amount": 2}
+BEARER = {"Authorization": "Bearer open-sesame"}
+ROOM = {"room": 7, "arrival": "2026-05-01", "guests": 2, "extras": ["tea", "bath"]}
+
+ASKED: dict[str, list[Ask]] = {
+    "hello": [
+        Ask(target="/", holds="<h1>Hello</h1>", fields={"Content-Type": "text/html"}),
+        Ask(target="/hello/Ada", holds="Hello, Ada", fields={"Content-Type": "text/plain"}),
+        Ask(target="/nowhere", status=404),
+    ],
+    "typed_routes": [
+        Ask(target="/rooms/7?arrival=2026-05-01&guests=2&extras=tea&extras=bath", value=ROOM),
+        Ask(target="/rooms/7?arrival=tomorrow&guests=9&extras=sauna", status=400, holds="extras"),
+        Ask(target="/rooms/seven", status=404),
+        Ask(target="/who", headers={"User-Agent": "curl", "Cookie": "theme=dark"}, holds="curl likes it dark"),
+        Ask(target="/who", holds="nobody likes it light"),
+        Ask(target="/files/a/b", holds="one wildcard"),
+        Ask(target="/2026/05", holds="month 5 of 2026"),
+    ],
+    "json_api": [
+        Ask(method="POST", target="/orders", sends=TEA, status=201, value=STORED, fields={"Location": "/orders/1"}),
+        Ask(method="POST", target="/orders", sends={"json": {"item": "", "amount": 0}}, status=400, holds="#/amount"),
+        Ask(target="/orders?at_least=2", value=[STORED]),
+        Ask(target="/orders?at_least=3", value=[]),
+        Ask(target="/orders/1", value=STORED),
+        Ask(target="/orders/2", status=404, holds="There is no order 2", fields={"Content-Type": "application/problem+json"}),
+        Ask(method="DELETE", target="/orders/1", status=204),
+        Ask(target="/orders", value=[]),
+    ],
+    "forms_and_uploads": [
+        Ask(target="/", holds="<form"),
+        Ask(method="POST", target="/guests", sends=FORM, holds="Ada stays for 3"),
+        Ask(method="POST", target="/guests", sends={"json": {"name": "Ada"}}, holds="Ada stays for 1"),
+        Ask(method="POST", target="/guests", sends={"form": {"nights": "x"}}, status=400, holds="nights"),
+        Ask(method="POST", target="/photos", sends=PHOTOS, value={"album": "sea", "photos": [{"name": "a.png", "size": 4}]}),
+        Ask(method="POST", target="/digest", sends={"content": b"a" * 100_000}, holds=sha256(b"a" * 100_000).hexdigest()),
+    ],
+    "streaming": [
+        Ask(target="/", holds="EventSource"),
+        Ask(target="/squares?until=3", holds="1\n4\n9\n"),
+        Ask(target="/slow?pause=0", holds="one two three\n"),
+        Ask(target="/known", holds="abcdef"),
+        Ask(
+            target="/events?pause=0", holds='event: count\nid: 3\ndata: {"left":3}', fields={"Content-Type": "text/event-stream"}
+        ),
+    ],
+    "static_files": [
+        Ask(target="/static/style.css", holds="prefers-color-scheme", fields={"Content-Type": "text/css", "ETag": '"'}),
+        Ask(target="/static/style.css", headers={"Range": "bytes=0-1"}, status=206, holds="/*"),
+        Ask(target="/static/../app.py", status=404),
+        Ask(target="/source", holds="Shown in place", fields={"Content-Type": "text/plain"}),
+        Ask(target="/download/hello", holds="Hello", fields={"Content-Disposition": "attachment; filename="}),
+        Ask(target="/download/secret", status=404, holds="There is no example secret"),
+    ],
+    "filters": [
+        Ask(target="/", holds="hello", fields={"Server-Timing": "app;dur="}),
+        Ask(target="/nowhere", status=404, fields={"Server-Timing": "app;dur="}),
+        Ask(target="/shout", holds="HELLO"),
+        Ask(target="/admin/keys", status=401, fields={"WWW-Authenticate": "Bearer"}),
+        Ask(target="/admin/keys", headers=BEARER, holds="the keys of Ada", fields={"Cache-Control": "no-store"}),
+    ],
+    "errors": [
+        Ask(target="/teapot", status=418, holds="Coffee is made elsewhere.", fields={"Retry-After": "3600"}),
+        Ask(target="/teapot", headers={"Accept": "text/html"}, status=418, holds="<h1>I am a teapot"),
+        Ask(target="/tea", status=503, holds="Tea comes at four", fields={"Retry-After": "600"}),
+        Ask(target="/broken", status=500, value={"status": 500, "kind": "ZeroDivisionError"}),
+        Ask(target="/nowhere", status=404, holds="Nothing is at /nowhere"),
+    ],
+    "provided_objects": [
+        Ask(method="POST", target="/rows", sends={"form": {"text": "one"}}, status=201),
+        Ask(method="POST", target="/rows", headers={"X-Author": "Ada"}, sends={"form": {"text": "two"}}, status=201),
+        Ask(target="/rows", value=["somebody: one", "Ada: two"]),
+    ],
+    "controllers": [
+        Ask(method="POST", target="/notes", sends={"form": {"text": "milk"}}, status=201, value={"number": 1}),
+        Ask(target="/notes", value={"1": "milk"}),
+        Ask(target="/notes/1", holds="milk"),
+        Ask(target="/notes/2", status=404, holds="There is no note 2"),
+    ],
+    "visitors": [
+        Ask(target="/", holds="Visit 1"),
+        Ask(method="POST", target="/cart", sends={"form": {"item": "tea"}}, status=303, fields={"Location": "/"}),
+        Ask(method="POST", target="/cart", sends={"form": {"item": "cake"}}, status=303),
+        Ask(target="/", holds="<h1>Visit 2</h1><p>In the cart: 2"),
+        Ask(target="/cart", value=[{"item": "tea"}, {"item": "cake"}]),
+        Ask(method="POST", target="/forget", status=303),
+        Ask(target="/", holds="<h1>Visit 1</h1><p>In the cart: 0"),
+    ],
+    "embedded": [Ask(target="/progress", value={"done": 0})],
+    "several_apps": [
+        Ask(target="/", holds="the house", fields={"X-House": "hospes"}),
+        Ask(target="/blog/", holds="the blog", fields={"X-House": "hospes"}),
+        Ask(target="/shop/", holds="the shop"),
+        Ask(target="/shop/tea", status=404, holds="Sorry: tea is sold out", fields={"X-House": "hospes"}),
+    ],
+    "testing_an_app": [
+        Ask(target="/greeting", holds="Good "),
+        Ask(target="/visits", value={"visits": 1}),
+        Ask(target="/visits", value={"visits": 2}),
+    ],
+    "tls": [Ask(target="/", holds="you came by http"), Ask(target="/visits", holds="visit 1")],
+}
+
+
+def asked(app: App, asks: list[Ask]) -> Iterator[tuple[Ask, TestResponse]]:
+    with app.test() as client:
+        for ask in asks:
+            # Only post sends every kind of content.
+            if ask.sends:
+                assert ask.method == "POST"
+                yield ask, client.post(ask.target, ask.headers, **ask.sends)
+            else:
+                yield ask, client.request(ask.method, ask.target, ask.headers)
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_answers(name: str) -> None:
+    with example(name) as module:
+        for ask, answer in asked(module.app, ASKED[name]):
+            assert answer.status == ask.status, (ask, answer)
+            assert ask.holds in answer.text, (ask, answer)
+            if ask.value is not None:
+                assert answer.json() == ask.value, ask
+            for field_name, begin in ask.fields.items():
+                assert answer.headers[field_name].startswith(begin), (ask, answer)
+
+
+def test_every_example_is_asked() -> None:
+    assert sorted(ASKED) == sorted(path.stem for path in EXAMPLES.glob("*.py"))
+
+
+def test_examples_are_short() -> None:
+    lines = {path.name: len(path.read_text("utf-8").splitlines()) for path in EXAMPLES.glob("*.py")}
+    assert {name: count for name, count in lines.items() if count > 60} == {}
+
+
+def test_typed_routes_tell_all_errors_at_once() -> None:
+    with example("typed_routes") as module, module.app.test() as client:
+        answer = client.get("/rooms/7?guests=9&extras=sauna")
+        assert [error["pointer"] for error in answer.json()["errors"]] == ["arrival", "guests", "extras"]
+
+
+def test_embedded_serves_while_the_host_works() -> None:
+    with example("embedded") as module:
+        assert json.loads(module.work()) == {"done": 3}
+
+
+def test_tests_of_an_app_pass() -> None:
+    with example("testing_an_app") as module:
+        module.test_greeting()
+        module.test_visits_are_counted()
+
+
+def test_tls(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.private_key_and_cert_chain_pem.write_to_path(tmp_path / "server.pem")
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    with example("tls") as module, module.app.serving(tls=Tls(str(tmp_path / "server.pem"))) as server:
+        with urlopen(f"{server.url}/", context=trusting) as answer:
+            assert answer.read() == b"you came by https"
+        with urlopen(f"{server.url}/visits", context=trusting) as answer:
+            assert answer.headers["Set-Cookie"].startswith("__Host-")
