@@ -31,7 +31,7 @@ def engine() -> list[Extension]:
             raise
         report("Cython is not installed")
         return []
-    flags = os.environ.get("HOSPES_ENGINE_FLAGS", "-O2").split()
+    flags = os.environ.get("HOSPES_ENGINE_FLAGS", "").split()
     module = Extension(
         "hospes.engine._core", [f"{FOLDER}/_core.pyx"], depends=parts, extra_compile_args=flags, extra_link_args=flags
     )

@@ -1,7 +1,7 @@
 """What the server's tests share: a peer that speaks raw octets, and a server to speak to.
 
-`serve` is the carrier's contract for tests: a context manager that gives the port. A second carrier joins the suite by one more
-entry in `CARRIERS`.
+`serve` is the carrier's contract for tests: a context manager that gives the port. Tests that start servers otherwise run over
+the carrier that `HOSPES_CARRIER` names.
 """
 
 from __future__ import annotations
@@ -11,13 +11,17 @@ import struct
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
+
+import pytest
 
 from hospes.http.handler import Handler
 from hospes.http.request import Request
 from hospes.http.response import Response
 from hospes.limits import Limits, Timeouts
 from hospes.server import ServerOptions, ServingThread
+from hospes.server.carriers import ENGINE, PORTABLE
 
 WAIT = 20.0
 """Seconds after which a test that waits has failed."""
@@ -32,18 +36,20 @@ class Serve(Protocol):
 
 
 @contextmanager
-def portable(handler: Handler, *, limits: Limits | None = None, timeouts: Timeouts | None = None) -> Generator[int]:
-    """Serve with the portable carrier, in a thread."""
+def serving(carrier: str, handler: Handler, *, limits: Limits | None = None, timeouts: Timeouts | None = None) -> Generator[int]:
+    """Serve with a carrier, in a thread."""
     options = ServerOptions(port=0, limits=limits or Limits(), timeouts=timeouts or Timeouts())
     thread = ServingThread(handler, options)
-    thread.start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOSPES_CARRIER", carrier)
+        thread.start()
     try:
         yield thread.server.address[1]
     finally:
         thread.stop(drain=0.2)
 
 
-CARRIERS: dict[str, Serve] = {"portable": portable}
+CARRIERS: dict[str, Serve] = {name: partial(serving, name) for name in (PORTABLE, ENGINE)}
 
 
 @dataclass

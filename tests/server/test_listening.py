@@ -17,6 +17,7 @@ from tests.server.support import GET, Peer, Serve, plain
 from hospes.errors import SetupError
 from hospes.limits import Limits, Timeouts
 from hospes.server import Server, ServerOptions, ServingThread, UnixSocket
+from hospes.server.carriers import PORTABLE
 from hospes.server.listening import ACCEPTS, RESERVE, capacity, open_tcp, open_unix
 
 
@@ -175,7 +176,10 @@ class Failing(socket.socket):
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
-def test_being_out_of_descriptors_is_waited_out(caplog: pytest.LogCaptureFixture, number: int) -> None:
+def test_being_out_of_descriptors_is_waited_out(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setenv("HOSPES_CARRIER", PORTABLE)
     listening = Failing(socket.AF_INET, socket.SOCK_STREAM)
     listening.errors = [OSError(number, "Too many open files")] * 2
     listening.bind(("127.0.0.1", 0))
@@ -205,7 +209,9 @@ def test_being_out_of_descriptors_is_waited_out(caplog: pytest.LogCaptureFixture
     ]
 
 
-def test_a_loop_without_readers_serves_too() -> None:
+def test_a_loop_without_readers_serves_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOSPES_CARRIER", PORTABLE)
+
     class Proactor(asyncio.SelectorEventLoop):
         """Like that of Windows in this respect."""
 

@@ -1,26 +1,43 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """The compiled part of the engine: one extension module, written in several files.
 
-    parser.h   recognises the head of a usual request (C, no Python)
-    head.pxi   what a handler sees of it
+    parser.h         recognises the head of a usual request (C, no Python)
+    head.pxi         what a handler sees of it
+    system.pxi       what the kernel is asked
+    connection.pxi   a connection in its small form: usual requests, usual answers
+    transport.pxi    what carries it in its large form, where `hospes.server.Connection` does all that is not usual
+    poller.pxi       epoll, listening sockets, slots, turns
 
 Laws:
 
 * What HTTP means is decided in Python, in `hospes.server` and `hospes.wire`; here is only what nearly every request needs.
-* No global state but constants.
+* No global state but constants. No threads: everything happens on the loop's.
 """
 
 cimport cython
+from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.list cimport PyList_GET_SIZE
+from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
+from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
 from cpython.unicode cimport PyUnicode_DecodeASCII
-from libc.stdint cimport int64_t, uint32_t
-from libc.string cimport memchr, memcmp
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.string cimport memchr, memcmp, memcpy, memset
 
+from os import fsdecode, strerror
 from sys import intern
 
+from hospes.http.content import ContentReader
+from hospes.http.request import Address, Connection as Ends, Request
+from hospes.http.response import Response
 from hospes.wire import TargetForm
 
 cdef object _ORIGIN = TargetForm.ORIGIN
+cdef object _NOTHING = object()  # where None would be something
 cdef Py_ssize_t _LARGEST_HEAD = 64 * 1024  # longer ones are wire's, whatever the limits are
 
 include "head.pxi"
+include "system.pxi"
+include "connection.pxi"
+include "transport.pxi"
+include "poller.pxi"

@@ -172,7 +172,7 @@ cdef inline char _lower(char octet) noexcept:
 cdef inline bytes _value(const char *start, const char *end):
     while start < end and (start[0] == c" " or start[0] == c"\t"):
         start += 1
-    while end > start and (end[-1] == c" " or end[-1] == c"\t"):
+    while end > start and ((end - 1)[0] == c" " or (end - 1)[0] == c"\t"):
         end -= 1
     return PyBytes_FromStringAndSize(start, end - start)
 

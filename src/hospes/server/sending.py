@@ -12,7 +12,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Final, Protocol, cast
+from functools import partial
+from typing import BinaryIO, Final, Protocol, cast, runtime_checkable
 
 from hospes.http.content import FileContent, Stream
 from hospes.limits import KiB
@@ -29,6 +30,15 @@ SLICE: Final = 256 * KiB
 
 class IncompleteAnswerError(Exception):
     """A source gave less than was promised."""
+
+
+@runtime_checkable
+class SendsFiles(Protocol):
+    """A transport that has files sent by the kernel itself; for others the loop does."""
+
+    async def send_part(self, file: BinaryIO, offset: int, count: int) -> int:
+        """Send a part of a file, as much as there is room for; 0 at the end of the file."""
+        ...
 
 
 class Outlet(Protocol):
@@ -91,7 +101,12 @@ async def send_file(outlet: Outlet, head: bytes, content: FileContent) -> None:
     """
     loop = asyncio.get_running_loop()
     offset, left = content.offset, content.length
+    transport: object = outlet.transport
     by_kernel = outlet.transport.get_extra_info("sslcontext") is None
+    if isinstance(transport, SendsFiles):
+        send_part = transport.send_part
+    else:
+        send_part = partial(loop.sendfile, outlet.transport, fallback=False)
     try:
         outlet.put(head)
         outlet.flush()
@@ -100,7 +115,7 @@ async def send_file(outlet: Outlet, head: bytes, content: FileContent) -> None:
             count = min(left, SLICE)
             if by_kernel:
                 try:
-                    count = await loop.sendfile(outlet.transport, content.file, offset, count, fallback=False)
+                    count = await send_part(content.file, offset, count)
                 except (asyncio.SendfileNotAvailableError, NotImplementedError):  # a loop without it, an odd file
                     by_kernel = False
                     continue

@@ -19,9 +19,9 @@ from hospes.errors import SetupError
 from hospes.execution import Driver
 from hospes.http.handler import Handler
 from hospes.limits import Limits, Timeouts
-from hospes.server.listening import Acceptor, UnixSocket, capacity, open_tcp, open_unix
+from hospes.server.carriers import Carrier, make_carrier
+from hospes.server.listening import UnixSocket, open_tcp, open_unix
 from hospes.server.service import LOG, Service
-from hospes.server.supervision import Supervisor, interval
 from hospes.server.tls import Tls
 
 if TYPE_CHECKING:
@@ -80,8 +80,7 @@ class Server:
         self._handler = handler
         self._context: ssl.SSLContext | None = None
         self._service: Service | None = None
-        self._acceptor: Acceptor | None = None
-        self._supervisor: Supervisor | None = None
+        self._carrier: Carrier | None = None
         self._stopping: asyncio.Task[Stopped] | None = None
 
     @property
@@ -96,7 +95,7 @@ class Server:
     @property
     def connections(self) -> int:
         """Connections that are open now."""
-        return len(self._service.connections) if self._service is not None else 0
+        return self._carrier.connections if self._carrier is not None else 0
 
     async def start(self) -> None:
         """Listen, and serve from now on, on the running loop.
@@ -113,10 +112,8 @@ class Server:
             self._context = options.tls
         sockets = self._open()
         service = self._service = Service(self._handler, options.limits, options.timeouts, Driver())
-        self._acceptor = Acceptor(service, sockets, self._context, capacity(options.limits.connections))
-        self._supervisor = Supervisor(service.driver.loop, service.connections, interval(options.timeouts))
-        self._supervisor.start()
-        await self._acceptor.start()
+        self._carrier = make_carrier(service, sockets, self._context)
+        await self._carrier.start()
 
     def _open(self) -> list[socket]:
         options = self.options
@@ -143,46 +140,38 @@ class Server:
         Args:
             drain: Seconds for requests under way; `timeouts.drain` by default.
         """
-        if self._service is None:
+        if self._carrier is None:
             return Stopped(0, 0)
         if self._stopping is None:
             self._stopping = asyncio.ensure_future(self._stop(self.options.timeouts.drain if drain is None else drain))
         elif drain == 0:
-            self._abort(self._service)
+            self._carrier.abort()
         return await asyncio.shield(self._stopping)
 
     async def _stop(self, drain: float) -> Stopped:
-        service, acceptor = self._service, self._acceptor
+        service, carrier = self._service, self._carrier
         assert service is not None
-        assert acceptor is not None
-        assert self._supervisor is not None
+        assert carrier is not None
         service.draining = True
-        acceptor.close()
-        await acceptor.settle()
+        await carrier.stop_accepting()
         self._remove_path()
-        for connection in tuple(service.connections):
-            connection.stop_if_idle()
+        carrier.stop_idle()
         await asyncio.sleep(0)
-        busy = len(service.connections)
+        busy = carrier.connections
         gone = asyncio.Event()
-        service.on_lost = lambda: None if service.connections else gone.set()
-        if service.connections:
+        service.on_lost = lambda: None if carrier.connections else gone.set()
+        if carrier.connections:
             with suppress(TimeoutError):
                 await asyncio.wait_for(gone.wait(), drain)
-        aborted = self._abort(service)
+        aborted = carrier.abort()
         try:
             await asyncio.wait_for(service.settle(), _CANCELLED)
         except TimeoutError:
             LOG.warning("%d handlers did not end when they were cancelled", len(service.driver.running))
-        self._supervisor.stop()
+        carrier.end()
         service.driver.close()
+        await asyncio.sleep(0)  # uvloop closes descriptors one turn after it has told of a connection's end
         return Stopped(busy - aborted, aborted)
-
-    def _abort(self, service: Service) -> int:
-        left = tuple(service.connections)
-        for connection in left:
-            connection.abort()  # and with it its handler
-        return len(left)
 
     def _remove_path(self) -> None:
         if self.options.unix is not None:

@@ -1,0 +1,322 @@
+# A connection in its small form: one object, and no buffer while it is idle.
+#
+#     IDLE ─▶ a usual request ─▶ the handler answers at once ─▶ IDLE
+#       │                          │ suspends ─▶ BUSY ─▶ answers ─▶ IDLE
+#       │                          │ more requests than a turn allows ─▶ WAITING ─▶ next turn
+#       └── anything else ─────────┴─▶ HANDED: `hospes.server.Connection` has it, until it is idle again
+#
+# Laws:
+#
+# * One request at a time, answers in order. Octets that come behind a request wait in `waiting`, beyond `PIPELINE` in the peer's
+#   own machine.
+# * What is not usual, in a request or in an answer, changes the form and not the outcome.
+# * A peer that closes while its handler runs has gone: the handler is cancelled (as in `hospes.server.connection`).
+
+cdef enum:
+    IDLE
+    BUSY
+    WAITING
+    HANDED
+    CLOSED
+
+cdef enum:
+    PIPELINE = 64 * 1024  # as in hospes.server.connection
+    PEER = 28  # octets of the longest address of an Internet socket; that of a peer on a unix socket is empty
+
+
+@cython.final
+@cython.no_gc
+cdef class Conn:
+    """One peer's connection; it lives in its engine's slot until its descriptor is closed, and breaks all cycles then."""
+
+    cdef Engine engine
+    cdef int fd
+    cdef uint32_t slot
+    cdef uint32_t generation
+    cdef uint32_t interest  # the epoll events that are asked for; 0: not registered
+    cdef uint32_t served
+    cdef unsigned char state
+    cdef bint starting  # its handler's first step runs: `answered` only keeps what came of it
+    cdef bint counted  # among the connections of its address
+    cdef unsigned char peer_length
+    cdef unsigned char peer[PEER]
+    cdef double since  # when it became idle
+    cdef object ends  # what its requests share; made for the first, dropped when it has been idle for a while
+    cdef Head head  # of the request under way
+    cdef object response  # what came of it, until that is answered; else _NOTHING
+    cdef object failure
+    cdef object handle
+    cdef bytes waiting  # octets behind the request under way
+    cdef Transport transport
+
+    # From octets to the handler.
+
+    cdef int feed(self, const char *octets, Py_ssize_t length, bint answered) except -1:
+        """Have the requests in these octets answered, until one has to wait, or needs the large form.
+
+        Args:
+            octets: What has come; they are not looked at after this.
+            answered: Whether the answer to a request before them, which had to wait, is there.
+        """
+        cdef Engine engine = self.engine
+        cdef bint gathers = engine.gathering is None
+        if gathers:
+            engine.gathering, engine.gathered_length = self, 0
+        try:
+            return self.feed_on(octets, length, answered)
+        finally:
+            if gathers:
+                engine.gathering = None
+
+    cdef int feed_on(self, const char *octets, Py_ssize_t length, bint answered) except -1:
+        cdef Engine engine = self.engine
+        cdef hospes_head at
+        cdef const char *end = octets + length
+        cdef int count = 0
+        self.state = BUSY
+        while True:
+            if answered:
+                answered = False
+                if not self.respond():
+                    self.flush()
+                    return self.leave(octets, end - octets)
+            if octets == end:
+                if self.flush():
+                    self.state = IDLE
+                    self.since = _monotonic()
+                    return 0
+                return self.leave(octets, 0)
+            if count == REQUESTS_PER_TURN:
+                if not self.flush():
+                    return self.leave(octets, end - octets)
+                self.state = WAITING
+                self.keep(octets, end - octets)
+                engine.continue_soon(self)
+                return 0
+            if (
+                not hospes_parse_head(<const unsigned char *>octets, end - octets, &engine.parser_limits, &at)
+                or at.content_length > engine.longest
+                or at.content_length > end - octets - <Py_ssize_t>at.size
+            ):
+                self.flush()
+                return self.leave(octets, end - octets)
+            self.head = _make_head(octets, &at)
+            octets += at.size
+            count += 1
+            answered = self.ask(octets, at.content_length)
+            if at.content_length > 0:
+                octets += at.content_length
+            if not answered:
+                if self.state == BUSY and self.flush():
+                    return self.keep(octets, end - octets)
+                return self.leave(octets, end - octets)
+
+    cdef bint ask(self, const char *octets, int64_t length) except -1:
+        """Give the request to the handler. False where that has to wait for something."""
+        cdef Engine engine = self.engine
+        content = None
+        if length >= 0:
+            content = ContentReader.of(PyBytes_FromStringAndSize(octets, <Py_ssize_t>length), engine.limits.body)
+        self.served += 1
+        engine.budget -= 1
+        self.starting = True
+        self.handle = engine.start(engine.handler, Request(self.head, content, self.shared()), self.answered)
+        answered, self.starting = not self.starting, False
+        return answered
+
+    def answered(self, response, failure):
+        """The driver's `done`."""
+        if self.starting:
+            self.response, self.failure, self.starting = response, failure, False
+            return
+        self.handle = None
+        if self.state == BUSY:
+            self.response, self.failure = response, failure
+            self.go_on(True)
+        elif self.state == HANDED and self.transport.protocol is not None:
+            self.transport.protocol.answered(response, failure)
+        else:
+            self.engine.service.discard(getattr(response, "content", None))
+
+    cdef int go_on(self, bint answered) except -1:
+        """Take up what has waited."""
+        octets, self.waiting = self.waiting, None
+        if octets is None:
+            octets = b""
+        try:
+            self.feed(PyBytes_AS_STRING(octets), PyBytes_GET_SIZE(octets), answered)
+            if self.state == IDLE:
+                self.watch(EPOLLIN)
+        except Exception as error:
+            self.engine.failed(self, error)
+        return 0
+
+    cdef int hurry(self) except -1:
+        """No more will come while octets wait: the large form knows what that means."""
+        octets, self.waiting = self.waiting, None
+        return self.leave(PyBytes_AS_STRING(octets), PyBytes_GET_SIZE(octets))
+
+    cdef int keep(self, const char *octets, Py_ssize_t length) except -1:
+        """Keep octets for later; where they are many, stop reading."""
+        if length:
+            piece = PyBytes_FromStringAndSize(octets, length)
+            self.waiting = piece if self.waiting is None else self.waiting + piece
+        self.watch(EPOLLIN if self.waiting is None or PyBytes_GET_SIZE(self.waiting) <= PIPELINE else 0)
+        return 0
+
+    # From the answer to octets.
+
+    cdef bint respond(self) except -1:
+        """Answer, where the answer is a usual one. False where the large form has to go on, or nobody."""
+        cdef Engine engine = self.engine
+        response, content = self.response, None
+        if self.state != BUSY or self.failure is not None or type(response) is not Response:
+            return False
+        content = response.content
+        if (
+            type(content) is not bytes
+            or not response.plain
+            or not self.head._at.keep_alive
+            or (self.head._at.method_length == 4 and memcmp(PyBytes_AS_STRING(self.head._octets), b"HEAD", 4) == 0)
+            or self.served >= engine.last_request
+            or engine.service.draining
+        ):
+            return False
+        status = response.status
+        if status == 204 or status == 205 or status == 304:
+            return False
+        try:
+            prefix = engine.prefix(status, response.content_type)
+        except ValueError:  # the large form says what is wrong with it
+            return False
+        self.response = _NOTHING
+        return self.put(prefix, content)
+
+    cdef bint put(self, bytes prefix, bytes content) except -1:
+        """Gather an answer, or send it at once if it is large. False where the peer does not take it."""
+        cdef Engine engine = self.engine
+        cdef Py_ssize_t before = PyBytes_GET_SIZE(prefix), length = PyBytes_GET_SIZE(content)
+        cdef char *to
+        if engine.gathering is not self or before > BUFFER // 2:
+            return self.send(b"%b%d\r\n\r\n%b" % (prefix, length, content), NULL, 0)
+        if engine.gathered_length + before + AT_ONCE + 32 > BUFFER and not self.flush():
+            if self.state == HANDED:
+                self.transport.write(b"%b%d\r\n\r\n%b" % (prefix, length, content))
+            return False
+        to = engine.gathered + engine.gathered_length
+        memcpy(to, PyBytes_AS_STRING(prefix), before)
+        to = _write_number(to + before, length)
+        memcpy(to, b"\r\n\r\n", 4)
+        to += 4
+        if length <= AT_ONCE:
+            memcpy(to, PyBytes_AS_STRING(content), length)
+            engine.gathered_length = to + length - engine.gathered
+            return True
+        engine.gathered_length = to - engine.gathered
+        return self.send(None, PyBytes_AS_STRING(content), length)
+
+    cdef bint flush(self) except -1:
+        """Send what was gathered. False where the peer does not take it, or has gone."""
+        if self.state != BUSY:
+            return False
+        return self.engine.gathering is not self or not self.engine.gathered_length or self.send(None, NULL, 0)
+
+    cdef bint send(self, bytes octets, const char *content, Py_ssize_t length) except -1:
+        """Send octets, or what was gathered if they are None, and content behind it."""
+        cdef Engine engine = self.engine
+        cdef iovec pieces[2]
+        cdef msghdr message
+        cdef ssize_t sent, total
+        memset(&message, 0, sizeof(message))
+        if octets is not None:
+            pieces[0].iov_base, pieces[0].iov_len = PyBytes_AS_STRING(octets), PyBytes_GET_SIZE(octets)
+        else:
+            pieces[0].iov_base, pieces[0].iov_len = engine.gathered, engine.gathered_length
+            engine.gathered_length = 0
+        pieces[1].iov_base, pieces[1].iov_len = <void *>content, length
+        total = pieces[0].iov_len + length
+        if length:
+            message.msg_iov, message.msg_iovlen = pieces, 2
+            sent = sendmsg(self.fd, &message, MSG_NOSIGNAL)
+        else:
+            sent = c_send(self.fd, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL)
+        if sent == total:
+            return True
+        if sent < 0:
+            if errno != EAGAIN and errno != EINTR:
+                engine.drop(self)
+                return False
+            sent = 0
+        engine.hand_over(self)
+        if sent < <ssize_t>pieces[0].iov_len:
+            self.transport.unsent += (<char *>pieces[0].iov_base)[sent:pieces[0].iov_len]
+            sent = pieces[0].iov_len
+        if length:
+            self.transport.unsent += content[sent - pieces[0].iov_len : length]
+        self.transport.stay_behind()
+        return False
+
+    # Into the large form.
+
+    cdef int leave(self, const char *octets, Py_ssize_t length) except -1:
+        """Give the connection, the request under way or its answer, and the octets behind it to the large form."""
+        response, failure, head, handle = self.response, self.failure, self.head, self.handle
+        self.failure = self.head = self.handle = None
+        self.response = _NOTHING
+        if self.state == CLOSED or (self.state == HANDED and self.transport.protocol is None):
+            self.engine.service.discard(getattr(response, "content", None))
+            return 0
+        if self.state != HANDED:
+            self.engine.hand_over(self)
+        guest = self.transport.protocol
+        rest = PyBytes_FromStringAndSize(octets, length)
+        if handle is not None:
+            guest.wait_for(head, handle, rest)
+        elif response is not _NOTHING:
+            guest.answer(head, rest, response, failure)
+        else:
+            guest.data_received(rest)
+        return 0
+
+    # The rest.
+
+    cdef int watch(self, uint32_t interest) except -1:
+        """Ask for other events. None at all: then not even an error is heard of, and nothing spins."""
+        cdef epoll_event event
+        cdef int operation
+        if interest == self.interest or self.engine.epoll < 0:
+            return 0
+        event.events = interest
+        event.data.u64 = (<uint64_t>self.generation << 32) | self.slot
+        operation = EPOLL_CTL_DEL if not interest else EPOLL_CTL_MOD if self.interest else EPOLL_CTL_ADD
+        if epoll_ctl(self.engine.epoll, operation, self.fd, &event) < 0:
+            _raise_errno()
+        self.interest = interest
+        return 0
+
+    cdef object shared(self):
+        """What this connection's requests share."""
+        cdef unsigned char name[128]
+        cdef socklen_t length = sizeof(name)
+        if self.ends is None:
+            server = self.engine.server
+            if server is None:  # listening on every interface: each connection has an end of its own
+                if getsockname(self.fd, <sockaddr *>name, &length) < 0:
+                    length = 0
+                server = _address(<sockaddr *>name, length)
+            self.ends = Ends(_address(<sockaddr *>self.peer, self.peer_length), server, "http", self.engine.limits)
+        return self.ends
+
+
+cdef inline char *_write_number(char *to, Py_ssize_t number) noexcept:
+    """Write a number in digits; gives where they end."""
+    cdef char digits[24]
+    cdef int n = 24
+    while True:
+        n -= 1
+        digits[n] = c"0" + number % 10
+        number //= 10
+        if not number:
+            break
+    memcpy(to, digits + n, 24 - n)
+    return to + 24 - n

@@ -1,0 +1,94 @@
+"""A connection in its large form: the portable carrier's state machine, for as long as a connection is not a usual one.
+
+Laws:
+
+* It is `hospes.server.Connection`, no other: whatever it answers, it answers as on the portable carrier.
+* It begins in the middle of a connection, with the octets that the engine has received and not used, or with a request that
+  the engine has read, and ends when the connection is idle again: then the engine goes on with it, and this object is dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+from typing import Any, cast
+
+from hospes.engine._core import Transport
+from hospes.execution import Handle
+from hospes.http.request import Connection as Ends
+from hospes.http.response import Response
+from hospes.server.connection import BUSY, CLOSED, IDLE, Connection
+from hospes.server.service import Service
+from hospes.server.supervision import NEVER
+from hospes.wire import RequestHead
+
+
+class Guest(Connection):
+    """The large form of a connection.
+
+    Args:
+        service: What it shares with the server's other connections.
+        transport: The engine's transport for it.
+        ends: What its requests share.
+        served: Requests that it has had before.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, service: Service, transport: Transport, ends: Ends, served: int) -> None:
+        super().__init__(service)
+        self.made = True
+        self.transport = cast("asyncio.Transport", transport)
+        self._ends = ends
+        self._served = served
+        self.deadline = monotonic() + service.timeouts.keep_alive
+        service.connections.add(self)
+
+    def refuse_address(self) -> None:
+        """The peer's address has too many connections."""
+        self._refuse(503, "too many connections from this address")
+
+    def wait_for(self, head: RequestHead, handle: Handle, octets: bytes) -> None:
+        """A request is under way: wait for `answered`.
+
+        Args:
+            head: The request.
+            handle: To cancel it.
+            octets: What has come behind it.
+        """
+        self._state = BUSY
+        self._head = head
+        self._handle = handle
+        self.deadline = NEVER
+        self._reader.receive(octets)
+
+    def answer(self, head: RequestHead, octets: bytes, response: Any, failure: BaseException | None) -> None:
+        """A request has come to its end: answer it, and go on.
+
+        Args:
+            head: The request.
+            octets: What has come behind it.
+            response: What the handler gave.
+            failure: What it raised.
+        """
+        self._state = BUSY
+        self._head = head
+        self.deadline = NEVER
+        self._reader.receive(octets)
+        self._answered(response, failure)
+
+    def answered(self, response: Response | None, failure: BaseException | None) -> None:
+        """The request that was waited for has come to its end."""
+        self._answered(response, failure)
+
+    def _read_on(self) -> None:
+        super()._read_on()
+        if (
+            self._state == IDLE
+            and self._reader.idle
+            and not (self.unsent or self.blocked or self._eof or self._paused or self._sender)
+        ):
+            self._state = CLOSED
+            self.deadline = NEVER
+            self._service.connections.discard(self)
+            cast("Transport", self.transport).give_back(self._served)

@@ -1,0 +1,393 @@
+# The engine: epoll, the listening sockets, the slots, and the way of a usual request.
+#
+# Its epoll descriptor is itself watched by the running asyncio loop, which calls `poll` when there is something to do. So
+# coroutines, timers and other libraries live on the same loop.
+#
+# Laws:
+#
+# * An event names a slot and a generation, never an address: an event for a connection that has gone finds nobody.
+# * A turn takes a bounded number of events and of requests; what is left over comes first in the next turn.
+# * What is answered in one turn leaves in one send per connection. The buffer of output belongs to one connection at a time;
+#   another one that is answered meanwhile sends by itself.
+# * Whatever a connection's event runs into ends that connection, never `poll`: its descriptor would be ready for ever.
+
+cdef enum:
+    EVENTS = 256  # taken from the kernel at once
+    REQUESTS_PER_POLL = 1024  # answered before other parts of the loop get their turn
+    REQUESTS_PER_TURN = 64  # of one connection, as in hospes.server.connection
+    AT_ONCE = 16 * 1024  # content of an answer that is not copied, as there
+    BUFFER = 256 * 1024
+    PREFIXES = 4
+
+cdef uint32_t LISTENERS = 0xffff0000  # slots from here on are listening sockets
+
+
+@cython.final
+cdef class Engine:
+    """Serves connections in their small form, and hands over those that need more.
+
+    Args:
+        service: What all connections share.
+        guest: Makes the large form: `guest(service, transport, ends, served)`.
+        most: Connections that may be open.
+        on_full: Called when no more are taken, `on_full(error, first)`: the system's error, or 0 for the limit, and whether that
+            is news. Accepting waits then, until `accept_on`.
+    """
+
+    cdef int epoll
+    cdef object service
+    cdef object limits
+    cdef object loop
+    cdef object start
+    cdef object handler
+    cdef object guest
+    cdef object server  # the Address that is listened on, where there is one
+    cdef object on_full
+    cdef list listeners
+    cdef list slots
+    cdef list vacant
+    cdef list ready  # connections whose next requests wait for the next turn
+    cdef uint32_t generations
+    cdef Py_ssize_t most
+    cdef readonly Py_ssize_t connections
+    cdef uint32_t last_request  # requests_per_connection
+    cdef bint accepting
+    cdef bint full  # whether accepting waits, or has waited and has not caught up yet
+    cdef bint polling
+    cdef hospes_limits parser_limits
+    cdef int64_t longest
+    cdef epoll_event events[EVENTS]
+    cdef int event, event_count
+    cdef Py_ssize_t budget
+    cdef char *received
+    cdef char *gathered  # answers of one connection, to leave in one send
+    cdef Py_ssize_t gathered_length
+    cdef Conn gathering  # whose answers are in `gathered`
+    cdef int64_t prefixes_second
+    cdef tuple prefixes
+
+    def __cinit__(self):
+        self.epoll = -1
+        self.received = <char *>PyMem_RawMalloc(BUFFER)
+        self.gathered = <char *>PyMem_RawMalloc(BUFFER)
+        if self.received == NULL or self.gathered == NULL:
+            raise MemoryError
+
+    def __init__(self, service, guest, Py_ssize_t most, on_full):
+        self.service = service
+        self.limits = service.limits
+        self.loop = service.driver.loop
+        self.start = service.driver.start
+        self.handler = service.handler
+        self.guest = guest
+        self.most = most
+        self.on_full = on_full
+        self.listeners, self.slots, self.vacant, self.ready = [], [], [], []
+        self.prefixes = ()
+        self.parser_limits = _parser_limits(self.limits)
+        self.longest = min(self.limits.body, BUFFER)
+        self.last_request = min(self.limits.requests_per_connection, 0xffffffff)
+        self.epoll = epoll_create1(EPOLL_CLOEXEC)
+        if self.epoll < 0:
+            _raise_errno()
+
+    def __dealloc__(self):
+        if self.epoll >= 0:
+            close(self.epoll)
+        PyMem_RawFree(self.received)
+        PyMem_RawFree(self.gathered)
+
+    def fileno(self):
+        """The descriptor to be watched by the loop."""
+        return self.epoll
+
+    # Listening.
+
+    def listen(self, listeners, server):
+        """Take connections from these sockets.
+
+        Args:
+            listeners: Their descriptors.
+            server: The one Address that they stand for; None where that differs from connection to connection.
+        """
+        self.listeners, self.server = list(listeners), server
+        self.accept_on()
+
+    def accept_on(self):
+        """Take connections again, if there may be more."""
+        if not self.accepting and self.connections < self.most:
+            self.accepting = True
+            self._watch_listeners(EPOLL_CTL_ADD)
+
+    def accept_off(self):
+        """Leave new connections to the kernel's queue."""
+        if self.accepting:
+            self.accepting = False
+            self._watch_listeners(EPOLL_CTL_DEL)
+
+    cdef int _watch_listeners(self, int operation) except -1:
+        cdef epoll_event event
+        cdef uint32_t n
+        event.events = EPOLLIN
+        for n in range(<uint32_t>len(self.listeners)):
+            event.data.u64 = LISTENERS + n
+            if epoll_ctl(self.epoll, operation, self.listeners[n], &event) < 0:
+                _raise_errno()
+        return 0
+
+    cdef int _accept(self, int listener) except -1:
+        cdef unsigned char name[128]
+        cdef socklen_t length
+        cdef int fd, on = 1
+        for _ in range(64):
+            if self.connections >= self.most:
+                self._wait(0)
+                return 0
+            length = sizeof(name)
+            fd = accept4(listener, <sockaddr *>name, &length, SOCK_NONBLOCK | SOCK_CLOEXEC)
+            if fd < 0:
+                if errno == EMFILE or errno == ENFILE or errno == ENOBUFS or errno == ENOMEM:
+                    self._wait(errno)
+                elif errno == ECONNABORTED or errno == EINTR:
+                    continue
+                elif errno == EAGAIN:
+                    self.full = False
+                else:
+                    _raise_errno()
+                return 0
+            if (<sockaddr *>name).sa_family != AF_UNIX:
+                c_setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on))
+            self._welcome(fd, name, length)
+        return 0
+
+    cdef int _wait(self, int number) except -1:
+        """There is no room for more connections; 0: by our own limit."""
+        first, self.full = not self.full, True
+        self.accept_off()
+        self.on_full(number, first)
+        return 0
+
+    cdef int _welcome(self, int fd, const unsigned char *name, socklen_t length) except -1:
+        cdef Conn conn = Conn.__new__(Conn)
+        conn.engine = self
+        conn.fd = fd
+        conn.state = IDLE
+        conn.response = _NOTHING
+        conn.since = _monotonic()
+        conn.peer_length = <unsigned char>length if length <= PEER else 0
+        memcpy(conn.peer, name, conn.peer_length)
+        self.generations += 1
+        conn.generation = self.generations
+        if self.vacant:
+            conn.slot = self.vacant.pop()
+            self.slots[conn.slot] = conn
+        else:
+            conn.slot = <uint32_t>len(self.slots)
+            self.slots.append(conn)
+        self.connections += 1
+        try:
+            conn.watch(EPOLLIN)
+            if self.limits.connections_per_address:
+                conn.counted = True
+                if not self.service.admit(conn.shared().client.host):
+                    self.hand_over(conn).refuse_address()
+        except Exception as error:
+            self.failed(conn, error)
+        return 0
+
+    # Turns.
+
+    def poll(self):
+        """Take what has happened, up to a bound. The loop calls this."""
+        cdef uint64_t data
+        cdef uint32_t slot
+        cdef Conn conn
+        if self.polling or self.epoll < 0:  # a handler that runs a loop inside of the loop
+            return
+        self.polling = True
+        self.budget = REQUESTS_PER_POLL
+        try:
+            if self.event >= self.event_count:
+                self.event = 0
+                self.event_count = epoll_wait(self.epoll, self.events, EVENTS, 0)
+            while self.event < self.event_count and self.budget > 0:
+                data = self.events[self.event].data.u64
+                self.event += 1
+                slot = <uint32_t>data
+                if slot >= LISTENERS:
+                    if self.accepting:
+                        self._accept(self.listeners[slot - LISTENERS])
+                    continue
+                if slot >= <uint32_t>PyList_GET_SIZE(self.slots) or self.slots[slot] is None:
+                    continue
+                conn = <Conn>self.slots[slot]
+                if conn.generation == <uint32_t>(data >> 32):
+                    self._happened(conn, self.events[self.event - 1].events)
+        finally:
+            self.polling = False
+
+    cdef int _happened(self, Conn conn, uint32_t events) except -1:
+        try:
+            if conn.state == HANDED:
+                conn.transport.happened(events, self.received, BUFFER)
+            elif conn.state != CLOSED:
+                self._receive(conn)
+        except Exception as error:
+            self.failed(conn, error)
+        return 0
+
+    cdef int failed(self, Conn conn, error) except -1:
+        """A defect of ours: it is reported, and costs its connection only."""
+        self.loop.call_exception_handler({"message": "serving a connection failed", "exception": error})
+        self.drop(conn)
+        return 0
+
+    cdef int continue_soon(self, Conn conn) except -1:
+        """Its next requests are too many for this turn."""
+        self.ready.append(conn)
+        if len(self.ready) == 1:
+            self.loop.call_soon(self.go_on)
+        return 0
+
+    def go_on(self):
+        """Take up the requests that were too many for the last turn."""
+        cdef Conn conn
+        ready, self.ready = self.ready, []
+        for each in ready:
+            conn = <Conn>each
+            if conn.state == WAITING:
+                conn.go_on(False)
+
+    cdef int _receive(self, Conn conn) except -1:
+        cdef ssize_t length = recv(conn.fd, self.received, BUFFER, 0)
+        if length < 0:
+            if errno != EAGAIN and errno != EINTR:
+                self.drop(conn)
+        elif length == 0:
+            if conn.state == WAITING:  # the requests that are here are answered all the same
+                conn.hurry()
+            else:
+                self.drop(conn)
+        elif conn.state == IDLE:
+            conn.feed(self.received, length, False)
+        else:
+            conn.keep(self.received, length)
+        return 0
+
+    # Answers.
+
+    cdef bytes prefix(self, status, content_type):
+        """The head of a usual answer up to the value of Content-Length; made once in a second for each media type."""
+        cdef int n
+        cdef int64_t second = _second()
+        if status != 200:
+            return self.service.prefixes.head(status, content_type)
+        if second != self.prefixes_second:
+            self.prefixes_second, self.prefixes = second, ()
+        # A few media types, each a constant of the program as a rule: found by identity, looking is nearly free.
+        for n in range(<int>PyTuple_GET_SIZE(self.prefixes)):
+            kept = <tuple>PyTuple_GET_ITEM(self.prefixes, n)
+            if kept[0] is content_type:
+                return kept[1]
+        prefix = self.service.prefixes.head(status, content_type)
+        self.prefixes = ((content_type, prefix), *self.prefixes[: PREFIXES - 1])
+        return prefix
+
+    cdef object hand_over(self, Conn conn):
+        """Give a connection its large form."""
+        cdef Transport transport = Transport.__new__(Transport)
+        transport.conn = conn
+        transport.unsent = bytearray()
+        transport.reading = True
+        ends = conn.shared()
+        if not conn.counted:
+            self.service.admit(ends.client.host)
+            conn.counted = True
+        conn.transport = transport
+        conn.state = HANDED
+        conn.watch(EPOLLIN)
+        transport.protocol = guest = self.guest(self.service, transport, ends, conn.served)
+        return guest
+
+    # A connection's end.
+
+    cdef int drop(self, Conn conn) except -1:
+        """Close; whatever is under way there ends."""
+        if conn.state == HANDED:
+            conn.transport.abort()
+            return 0
+        if conn.state == CLOSED:
+            return 0
+        handle, conn.handle = conn.handle, None
+        conn.state = CLOSED
+        self.free(conn)
+        if handle is not None:
+            handle.cancel()
+        return 0
+
+    cdef int free(self, Conn conn) except -1:
+        """Close the descriptor, and forget the connection."""
+        if conn.fd < 0:
+            return 0
+        conn.state = CLOSED
+        conn.watch(0)
+        close(conn.fd)
+        conn.fd = -1
+        self.slots[conn.slot] = None
+        self.vacant.append(conn.slot)
+        self.connections -= 1
+        if conn.counted:
+            conn.counted = False
+            self.service.lost(None, _address(<sockaddr *>conn.peer, conn.peer_length).host)
+        else:
+            self.service.on_lost()
+        conn.transport = None
+        conn.waiting = conn.ends = conn.head = None
+        return 0
+
+    def expire(self, double now, double keep_alive):
+        """Close what has been idle for too long, and let go of what idle connections need not hold.
+
+        Args:
+            now: By the monotonic clock.
+            keep_alive: Seconds that a connection may be idle.
+        """
+        cdef Conn conn
+        for each in self.slots:
+            if each is None:
+                continue
+            conn = <Conn>each
+            if conn.state == IDLE:
+                if now - conn.since >= keep_alive:
+                    self.drop(conn)
+                elif now - conn.since > 1:
+                    conn.ends = conn.head = None
+
+    def stop_idle(self):
+        """Close all connections that are idle."""
+        self._end(False)
+
+    def abort(self):
+        """Close all connections in their small form."""
+        return self._end(True)
+
+    cdef Py_ssize_t _end(self, bint busy) except -1:
+        cdef Conn conn
+        cdef Py_ssize_t count = 0
+        cdef linger reset
+        reset.l_onoff, reset.l_linger = 1, 0
+        for each in tuple(self.slots):
+            if each is not None:
+                conn = <Conn>each
+                if conn.state == IDLE or (busy and conn.state != HANDED):
+                    if busy:  # as hospes.server.Connection.abort
+                        c_setsockopt(conn.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset))
+                    self.drop(conn)
+                    count += 1
+        return count
+
+    def close(self):
+        """Let go of the epoll descriptor. The loop must not watch it any more."""
+        if self.epoll >= 0:
+            close(self.epoll)
+            self.epoll = -1

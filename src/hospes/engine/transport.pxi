@@ -1,0 +1,216 @@
+# The transport of a connection in its large form: what `hospes.server.Connection` wants of asyncio's, over the engine's epoll.
+#
+# Laws:
+#
+# * `write` sends at once what the kernel takes; the rest waits here, and the protocol is told (`pause_writing`, `resume_writing`).
+# * `connection_lost` is called once, in a later turn of the loop, after the descriptor was closed and the slot was freed.
+# * While nothing is asked of the descriptor it is not in the epoll set: a peer that hangs up cannot make the loop spin.
+
+
+@cython.final
+cdef class Transport:
+    """Carries octets for a protocol; see `asyncio.Transport`."""
+
+    cdef Conn conn
+    cdef object protocol
+    cdef bytearray unsent
+    cdef object waiter  # of somebody who waits until the kernel has room
+    cdef bint reading
+    cdef bint behind  # the protocol has been told that octets stay behind
+    cdef bint closing
+    cdef bint lost  # `connection_lost` is under way
+    cdef bint ends_output
+
+    def fileno(self):
+        """The descriptor; -1 once it is closed."""
+        return self.conn.fd
+
+    def get_extra_info(self, str name not None, default=None):
+        """`"socket"` gives an object with `fileno()`."""
+        return self if name == "socket" else default
+
+    def set_write_buffer_limits(self, high=None, low=None):
+        """The protocol is told of the first octet that stays behind, always."""
+
+    def get_write_buffer_size(self):
+        return PyByteArray_GET_SIZE(self.unsent)
+
+    def is_closing(self):
+        return self.closing
+
+    def can_write_eof(self):
+        return True
+
+    def pause_reading(self):
+        self.reading = False
+        self.update()
+
+    def resume_reading(self):
+        self.reading = not self.closing
+        self.update()
+
+    def write(self, bytes data not None):
+        cdef ssize_t sent = 0
+        cdef Py_ssize_t length = PyBytes_GET_SIZE(data)
+        if self.lost or not length:
+            return
+        if self.ends_output:
+            raise RuntimeError("write() after write_eof()")
+        if not PyByteArray_GET_SIZE(self.unsent):
+            sent = c_send(self.conn.fd, PyBytes_AS_STRING(data), length, MSG_NOSIGNAL)
+            if sent == length:
+                return
+            if sent < 0:
+                if errno != EAGAIN and errno != EINTR:
+                    self.fail(OSError(errno, strerror(errno)))
+                    return
+                sent = 0
+        self.unsent += data[sent:]
+        self.stay_behind()
+
+    def write_eof(self):
+        if not self.ends_output and not self.lost:
+            self.ends_output = True
+            if not PyByteArray_GET_SIZE(self.unsent):
+                shutdown(self.conn.fd, SHUT_WR)
+
+    def close(self):
+        if not self.closing:
+            self.closing = True
+            self.reading = False
+            if not PyByteArray_GET_SIZE(self.unsent):
+                self.lose(None)
+            self.update()
+
+    def abort(self):
+        self.fail(None)
+
+    def setsockopt(self, int level, int option, bytes value not None):
+        """Set an option of the socket."""
+        if c_setsockopt(self.conn.fd, level, option, PyBytes_AS_STRING(value), <socklen_t>PyBytes_GET_SIZE(value)) < 0:
+            _raise_errno()
+
+    async def send_part(self, file, offset, count):
+        """Have the kernel send a part of a file, as much as there is room for.
+
+        Returns:
+            How many octets it took; 0 at the end of the file.
+
+        Raises:
+            OSError: if the peer has gone, or the file cannot be sent.
+        """
+        while True:
+            sent = self.sendfile(file.fileno(), offset, count)
+            if sent >= 0:
+                return sent
+            self.waiter = self.conn.engine.loop.create_future()
+            self.update()
+            await self.waiter
+
+    cdef ssize_t sendfile(self, int descriptor, int64_t offset, size_t count) except -2:
+        """-1: there is no room."""
+        cdef ssize_t sent
+        if self.lost:
+            raise ConnectionAbortedError("the connection has been closed")
+        sent = c_sendfile(self.conn.fd, descriptor, &offset, count)
+        if sent < 0 and errno != EAGAIN and errno != EINTR:
+            raise OSError(errno, strerror(errno))
+        return sent
+
+    def give_back(self, uint32_t served):
+        """The connection is idle, and nothing of it is left here: it takes its small form again."""
+        cdef Conn conn = self.conn
+        self.lost = self.closing = True  # for whoever still holds it
+        self.protocol = None
+        conn.transport = None
+        conn.served = served
+        conn.state = IDLE
+        conn.since = _monotonic()
+        conn.watch(EPOLLIN)
+
+    cdef int stay_behind(self) except -1:
+        self.update()
+        if not self.behind:
+            self.behind = True
+            self.protocol.pause_writing()
+        return 0
+
+    cdef int update(self) except -1:
+        cdef uint32_t interest = 0
+        if self.lost or self.conn.fd < 0:
+            return 0
+        if self.reading:
+            interest |= EPOLLIN
+        if PyByteArray_GET_SIZE(self.unsent) or (self.waiter is not None and not self.waiter.done()):
+            interest |= EPOLLOUT
+        self.conn.watch(interest)
+        return 0
+
+    cdef int happened(self, uint32_t events, char *buffer, size_t size) except -1:
+        """The kernel has something to say."""
+        cdef ssize_t length
+        if events & (EPOLLOUT | EPOLLERR | EPOLLHUP) and not self.lost:
+            self.send_on()
+        if events & (EPOLLIN | EPOLLERR | EPOLLHUP) and self.reading and not self.lost:
+            length = recv(self.conn.fd, buffer, size, 0)
+            if length > 0:
+                self.protocol.data_received(PyBytes_FromStringAndSize(buffer, length))
+            elif length == 0:
+                self.reading = False
+                if self.protocol.eof_received():
+                    self.update()
+                else:
+                    self.close()
+            elif errno != EAGAIN and errno != EINTR:
+                self.fail(OSError(errno, strerror(errno)))
+        return 0
+
+    cdef int send_on(self) except -1:
+        cdef Py_ssize_t length = PyByteArray_GET_SIZE(self.unsent)
+        cdef ssize_t sent
+        if self.waiter is not None and not self.waiter.done():
+            self.waiter.set_result(None)
+        if not length:
+            self.update()
+            return 0
+        sent = c_send(self.conn.fd, PyByteArray_AS_STRING(self.unsent), length, MSG_NOSIGNAL)
+        if sent < 0:
+            if errno != EAGAIN and errno != EINTR:
+                self.fail(OSError(errno, strerror(errno)))
+            return 0
+        del self.unsent[:sent]
+        if sent < length:
+            return 0
+        if self.behind:
+            self.behind = False
+            self.protocol.resume_writing()
+        if not PyByteArray_GET_SIZE(self.unsent) and not self.lost:
+            if self.closing:
+                self.lose(None)
+            elif self.ends_output:
+                shutdown(self.conn.fd, SHUT_WR)
+        self.update()
+        return 0
+
+    cdef int fail(self, error) except -1:
+        """The connection has ended, by the kernel's word or by ours: nothing more leaves."""
+        if not self.lost:
+            self.closing = True
+            self.unsent.clear()
+            self.lose(error)
+        return 0
+
+    cdef int lose(self, error) except -1:
+        self.reading = False
+        self.conn.watch(0)
+        self.lost = True
+        if self.waiter is not None and not self.waiter.done():
+            self.waiter.set_exception(error if error is not None else ConnectionAbortedError("the connection has been closed"))
+        self.conn.engine.loop.call_soon(self._lose, error)
+        return 0
+
+    def _lose(self, error):
+        protocol, self.protocol = self.protocol, None
+        self.conn.counted = False  # the protocol takes its address back
+        self.conn.engine.free(self.conn)
+        protocol.connection_lost(error)

@@ -1,0 +1,154 @@
+"""Carriers: what takes connections and carries octets, as a server sees it, and which one serves.
+
+| carrier  | where                                                                     |
+|----------|---------------------------------------------------------------------------|
+| engine   | where it was built (Linux, CPython, a C compiler), for plain HTTP         |
+| portable | everywhere else, and for TLS                                              |
+
+Laws:
+
+* A server does not notice which carrier it has: the same limits, timeouts, answers and ends.
+* `HOSPES_CARRIER=engine` or `=portable` decides; a carrier that is demanded and not there is an error, not another carrier.
+* The engine is looked up by name: it stands on this package, which does without it.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Final, Protocol, cast
+
+from hospes.errors import SetupError
+from hospes.server.listening import Acceptor, capacity
+from hospes.server.service import Service
+from hospes.server.supervision import Supervisor, interval
+
+if TYPE_CHECKING:
+    import ssl
+    from socket import socket
+
+ENGINE: Final = "engine"
+PORTABLE: Final = "portable"
+_VARIABLE: Final = "HOSPES_CARRIER"
+
+
+class Carrier(Protocol):
+    """What a server wants of its carrier."""
+
+    @property
+    def connections(self) -> int:
+        """Connections that are open."""
+        ...
+
+    async def start(self) -> None:
+        """Take connections, and look after them."""
+
+    async def stop_accepting(self) -> None:
+        """Take no more, and close what was listened on."""
+
+    def stop_idle(self) -> None:
+        """Close the connections that have no request under way."""
+
+    def abort(self) -> int:
+        """End all connections at once; gives how many there were."""
+        ...
+
+    def end(self) -> None:
+        """Leave nothing on the loop. There are no connections any more."""
+
+
+class PortableCarrier:
+    """The carrier in pure Python.
+
+    Args:
+        service: What the connections share.
+        sockets: Where they come from.
+        context: For TLS; None without.
+    """
+
+    def __init__(self, service: Service, sockets: list[socket], context: ssl.SSLContext | None) -> None:
+        self._service = service
+        self._acceptor = Acceptor(service, sockets, context, capacity(service.limits.connections))
+        self._supervisor = Supervisor(service.driver.loop, service.connections, interval(service.timeouts))
+
+    @property
+    def connections(self) -> int:
+        """Connections that are open."""
+        return len(self._service.connections)
+
+    async def start(self) -> None:
+        """Take connections, and look after them."""
+        self._supervisor.start()
+        await self._acceptor.start()
+
+    async def stop_accepting(self) -> None:
+        """Take no more, and close what was listened on."""
+        self._acceptor.close()
+        await self._acceptor.settle()
+
+    def stop_idle(self) -> None:
+        """Close the connections that have no request under way."""
+        for connection in tuple(self._service.connections):
+            connection.stop_if_idle()
+
+    def abort(self) -> int:
+        """End all connections at once; gives how many there were."""
+        left = tuple(self._service.connections)
+        for connection in left:
+            connection.abort()  # and with it its handler
+        return len(left)
+
+    def end(self) -> None:
+        """Leave nothing on the loop."""
+        self._supervisor.stop()
+
+
+class EngineModule(Protocol):
+    """What `hospes.engine.carrier` offers."""
+
+    def EngineCarrier(self, service: Service, sockets: list[socket]) -> Carrier:
+        """Make the carrier."""
+        ...
+
+
+def carrier_name(*, tls: bool = False) -> str:
+    """Which carrier serves here, "engine" or "portable".
+
+    Args:
+        tls: Whether connections are to be encrypted.
+
+    Raises:
+        SetupError: if `HOSPES_CARRIER` names no carrier, or one that is not there.
+    """
+    wish = os.environ.get(_VARIABLE, "")
+    if wish not in {"", ENGINE, PORTABLE}:
+        raise SetupError(
+            f"{_VARIABLE}={wish}: there is no such carrier", remedy=f"Set it to {ENGINE} or {PORTABLE}, or not at all."
+        )
+    if wish == PORTABLE or (tls and wish != ENGINE):
+        return PORTABLE
+    if find_spec("hospes.engine._core") is not None:
+        return PORTABLE if tls or wish != ENGINE else ENGINE
+    if wish == ENGINE:
+        raise SetupError(
+            f"{_VARIABLE}={ENGINE}: the engine was not built here",
+            remedy="Install hospes with a C compiler and the headers of Python at hand, or leave the variable away.",
+        )
+    return PORTABLE
+
+
+def make_carrier(service: Service, sockets: list[socket], context: ssl.SSLContext | None) -> Carrier:
+    """Make the carrier that serves here; it owns the sockets.
+
+    Args:
+        service: What the connections share.
+        sockets: Where they come from.
+        context: For TLS; None without.
+
+    Raises:
+        SetupError: as `carrier_name`.
+    """
+    if carrier_name(tls=context is not None) == PORTABLE:
+        return PortableCarrier(service, sockets, context)
+    return cast(EngineModule, import_module("hospes.engine.carrier")).EngineCarrier(service, sockets)
