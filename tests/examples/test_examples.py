@@ -224,3 +224,11 @@ def test_tls(tmp_path: Path) -> None:
             assert answer.read() == b"you came by https"
         with urlopen(f"{server.url}/visits", context=trusting) as answer:
             assert answer.headers["Set-Cookie"].startswith("__Host-")
+
+
+@pytest.mark.parametrize(("extra", "status"), [(-1, 201), (0, 201), (1, 413), (32 * 1024, 413)])
+def test_the_guestbook_takes_files_of_10_mib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, extra: int, status: int) -> None:
+    monkeypatch.setenv("GUESTBOOK_DATA", str(tmp_path))
+    with example("guestbook.app") as module, module.app.test() as client:
+        answer = client.post("/api/files", files={"file": ("a.txt", b"a" * (10 * 1024 * 1024 + extra))})
+        assert answer.status == status
