@@ -29,7 +29,20 @@ from hospes.binding import (
 )
 from hospes.errors import ClientDisconnected, HospesError, HttpError, ProtocolError, SetupError
 from hospes.files import File, StaticFile
-from hospes.http import Address, Cookies, Headers, MultipartFile, Redirect, Request, Response, SetCookie, Stream
+from hospes.http import (
+    Address,
+    CallNext,
+    Cookies,
+    FieldError,
+    Headers,
+    InvalidRequest,
+    MultipartFile,
+    Redirect,
+    Request,
+    Response,
+    SetCookie,
+    Stream,
+)
 from hospes.limits import GiB, KiB, Limits, MiB, Timeouts
 from hospes.quick import (
     controller,
@@ -58,17 +71,20 @@ __all__ = [
     "Address",
     "App",
     "BytesBody",
+    "CallNext",
     "ClientDisconnected",
     "Cookie",
     "Cookies",
     "Event",
     "EventStream",
+    "FieldError",
     "File",
     "GiB",
     "Header",
     "Headers",
     "HospesError",
     "HttpError",
+    "InvalidRequest",
     "JSONBody",
     "KiB",
     "Limits",

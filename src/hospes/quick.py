@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast, overload
 
 from hospes.app.declarations import F
 from hospes.app.failures import ErrorKey
@@ -30,6 +30,8 @@ from hospes.app.registrar import MethodRoute
 from hospes.limits import Limits, Timeouts
 from hospes.running import App
 from hospes.server import Tls
+
+C = TypeVar("C", bound=type)
 
 _current: ContextVar[App | None] = ContextVar("hospes_default_app", default=None)
 _default: list[App] = []
@@ -55,9 +57,17 @@ def using(app: App) -> Iterator[App]:
         _current.reset(token)
 
 
+@overload
+def route(url: F, /) -> F: ...
+
+
+@overload
+def route(url: str = "", method: Any = "", **options: Any) -> Callable[[F], F]: ...
+
+
 def route(url: str | Callable[..., Any] = "", method: Any = "", **options: Any) -> Any:
     """`App.route` on the default app."""
-    return default_app().route(url, method, **options)
+    return cast(Any, default_app()).route(url, method, **options)
 
 
 request_map = route
@@ -68,19 +78,43 @@ patch = MethodRoute(default_app, "PATCH")
 delete = MethodRoute(default_app, "DELETE")
 
 
+@overload
+def controller(prefix: C, /) -> C: ...
+
+
+@overload
+def controller(prefix: str = "", **options: Any) -> Callable[[C], C]: ...
+
+
 def controller(prefix: str | type = "", **options: Any) -> Any:
     """`App.controller` on the default app."""
     return default_app().controller(prefix, **options)
 
 
+@overload
+def filter(path: F, /) -> F: ...
+
+
+@overload
+def filter(path: str = "", *, regexp: str = "") -> Callable[[F], F]: ...
+
+
 def filter(path: str | Callable[..., Any] = "", *, regexp: str = "") -> Any:  # the seeds' word, as on App
     """`App.filter` on the default app."""
-    return default_app().filter(path, regexp=regexp)
+    return cast(Any, default_app()).filter(path, regexp=regexp)
 
 
 def error(*keys: ErrorKey) -> Callable[[F], F]:
     """`App.error` on the default app."""
     return default_app().error(*keys)
+
+
+@overload
+def provide(scope: F, /) -> F: ...
+
+
+@overload
+def provide(scope: str = "app") -> Callable[[F], F]: ...
 
 
 def provide(scope: str | Callable[..., Any] = "app") -> Any:

@@ -15,7 +15,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, overload
 from urllib.parse import quote
 
 from hospes.app.declarations import ClassEntry, Declaration, F, RouteOptions
@@ -62,6 +62,12 @@ class Application(Registrar):
     def providers(self) -> ProviderRegistry:
         """What is provided to handlers; `providers.override(Type, by)` replaces something in tests."""
         return self._visiting.registry
+
+    @overload
+    def provide(self, scope: F, /) -> F: ...
+
+    @overload
+    def provide(self, scope: str = "app") -> Callable[[F], F]: ...
 
     def provide(self, scope: str | Callable[..., Any] = "app") -> Any:
         """Let a function provide objects of its return type to handlers; `yield` the object to clean up after it.

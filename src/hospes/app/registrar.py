@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from hospes.app.declarations import (
     BodyLimit,
@@ -47,6 +47,9 @@ class Below:
     owner: Any
     source: str
     """`file:line` of the call."""
+
+
+C = TypeVar("C", bound=type)
 
 
 class MethodRoute:
@@ -91,6 +94,25 @@ class Registrar:
         self.put = MethodRoute(lambda: self, "PUT")
         self.patch = MethodRoute(lambda: self, "PATCH")
         self.delete = MethodRoute(lambda: self, "DELETE")
+
+    @overload
+    def route(self, url: F, /) -> F: ...
+
+    @overload
+    def route(
+        self,
+        url: str = "",
+        method: Methods = "",
+        *,
+        regexp: str = "",
+        headers: Expressions = (),
+        match_all_headers_expressions: bool = True,
+        params: Expressions = (),
+        match_all_params_expressions: bool = True,
+        status: int = 200,
+        inline: bool = False,
+        body_limit: BodyLimit = ...,
+    ) -> Callable[[F], F]: ...
 
     def route(
         self,
@@ -141,6 +163,20 @@ class Registrar:
 
     request_map = route
 
+    @overload
+    def controller(self, prefix: C, /) -> C: ...
+
+    @overload
+    def controller(
+        self,
+        prefix: str = "",
+        *,
+        singleton: bool = True,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        filters: Sequence[Callable[..., Any]] = (),
+    ) -> Callable[[C], C]: ...
+
     def controller(
         self,
         prefix: str | type = "",
@@ -171,6 +207,12 @@ class Registrar:
             return cls
 
         return decorate
+
+    @overload
+    def filter(self, path: F, /) -> F: ...
+
+    @overload
+    def filter(self, path: str = "", *, regexp: str = "") -> Callable[[F], F]: ...
 
     def filter(self, path: str | Callable[..., Any] = "", *, regexp: str = "") -> Any:
         """Put a filter around handlers: `async (request, call_next) -> response`, or plain.
