@@ -63,10 +63,14 @@ cdef class Conn:
         if gathers:
             engine.gathering, engine.gathered_length = self, 0
         try:
-            return self.feed_on(octets, length, answered)
+            self.feed_on(octets, length, answered)
         finally:
             if gathers:
                 engine.gathering = None
+        if engine.interruption is not None:  # a handler was interrupted, and has been answered for
+            interruption, engine.interruption = engine.interruption, None
+            raise interruption
+        return 0
 
     cdef int feed_on(self, const char *octets, Py_ssize_t length, bint answered) except -1:
         cdef Engine engine = self.engine
@@ -119,10 +123,8 @@ cdef class Conn:
             content = ContentReader.of(PyBytes_FromStringAndSize(octets, <Py_ssize_t>length), engine.limits.body)
         self.served += 1
         engine.budget -= 1
-        self.starting = True
-        self.handle = engine.start(engine.handler, Request(self.head, content, self.shared()), self.answered)
-        answered, self.starting = not self.starting, False
-        return answered
+        self.handle = _first_step(self, _request(self.head, content, self.shared()))
+        return self.handle is None
 
     def answered(self, response, failure):
         """The driver's `done`."""
@@ -169,24 +171,29 @@ cdef class Conn:
     cdef bint respond(self) except -1:
         """Answer, where the answer is a usual one. False where the large form has to go on, or nobody."""
         cdef Engine engine = self.engine
-        response, content = self.response, None
+        cdef int status
+        response = self.response
         if self.state != BUSY or self.failure is not None or type(response) is not Response:
             return False
-        content = response.content
+        content = <object>hospes_read(response, _AT.answer)
+        number = <object>hospes_read(response, _AT.status)
         if (
             type(content) is not bytes
-            or not response.plain
+            or type(number) is not int
+            or hospes_read(response, _AT.headers) != Py_None
+            or hospes_read(response, _AT.cookies) != Py_None
+            or hospes_read(response, _AT.set_cookies) != Py_None
             or not self.head._at.keep_alive
             or (self.head._at.method_length == 4 and memcmp(PyBytes_AS_STRING(self.head._octets), b"HEAD", 4) == 0)
             or self.served >= engine.last_request
             or engine.service.draining
         ):
             return False
-        status = response.status
+        status = number
         if status == 204 or status == 205 or status == 304:
             return False
         try:
-            prefix = engine.prefix(status, response.content_type)
+            prefix = engine.prefix(status, <object>hospes_read(response, _AT.content_type))
         except ValueError:  # the large form says what is wrong with it
             return False
         self.response = _NOTHING

@@ -38,7 +38,8 @@ cdef class Engine:
     cdef object service
     cdef object limits
     cdef object loop
-    cdef object start
+    cdef object driver
+    cdef object context  # what every request's context is a copy of
     cdef object handler
     cdef object guest
     cdef object server  # the Address that is listened on, where there is one
@@ -59,6 +60,7 @@ cdef class Engine:
     cdef epoll_event events[EVENTS]
     cdef int event, event_count
     cdef Py_ssize_t budget
+    cdef object interruption  # KeyboardInterrupt or SystemExit, on its way to the loop
     cdef char *received
     cdef char *gathered  # answers of one connection, to leave in one send
     cdef Py_ssize_t gathered_length
@@ -77,7 +79,8 @@ cdef class Engine:
         self.service = service
         self.limits = service.limits
         self.loop = service.driver.loop
-        self.start = service.driver.start
+        self.driver = service.driver
+        self.context = service.driver._context
         self.handler = service.handler
         self.guest = guest
         self.most = most
@@ -276,7 +279,7 @@ cdef class Engine:
 
     # Answers.
 
-    cdef bytes prefix(self, status, content_type):
+    cdef bytes prefix(self, int status, content_type):
         """The head of a usual answer up to the value of Content-Length; made once in a second for each media type."""
         cdef int n
         cdef int64_t second = _second()

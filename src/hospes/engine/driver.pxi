@@ -1,0 +1,128 @@
+# A handler's first step, as `hospes.execution.Driver.start` does it, in C; whatever does not end in that step is the Driver's.
+#
+# Laws: those of hospes.execution.driver. Every request runs in a context of its own; the task that is current in the first step is
+# the one that goes on after a suspension.
+#
+# And the two objects of every request, made and read without Python code: slots of `Request` and `Response`, found by their
+# descriptors. tests/engine/test_driver.py holds a request made here against one that Request made.
+
+cdef extern from *:
+    """
+    #include <structmember.h>
+    /* Where an instance keeps a slot; 0 where it has none by this name. */
+    static Py_ssize_t hospes_slot(PyObject *type, const char *name) {
+        PyObject *descriptor = PyDict_GetItemString(((PyTypeObject *)type)->tp_dict, name);
+        if (descriptor == NULL || !Py_IS_TYPE(descriptor, &PyMemberDescr_Type)) return 0;
+        return ((PyMemberDescrObject *)descriptor)->d_member->offset;
+    }
+    #define HOSPES_AT(object, offset) (*(PyObject **)((char *)(object) + (offset)))
+    /* The slot's object, borrowed. An empty one never reads as NULL but as no type's None. */
+    #define hospes_read(object, offset) (HOSPES_AT(object, offset) == NULL ? Py_NotImplemented : HOSPES_AT(object, offset))
+    /* Fill an empty slot. */
+    #define hospes_fill(object, offset, value) (Py_INCREF(value), HOSPES_AT(object, offset) = (value))
+    #define hospes_new(type) (((PyTypeObject *)(type))->tp_alloc((PyTypeObject *)(type), 0))
+    """
+    Py_ssize_t hospes_slot(object, const char *)
+    PyObject *hospes_read(object, Py_ssize_t)
+    void hospes_fill(object, Py_ssize_t, object)
+    object hospes_new(object)
+
+cdef extern from "Python.h":
+    object PyContext_Copy(object)
+    int PyContext_Enter(object) except -1
+    int PyContext_Exit(object) except -1
+    int PyIter_Send(object, PyObject *, PyObject **) except -1
+    int PYGEN_RETURN
+    PyObject *Py_None
+    void Py_DECREF(PyObject *)
+
+
+cdef struct _Slots:
+    Py_ssize_t head, content, connection, finishers, method, path  # of a Request
+    Py_ssize_t answer, status, content_type, headers, cookies, set_cookies  # of a Response
+
+cdef _Slots _AT
+
+
+cdef int _find_slots() except -1:
+    _AT.head, _AT.content = _slot(Request, b"head"), _slot(Request, b"content")
+    _AT.connection, _AT.finishers = _slot(Request, b"connection"), _slot(Request, b"finishers")
+    _AT.method, _AT.path = _slot(Request, b"method"), _slot(Request, b"path")
+    _AT.answer, _AT.status = _slot(Response, b"content"), _slot(Response, b"status")
+    _AT.content_type, _AT.headers = _slot(Response, b"_content_type"), _slot(Response, b"_headers")
+    _AT.cookies, _AT.set_cookies = _slot(Response, b"_cookies"), _slot(Response, b"_set_cookies")
+    return 0
+
+
+cdef Py_ssize_t _slot(kind, bytes name) except -1:
+    offset = hospes_slot(kind, name)
+    if not offset:
+        raise ImportError(f"{kind.__name__} has no slot {name.decode()}: the engine was built for another version of hospes")
+    return offset
+
+
+_find_slots()
+
+
+cdef object _request(Head head, content, ends):
+    """`Request(head, content, ends)`."""
+    request = hospes_new(Request)
+    hospes_fill(request, _AT.head, head)
+    hospes_fill(request, _AT.content, content)
+    hospes_fill(request, _AT.connection, ends)
+    hospes_fill(request, _AT.finishers, None)
+    hospes_fill(request, _AT.method, head.method)
+    cdef str path = head.path
+    if memchr(PyBytes_AS_STRING(head._octets) + head._at.method_length + 1, c"%", head._at.path_length) == NULL:
+        hospes_fill(request, _AT.path, path)
+    return request
+
+
+cdef object _first_step(Conn conn, request):
+    """Call the handler and drive it as far as it goes: fills in `response` or `failure`, or gives the handle of what goes on."""
+    cdef Engine engine = conn.engine
+    cdef PyObject *given = NULL
+    driver = engine.driver
+    seat = driver._spare
+    if seat is None:
+        seat = driver._park()
+    task = seat.task
+    context = PyContext_Copy(engine.context)
+    try:
+        _enter_task(engine.loop, task)
+    except RuntimeError:  # inside of a task: the driver knows what to do
+        conn.starting = True
+        handle = driver.start(engine.handler, request, conn.answered)
+        conn.starting = False
+        return handle
+    cdef bint suspended = False
+    answer = awaited = failure = None
+    try:
+        PyContext_Enter(context)
+        try:
+            answer = engine.handler(request)
+            kind = type(answer)
+            if kind is not Response and kind is not CoroutineType:
+                answer, kind = driver._look_at(answer, kind, seat)
+            if kind is CoroutineType:
+                if PyIter_Send(answer, Py_None, &given) == PYGEN_RETURN:
+                    answer = <object>given
+                else:
+                    suspended, awaited = True, <object>given
+                Py_DECREF(given)
+            elif kind is Job:
+                suspended, awaited = True, answer
+        finally:
+            PyContext_Exit(context)
+    except BaseException as error:
+        failure = error
+    _leave_task(engine.loop, task)
+    if suspended:
+        if awaited is answer:
+            return driver._follow(answer, conn.answered)
+        return driver._adopt(seat, answer, awaited, context, conn.answered)
+    conn.failure = failure
+    conn.response = None if failure is not None else answer
+    if isinstance(failure, (KeyboardInterrupt, SystemExit)):
+        engine.interruption = failure
+    return None
