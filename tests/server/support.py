@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -39,7 +39,7 @@ class Serve(Protocol):
 def serving(carrier: str, handler: Handler, *, limits: Limits | None = None, timeouts: Timeouts | None = None) -> Generator[int]:
     """Serve with a carrier, in a thread."""
     options = ServerOptions(port=0, limits=limits or Limits(), timeouts=timeouts or Timeouts())
-    thread = ServingThread(handler, options)
+    thread = ServingThread(lambda: nullcontext(handler), options)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOSPES_CARRIER", carrier)
         thread.start()

@@ -8,15 +8,24 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 import pytest
 from tests.server.support import GET, WAIT, Peer, listens, plain
 
 from hospes.errors import SetupError
+from hospes.http.handler import Handler
 from hospes.http.request import Request
 from hospes.http.response import Response
 from hospes.limits import Timeouts
 from hospes.server import Server, ServerOptions, ServingThread, serve
+
+
+def opened() -> AbstractAsyncContextManager[Handler]:
+    """The plain handler, which needs no opening."""
+    return nullcontext(plain)
+
 
 PROGRAM = """
 import asyncio, sys, time
@@ -195,16 +204,16 @@ def test_outside_of_the_main_thread_no_signals_are_taken() -> None:
 
 
 def test_a_setup_error_comes_out_of_serve_and_of_a_threads_start() -> None:
-    with ServingThread(plain, ServerOptions(port=0)) as thread:
+    with ServingThread(opened, ServerOptions(port=0)) as thread:
         taken = ServerOptions(port=thread.server.address[1])
         with pytest.raises(SetupError, match="cannot listen"):
             asyncio.run(serve(plain, taken))
         with pytest.raises(SetupError, match="cannot listen"):
-            ServingThread(plain, taken).start()
+            ServingThread(opened, taken).start()
 
 
 def test_a_thread_starts_and_stops() -> None:
-    thread = ServingThread(plain, ServerOptions(port=0, timeouts=Timeouts(drain=0.1)))
+    thread = ServingThread(opened, ServerOptions(port=0, timeouts=Timeouts(drain=0.1)))
     thread.stop()
     thread.start()
     with Peer(thread.server.address[1]) as peer:
@@ -217,6 +226,53 @@ def test_a_thread_starts_and_stops() -> None:
     assert "hospes-server" not in [each.name for each in threading.enumerate()]
 
 
+def test_a_thread_opens_what_answers_and_closes_it_in_one_task_of_its_own() -> None:
+    seen: list[object] = []
+
+    @asynccontextmanager
+    async def watched() -> AsyncIterator[Handler]:
+        task = asyncio.current_task()
+        seen.extend([threading.current_thread().name, "opened"])
+        try:
+            yield plain
+        finally:
+            assert asyncio.current_task() is task
+            seen.extend([listens(port), "closed"])
+
+    thread = ServingThread(watched, ServerOptions(port=0))
+    with pytest.raises(RuntimeError, match="no server yet"):
+        _ = thread.url
+    assert seen == []
+    with thread:
+        port = thread.server.address[1]
+        with Peer(port) as peer:
+            peer.send(GET)
+            assert peer.get().status == 200
+    assert seen == ["hospes-server", "opened", False, "closed"]
+
+
+def test_what_opening_raises_comes_out_of_a_threads_start() -> None:
+    @asynccontextmanager
+    async def broken() -> AsyncIterator[Handler]:
+        if threading.current_thread().name == "hospes-server":
+            raise KeyError("no database")
+        yield plain
+
+    with pytest.raises(KeyError, match="no database"):
+        ServingThread(broken, ServerOptions(port=0)).start()
+
+
+def test_what_closing_raises_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    @asynccontextmanager
+    async def broken() -> AsyncIterator[Handler]:
+        yield plain
+        raise KeyError("no database")
+
+    with ServingThread(broken, ServerOptions(port=0)):
+        pass
+    assert "the server's thread failed" in caplog.text
+
+
 def test_a_thread_whose_loop_is_blocked_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hospes.server.lifecycle._JOIN", 0.05)
     entered, go_on = threading.Event(), threading.Event()
@@ -226,7 +282,7 @@ def test_a_thread_whose_loop_is_blocked_is_given_up(monkeypatch: pytest.MonkeyPa
         assert go_on.wait(WAIT)
         return plain(request)
 
-    thread = ServingThread(blocks, ServerOptions(port=0))
+    thread = ServingThread(lambda: nullcontext(blocks), ServerOptions(port=0))
     thread.start()
     with Peer(thread.server.address[1]) as peer:
         peer.send(GET)

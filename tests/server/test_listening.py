@@ -9,6 +9,7 @@ import resource
 import socket
 import stat
 import threading
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,7 @@ def has_ipv6() -> bool:
 
 @pytest.mark.skipif(not has_ipv6(), reason="platform: no IPv6 here")
 def test_ipv6() -> None:
-    with ServingThread(plain, ServerOptions(host="::1", port=0)) as thread:
+    with ServingThread(lambda: nullcontext(plain), ServerOptions(host="::1", port=0)) as thread:
         assert thread.url == f"http://[::1]:{thread.server.address[1]}"
         with socket.create_connection(("::1", thread.server.address[1])) as sock:
             sock.sendall(GET)
@@ -87,7 +88,7 @@ def test_ipv6() -> None:
 
 def test_unix_socket(tmp_path: Path) -> None:
     path = str(tmp_path / "socket")
-    with ServingThread(plain, ServerOptions(unix=UnixSocket(path, 0o600))) as thread:
+    with ServingThread(lambda: nullcontext(plain), ServerOptions(unix=UnixSocket(path, 0o600))) as thread:
         assert thread.url == f"unix:{path}"
         assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
         with socket.socket(socket.AF_UNIX) as sock:

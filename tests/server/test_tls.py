@@ -8,7 +8,9 @@ import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import nullcontext
 from pathlib import Path
+from typing import cast
 
 import pytest
 import trustme
@@ -16,6 +18,7 @@ from tests.server.support import GET, Peer, echo, plain, request
 
 from hospes.errors import SetupError
 from hospes.http.content import FileContent, Stream
+from hospes.http.handler import Handler
 from hospes.http.request import Request
 from hospes.http.response import Response
 from hospes.limits import MiB, Timeouts
@@ -56,7 +59,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
 
 def serving(handler: Callable[[Request], object], files: Files, timeouts: Timeouts | None = None) -> ServingThread:
     options = ServerOptions(port=0, tls=Tls(files.cert, files.key), timeouts=timeouts or Timeouts(drain=0.2))
-    return ServingThread(handler, options)  # type: ignore[arg-type]  # object for any answer
+    return ServingThread(lambda: nullcontext(cast(Handler, handler)), options)
 
 
 def test_requests_over_tls(files: Files) -> None:
@@ -208,7 +211,7 @@ def test_reload_needs_files(files: Files) -> None:
 
 def test_an_own_context(files: Files) -> None:
     options = ServerOptions(port=0, tls=Tls(files.cert, files.key).context())
-    with ServingThread(plain, options) as thread, files.connect(thread.server.address[1]) as peer:
+    with ServingThread(lambda: nullcontext(plain), options) as thread, files.connect(thread.server.address[1]) as peer:
         peer.send(GET)
         assert peer.get().status == 200
 

@@ -6,6 +6,7 @@ Laws:
   then the second is a KeyboardInterrupt in that handler, so Ctrl+C always works.
 * Handlers of signals are put back as they were.
 * A thread's `start` returns when the server listens, or raises what kept it from that; its `stop` returns within a bound.
+* In a thread the handler comes to be before the server listens, and goes when the server has stopped, all in one task.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import asyncio
 import signal
 import threading
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from types import FrameType, TracebackType
 from typing import Final
 
@@ -108,12 +109,15 @@ class ServingThread:
     """A server on a loop of its own in a background thread, for programs that do something else besides.
 
     Args:
-        handler: What answers requests; it is called in that thread.
+        opened: Gives what answers requests for as long as it is entered, as `App.started` does; all of that in the thread. Where
+            a handler needs no such care: `lambda: nullcontext(handler)`.
         options: Where and how.
     """
 
-    def __init__(self, handler: Handler, options: ServerOptions | None = None) -> None:
-        self.server = Server(handler, options)
+    def __init__(self, opened: Callable[[], AbstractAsyncContextManager[Handler]], options: ServerOptions | None = None) -> None:
+        self._opened = opened
+        self._options = options if options is not None else ServerOptions()
+        self._server: Server | None = None
         self._thread = threading.Thread(target=self._run, name="hospes-server", daemon=True)
         self._ready = threading.Event()
         self._failure: BaseException | None = None
@@ -122,8 +126,19 @@ class ServingThread:
         self._drain: float | None = None
 
     @property
+    def server(self) -> Server:
+        """The server.
+
+        Raises:
+            RuntimeError: before `start`.
+        """
+        if self._server is None:
+            raise RuntimeError("there is no server yet: start() makes it")
+        return self._server
+
+    @property
     def url(self) -> str:
-        """The server's URL."""
+        """The server's URL, once started."""
         return self.server.url
 
     def start(self) -> None:
@@ -132,6 +147,7 @@ class ServingThread:
         Raises:
             SetupError: if it cannot listen.
             RuntimeError: if it was started before.
+            BaseException: what `opened` raised.
         """
         self._thread.start()
         self._ready.wait()
@@ -146,17 +162,17 @@ class ServingThread:
             drain: Seconds for requests under way; `timeouts.drain` by default.
 
         Raises:
-            TimeoutError: if the loop does not end, because a handler blocks it.
+            TimeoutError: if the thread does not end, because a handler blocks its loop, or what was opened does not close.
         """
         if self._loop is None or self._stop is None or not self._thread.is_alive():
             return
         self._drain = drain
         with suppress(RuntimeError):  # closed in this moment
             self._loop.call_soon_threadsafe(self._stop.set)
-        allowed = self.server.options.timeouts.drain if drain is None else drain
+        allowed = self._options.timeouts.drain if drain is None else drain
         self._thread.join(allowed + _JOIN)
         if self._thread.is_alive():
-            raise TimeoutError("the server's thread does not end: a handler blocks its loop")
+            raise TimeoutError("the server's thread does not end: a handler blocks its loop, or what was opened does not close")
 
     def __enter__(self) -> ServingThread:
         self.start()
@@ -178,7 +194,9 @@ class ServingThread:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        await self.server.start()
-        self._ready.set()
-        await self._stop.wait()
-        await self.server.stop(self._drain)
+        async with self._opened() as handler:
+            self._server = server = Server(handler, self._options)
+            await server.start()
+            self._ready.set()
+            await self._stop.wait()
+            await server.stop(self._drain)
