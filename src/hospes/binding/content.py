@@ -16,6 +16,7 @@ from typing import Any, get_origin
 import msgspec
 
 from hospes.binding.annotations import element_of, plain, type_of
+from hospes.binding.completing import completing
 from hospes.binding.errors import Unfit, unfit
 from hospes.binding.explain import explain
 from hospes.binding.markers import BytesBody, JSONBody
@@ -67,12 +68,16 @@ def decoder_for(annotation: Any) -> Callable[[bytes], Any]:
         return _pydantic_decoder(kind)
     hook = _hook if pydantic_in(annotation) is not None else None
     decode = msgspec.json.Decoder(annotation, dec_hook=hook).decode
+    complete = completing(annotation)
 
     def checked(content: bytes) -> Any:
         try:
-            return decode(content)
+            value = decode(content)
         except _REFUSED as error:
             raise Unfit(*explain(content, annotation, error)) from None
+        if complete is not None:
+            complete(value)
+        return value
 
     return checked
 
