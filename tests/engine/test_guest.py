@@ -1,0 +1,125 @@
+"""The large form: it begins in the middle of a connection, and what it leaves behind is nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import tempfile
+import threading
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from tests.server.support import CARRIERS, GET, Peer, Serve, plain, request
+
+from hospes.http.content import FileContent, Stream
+from hospes.http.request import Request
+from hospes.http.response import Response
+from hospes.limits import Timeouts
+
+pytest.importorskip("hospes.engine._core", reason="platform: the engine is not built here")
+
+from hospes.engine.guest import Guest
+
+
+@pytest.fixture
+def serve() -> Serve:
+    return CARRIERS["engine"]
+
+
+def test_a_file_goes_out_by_the_kernel_in_one_piece_with_what_is_around_it(serve: Serve) -> None:
+    content = bytes(range(256)) * 20_000
+
+    def handler(request: Request) -> Response:
+        if request.path != "/file":
+            return plain(request)
+        file: Any = tempfile.TemporaryFile()  # noqa: SIM115  # the carrier closes it
+        file.write(content)
+        file.flush()
+        return Response(FileContent(file, 1, len(content) - 2))
+
+    with serve(handler) as port, Peer(port, receive_buffer=8192) as peer:
+        peer.send(request("/a") + request("/file") + request("/b"))
+        assert peer.get().content == b"at /a"
+        assert peer.get().content == content[1:-1]
+        assert peer.get().content == b"at /b"
+
+
+def test_a_peer_that_goes_while_a_file_is_sent(serve: Serve) -> None:
+    files: list[Any] = []
+
+    def handler(request: Request) -> Response:
+        if request.path == "/":
+            return plain(request)
+        files.append(tempfile.TemporaryFile())  # noqa: SIM115  # the carrier closes it
+        files[-1].truncate(64 << 20)
+        return Response(FileContent(files[-1], 0, 64 << 20))
+
+    with serve(handler) as port:
+        with Peer(port, receive_buffer=8192) as peer:
+            peer.send(request("/file"))
+            peer.until(b"\r\n\r\n")
+            peer.reset()
+        with Peer(port) as peer:
+            peer.send(GET)
+            assert peer.get().content == b"at /"
+    assert [each.closed for each in files] == [True]
+
+
+def test_a_request_that_waits_while_earlier_answers_are_not_taken(serve: Serve) -> None:
+    """Two things at once: octets stay behind, and the handler of the next request has begun."""
+    size = 4 << 20
+
+    async def handler(request: Request) -> Response:
+        if request.path == "/large":
+            return Response(b"x" * size)
+        await asyncio.sleep(0.01)
+        return plain(request)
+
+    with serve(handler) as port, Peer(port, receive_buffer=4096) as peer:
+        peer.send(request("/large") + request("/a") + request("/large") + request("/b"))
+        assert len(peer.get().content) == size
+        assert peer.get().content == b"at /a"
+        assert len(peer.get().content) == size
+        assert peer.get().content == b"at /b"
+
+
+def test_a_slow_reader_is_dropped(serve: Serve) -> None:
+    with (
+        serve(lambda request: Response(b"x" * (32 << 20)), timeouts=Timeouts(write_idle=0.2)) as port,
+        Peer(port, receive_buffer=4096) as peer,
+    ):
+        peer.send(GET)
+        peer.until(b"\r\n\r\n")
+        with suppress(ConnectionError):
+            while True:
+                threading.Event().wait(0.05)  # the time of the supervision; nothing is read
+                peer.sock.send(b"x")
+
+
+def test_nothing_of_it_is_left(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    guests = 0
+    begin = Guest.__init__
+
+    def count(self: Guest, *arguments: Any) -> None:
+        nonlocal guests
+        guests += 1
+        begin(self, *arguments)
+
+    monkeypatch.setattr(Guest, "__init__", count)
+
+    async def pieces() -> Any:
+        yield b"a"
+
+    with serve(lambda request: Response(Stream(pieces()))) as port:
+        with Peer(port) as peer:
+            for _ in range(5):
+                peer.send(GET)
+                assert peer.get().content == b"a"
+        with Peer(port) as peer:
+            peer.send(b"nonsense\r\n\r\n")
+            assert peer.get().status == 400
+            assert peer.closed()
+    assert guests == 6
+    gc.collect()
+    assert [each for each in gc.get_objects() if isinstance(each, Guest)] == []
