@@ -1,0 +1,238 @@
+"""What users and sessions may hold, and the octets it is kept as.
+
+Content is kept as MessagePack. Format 1 is MessagePack as every library reads it; a record of format 2 also has the two
+things that have no form there: integers beyond 64 bits (extension 1, two's complement) and datetimes without a time zone
+(extension 2, ISO 8601). What stands before the content is the business of whose record it is.
+
+Laws:
+
+* What comes back is what was stored, with two exceptions: a tuple comes back as a list, and a datetime with a time zone
+  as the same instant in UTC.
+* Equal octets mean that nothing changed, at any depth: `fingerprint` of content just decoded is its `fingerprint` until a
+  program changes it. That is how nested changes are noticed.
+* What cannot be kept is refused, naming where it stands: `user["cart"][3]`. Nothing is kept in part.
+* Nothing in a record can make the reader run anything (it is no pickle).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import NoneType
+from typing import Any, Final, NamedTuple, TypeAlias, cast
+
+import msgspec
+
+from hospes.store.contract import StoreError, StoreFull
+
+PLAIN: Final = 1
+"""The format of content that is MessagePack and nothing else."""
+EXTENDED: Final = 2
+"""The format of content with extensions."""
+
+_INTEGER, _NAIVE = 1, 2  # extensions
+_DEEPEST: Final = 100  # lists and dicts inside each other, as many as JSON content may have (see hospes.limits)
+
+_ALLOWED: Final = frozenset({NoneType, bool, int, float, str, bytes, datetime, list, dict, tuple})
+_AS_IT_IS: Final = frozenset({NoneType, bool, float, bytes})
+_KINDS: Final = "None, bool, int, float, str, bytes, datetime, list and dict"
+
+_Path: TypeAlias = "tuple[_Path | Values, object]"
+"""Where a value stands: the way to what it is in (at last, whose it is), and its key or index there."""
+
+
+class RecordTooLarge(StoreFull):
+    """There is more in a record than its options allow; the change was not kept. 507."""
+
+
+class Packed(NamedTuple):
+    """Content, encoded.
+
+    Args:
+        form: `PLAIN` or `EXTENDED`; goes into the record's head.
+        octets: The content's.
+    """
+
+    form: int
+    octets: bytes
+
+
+class Unpacked(NamedTuple):
+    """Content, decoded.
+
+    Args:
+        content: What the program stored.
+        print: `fingerprint` of it.
+    """
+
+    content: dict[str, Any]
+    print: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """The values of one kind of record.
+
+    Args:
+        variable: What a program calls it, in errors: "user".
+        owner: Whose it is, in errors: "a visitor".
+        limit: The option that bounds its size, in errors.
+    """
+
+    variable: str
+    owner: str
+    limit: str
+
+    def admit(self, key: object, value: object) -> Any:
+        """Look at a value that a program puts in; a tuple becomes a list.
+
+        What is inside a list or a dict is looked at when the record is kept: it may change until then.
+
+        Raises:
+            TypeError: if the key is no str, or the value of a type that cannot be kept.
+        """
+        kind = type(value)
+        if kind not in _ALLOWED or type(key) is not str:
+            if type(key) is not str:
+                raise TypeError(f"{self.variable}[{key!r}]: {self.owner}'s keys are str, not {type(key).__name__}")
+            raise _refused(kind, (self, key))
+        return [*value] if kind is tuple else value  # type: ignore[misc]  # kind says that it is a tuple
+
+    def pack(self, content: Mapping[str, Any], most: int) -> Packed:
+        """The octets of content.
+
+        Args:
+            content: What to keep.
+            most: Octets that it may have.
+
+        Raises:
+            TypeError: if there is something in it that cannot be kept; it says where.
+            ValueError: for text that is no Unicode (lone surrogates), dates beyond the calendar, and what is nested without
+                end.
+            RecordTooLarge: if it has more than `most` octets.
+        """
+        octets = _ENCODER.encode(_cleaned(content, self))
+        if len(octets) > most:
+            raise RecordTooLarge(f"{self.owner}'s record would have {len(octets)} octets, at most {most} are kept ({self.limit})")
+        # Decoding anew tells whether there are extensions: it is exact, and a change costs a commit anyway.
+        seen: list[int] = []
+
+        def note(code: int, data: memoryview) -> None:
+            seen.append(code)
+
+        msgspec.msgpack.Decoder(ext_hook=note).decode(octets)
+        return Packed(EXTENDED if seen else PLAIN, octets)
+
+    def unpack(self, form: int, octets: bytes) -> Unpacked:
+        """What `pack` was given.
+
+        Raises:
+            StoreError: 500, if it is damaged, or of a release newer than this one.
+        """
+        if form not in {PLAIN, EXTENDED}:
+            raise StoreError(f"{self.owner}'s record has the format {form}, which a newer release wrote", 500)
+        try:
+            content: dict[str, Any] = _DECODER.decode(octets)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            raise self.damaged(error) from error
+        return Unpacked(content, octets if form == PLAIN else fingerprint(content))
+
+    def damaged(self, error: object) -> StoreError:
+        """The error of a record that cannot be read."""
+        return StoreError(f"{self.owner}'s record is damaged: {error}", 500)
+
+
+def fingerprint(content: Mapping[str, Any]) -> bytes:
+    """Octets that change when anything in the content does; b"" for content that cannot be kept."""
+    try:
+        return _ENCODER.encode(content)
+    except (TypeError, ValueError, OverflowError, RecursionError):  # UnicodeEncodeError is a ValueError
+        pass
+    try:
+        return _ENCODER.encode(_cleaned(content, _NOBODYS))  # for integers beyond 64 bits
+    except (TypeError, ValueError):
+        return b""
+
+
+def _cleaned(content: Mapping[str, Any], whose: Values) -> dict[str, Any]:
+    return {_key(key, whose): _clean(value, (whose, key), 1) for key, value in content.items()}
+
+
+def _clean(value: Any, path: _Path, depth: int) -> Any:
+    """The value, as MessagePack has it."""
+    kind = cast("type[object]", type(value))
+    if kind in _AS_IT_IS:
+        return value
+    if kind is str:
+        return value if value.isascii() else _text(value, path)
+    if kind is int:
+        return value if -(1 << 63) <= value < 1 << 64 else msgspec.msgpack.Ext(_INTEGER, _octets_of(value))
+    if kind is datetime:
+        return _date(value, path)
+    if kind not in _ALLOWED:
+        raise _refused(kind, path)
+    if depth >= _DEEPEST:
+        raise ValueError(f"{_where(path)[:200]} …: more than {_DEEPEST} lists and dicts inside each other, or a circle")
+    if kind is dict:
+        return {_key(key, path): _clean(each, (path, key), depth + 1) for key, each in value.items()}
+    return [_clean(each, (path, index), depth + 1) for index, each in enumerate(value)]
+
+
+def _key(key: object, path: _Path | Values) -> str:
+    if type(key) is not str:
+        at = (path, key)
+        raise TypeError(f"{_where(at)}: the keys of what {_whose(at).owner} keeps are str, not {type(key).__name__}")
+    return key if key.isascii() else _text(key, (path, key))
+
+
+def _text(value: str, path: _Path) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{_where(path)}: the text holds half of a surrogate pair, which has no UTF-8") from None
+    return value
+
+
+def _date(value: datetime, path: _Path) -> datetime | msgspec.msgpack.Ext:
+    if value.utcoffset() is None:
+        return msgspec.msgpack.Ext(_NAIVE, value.replace(tzinfo=None).isoformat().encode())
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{_where(path)}: {value} is before year 1 or after year 9999 in UTC") from None
+
+
+def _refused(kind: type, path: _Path) -> TypeError:
+    return TypeError(f"{_where(path)}: {_whose(path).owner} keeps {_KINDS}, not {kind.__qualname__}")
+
+
+def _whose(path: _Path | Values) -> Values:
+    while not isinstance(path, Values):
+        path = path[0]
+    return path
+
+
+def _where(path: _Path | Values) -> str:
+    steps: list[str] = []
+    while not isinstance(path, Values):
+        path, step = path
+        steps.append(f"[{step!r}]")
+    return path.variable + "".join(reversed(steps))
+
+
+def _octets_of(value: int) -> bytes:
+    return value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True)
+
+
+def _extension(code: int, data: memoryview) -> Any:
+    if code == _INTEGER:
+        return int.from_bytes(data, "big", signed=True)
+    if code == _NAIVE:
+        return datetime.fromisoformat(bytes(data).decode())
+    raise ValueError(f"extension {code}, which a newer release wrote")
+
+
+_NOBODYS: Final = Values("", "nobody", "")
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODER: Final = msgspec.msgpack.Decoder(dict[str, Any], ext_hook=_extension)
