@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hospes.store import StoreUnavailable
+from hospes.store.memory import MemoryStore
 from hospes.users.rangelock import RangeLock
 from hospes.users.turns import Turns, TurnTimeout
 
@@ -22,7 +23,7 @@ async def settle() -> None:
 
 def test_turns_come_in_the_order_they_were_asked_for() -> None:
     async def main() -> None:
-        turns = Turns(10.0)
+        turns = Turns(MemoryStore(), 10.0)
         order: list[int] = []
         inside = 0
 
@@ -45,7 +46,7 @@ def test_turns_come_in_the_order_they_were_asked_for() -> None:
 
 def test_other_visitors_do_not_wait() -> None:
     async def main() -> None:
-        turns = Turns(10.0)
+        turns = Turns(MemoryStore(), 10.0)
         ada = await turns.enter(ADA)
         bob = await turns.enter(BOB)
         assert turns.out == 2
@@ -57,7 +58,7 @@ def test_other_visitors_do_not_wait() -> None:
 
 def test_waiting_has_an_end() -> None:
     async def main() -> None:
-        turns = Turns(0.01)
+        turns = Turns(MemoryStore(), 0.01)
         place = await turns.enter(ADA)
         with pytest.raises(TurnTimeout) as caught:
             await turns.enter(ADA)
@@ -71,7 +72,7 @@ def test_waiting_has_an_end() -> None:
 
 def test_who_is_cancelled_in_the_line_holds_up_nobody() -> None:
     async def main() -> None:
-        turns = Turns(10.0)
+        turns = Turns(MemoryStore(), 10.0)
         place = await turns.enter(ADA)
         first, second, third = (asyncio.create_task(turns.enter(ADA)) for _ in range(3))
         await settle()
@@ -88,7 +89,7 @@ def test_who_is_cancelled_in_the_line_holds_up_nobody() -> None:
 
 def test_who_is_cancelled_when_just_called_passes_the_turn_on() -> None:
     async def main() -> None:
-        turns = Turns(10.0)
+        turns = Turns(MemoryStore(), 10.0)
         place = await turns.enter(ADA)
         first, second = (asyncio.create_task(turns.enter(ADA)) for _ in range(2))
         await settle()
@@ -103,7 +104,7 @@ def test_who_is_cancelled_when_just_called_passes_the_turn_on() -> None:
 
 def test_who_is_cancelled_when_about_to_be_called_is_passed_over() -> None:
     async def main() -> None:
-        turns = Turns(10.0)
+        turns = Turns(MemoryStore(), 10.0)
         place = await turns.enter(ADA)
         first, second = (asyncio.create_task(turns.enter(ADA)) for _ in range(2))
         await settle()
@@ -119,7 +120,7 @@ def test_who_is_cancelled_when_about_to_be_called_is_passed_over() -> None:
 def test_two_loops_or_processes_wait_for_each_other(tmp_path: Path) -> None:
     async def main() -> None:
         path = str(tmp_path / "turns")
-        one, other = Turns(10.0, RangeLock(path)), Turns(10.0, RangeLock(path))
+        one, other = Turns(MemoryStore(), 10.0, RangeLock(path)), Turns(MemoryStore(), 10.0, RangeLock(path))
         inside = 0
         order: list[str] = []
 
@@ -145,7 +146,11 @@ def test_two_loops_or_processes_wait_for_each_other(tmp_path: Path) -> None:
 def test_waiting_for_another_process_has_an_end_and_leaves_the_porch(tmp_path: Path) -> None:
     async def main() -> None:
         path = str(tmp_path / "turns")
-        one, late, third = Turns(10.0, RangeLock(path)), Turns(0.01, RangeLock(path)), Turns(10.0, RangeLock(path))
+        one, late, third = (
+            Turns(MemoryStore(), 10.0, RangeLock(path)),
+            Turns(MemoryStore(), 0.01, RangeLock(path)),
+            Turns(MemoryStore(), 10.0, RangeLock(path)),
+        )
         place = await one.enter(ADA)
         with pytest.raises(TurnTimeout):
             await late.enter(ADA)
@@ -164,7 +169,7 @@ def test_waiting_for_another_process_has_an_end_and_leaves_the_porch(tmp_path: P
 
 def test_a_lock_that_cannot_be_had_is_a_store_that_is_away(tmp_path: Path) -> None:
     async def main() -> None:
-        turns = Turns(10.0, RangeLock(str(tmp_path / "missing" / "turns")))
+        turns = Turns(MemoryStore(), 10.0, RangeLock(str(tmp_path / "missing" / "turns")))
         with pytest.raises(StoreUnavailable, match="the file that keeps visitors' turns cannot be used"):
             await turns.enter(ADA)
         assert turns.out == 0
@@ -184,7 +189,7 @@ class Breaking(RangeLock):
 
 def test_a_lock_that_breaks_while_somebody_waits_is_one_too() -> None:
     async def main() -> None:
-        turns = Turns(10.0, Breaking(""))
+        turns = Turns(MemoryStore(), 10.0, Breaking(""))
         with pytest.raises(StoreUnavailable, match="out of order"):
             await turns.enter(ADA)
         assert turns.out == 0

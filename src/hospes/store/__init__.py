@@ -3,7 +3,18 @@
 `contract` says what every engine promises, `url` opens the one a URL names; an engine is imported when it is opened.
 """
 
-from hospes.store.contract import Conflict, Record, Store, StoreCorrupt, StoreError, StoreFull, StoreUnavailable
+from hospes.store.contract import Conflict, Record, Store, StoreCorrupt, StoreError, StoreFull, StoreUnavailable, Taken, TurnStore
 from hospes.store.url import open_store
 
-__all__ = ["Conflict", "Record", "Store", "StoreCorrupt", "StoreError", "StoreFull", "StoreUnavailable", "open_store"]
+__all__ = [
+    "Conflict",
+    "Record",
+    "Store",
+    "StoreCorrupt",
+    "StoreError",
+    "StoreFull",
+    "StoreUnavailable",
+    "Taken",
+    "TurnStore",
+    "open_store",
+]

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from hospes.errors import HttpError, SetupError
 
@@ -138,4 +138,51 @@ class Store(Protocol):
 
     def scan(self, space: str) -> AsyncIterator[tuple[bytes, Record]]:
         """Every record of a space, by ascending key. What is written meanwhile may be seen or not, nothing is seen twice."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A turn at a record, which the engine has given out.
+
+    Args:
+        space: The record's space.
+        key: Its key.
+        token: Opaque; says which turn this is.
+        record: The record as it was when the turn began.
+    """
+
+    space: str
+    key: bytes
+    token: bytes
+    record: Record | None
+
+
+@runtime_checkable
+class TurnStore(Store, Protocol):
+    """An engine that many machines share, and that parts their turns at a record.
+
+    Laws:
+
+    * At most one turn of a record is out, over everybody who has the same store.
+    * A turn whose holder died becomes free: at once where the engine sees that, else when its lease has run out.
+    * A holder who was taken for dead loses nothing in silence: its write is a compare-and-set, and is refused.
+    * The callers of one store object have a line of their own before they come here: of one record they want one turn at a time.
+    """
+
+    async def take(self, space: str, key: bytes, wait: float) -> Taken | None:
+        """Wait for the turn at a record and read it; None if the turn did not come within `wait` seconds."""
+        ...
+
+    def release(self, taken: Taken) -> None:
+        """Give the turn back, some time soon; nobody waits for it. A turn that is not held any more is let be."""
+        ...
+
+    async def set_and_release(self, taken: Taken, value: bytes, *, expires: float | None = None) -> int:
+        """Write the record, if it still is as it was taken, and give the turn back, whatever becomes of the write.
+
+        Raises:
+            Conflict: if somebody wrote it in between, which takes a turn that was lost.
+            StoreFull: if there is no room.
+        """
         ...

@@ -1,11 +1,15 @@
-"""One visitor, one turn: whoever wants one waits in line, in this process and then between processes.
+"""One visitor, one turn: whoever wants one waits in line, in this process and then between processes and machines.
 
-    line of this process (first come, first served) → range lock of the visitor (see `rangelock`) → the turn
+    line of this process (first come, first served) ─┬→ range lock of the visitor (see `rangelock`) ─┬→ the turn
+                                                     └→ the store's own turn, where it has some ─────┘
+
+A store that machines share parts their turns itself (see `hospes.store.TurnStore`), and reads and writes the record on the
+same way. Beside any other store the processes of one machine have a file of locks.
 
 Laws:
 
 * At most one turn of a visitor is out, over the tasks of this loop and, with a file, over all loops and processes that
-  have the same file.
+  have the same file; with a store that parts turns, over everybody who has the same store.
 * Within the loop turns are given in the order they were asked for; no process is kept out by the line of another.
 * Nobody waits longer than `wait`; whoever leaves the line, because it took too long or was cancelled, holds up nobody.
 * A turn that nobody holds costs no memory.
@@ -19,7 +23,7 @@ from contextlib import suppress
 from typing import TypeAlias
 
 from hospes.errors import HttpError
-from hospes.store import StoreUnavailable
+from hospes.store import Record, Store, StoreUnavailable, Taken, TurnStore
 from hospes.users.rangelock import PLACES, RangeLock
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.0005, 0.005  # seconds between two looks at another process's turn
@@ -34,15 +38,40 @@ class TurnTimeout(HttpError):
         super().__init__(503, explain="Your earlier requests are still under way.", headers={"Retry-After": "1"})
 
 
+class Held:
+    """A turn that is out."""
+
+    __slots__ = ("_taken", "key", "place", "record", "space")
+
+    def __init__(self, place: int, space: str, key: bytes, record: Record | None, taken: Taken | None) -> None:
+        self.place = place
+        """Where in the line of this process."""
+        self.space = space
+        """The record's space."""
+        self.key = key
+        """Its key."""
+        self.record = record
+        """The record as it was when the turn began."""
+        self._taken = taken
+
+    def pop(self) -> Taken | None:
+        """The store's turn, once: who has it gives it back."""
+        taken, self._taken = self._taken, None
+        return taken
+
+
 class Turns:
     """Gives turns. It belongs to one loop.
 
     Args:
+        store: Keeps the records.
         wait: Seconds until waiting for a turn is given up.
-        lock: Parts processes; None where there is one only.
+        lock: Parts processes; None where there is one only, or the store parts them.
     """
 
-    def __init__(self, wait: float, lock: RangeLock | None = None) -> None:
+    def __init__(self, store: Store, wait: float, lock: RangeLock | None = None) -> None:
+        self._store = store
+        self._shared = store if isinstance(store, TurnStore) else None
         self._wait = wait
         self._lock = lock
         self._lines: dict[int, _Line | None] = {}  # an entry: a turn is out, or about to be; None: nobody waits for it
@@ -52,8 +81,51 @@ class Turns:
         """How many turns are out or about to be."""
         return len(self._lines)
 
+    async def take(self, space: str, key: bytes) -> Held:
+        """Wait for the turn at a record and read it; `give_back` has to follow.
+
+        Raises:
+            TurnTimeout: if it did not come in time.
+            StoreError: if the store is away.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._wait
+        place = await self.enter(key)
+        try:
+            if self._shared is None:
+                return Held(place, space, key, await self._store.get(space, key), None)
+            taken = await self._shared.take(space, key, deadline - loop.time())
+            if taken is None:
+                raise TurnTimeout
+            return Held(place, space, key, taken.record, taken)
+        except BaseException:
+            self.leave(place)
+            raise
+
+    async def write(self, held: Held, value: bytes, expires: float | None) -> int:
+        """Write the record of a turn, if nobody else did; gives the new version. It is the turn's last act.
+
+        Raises:
+            Conflict: if somebody did.
+            StoreError: if the store has no room, or is away.
+        """
+        taken = held.pop()
+        if taken is not None:
+            assert self._shared is not None
+            return await self._shared.set_and_release(taken, value, expires=expires)
+        version = held.record.version if held.record is not None else 0
+        return await self._store.compare_and_set(held.space, held.key, value, version, expires=expires)
+
+    def give_back(self, held: Held) -> None:
+        """Give the turn back; to be called once, after `write` too."""
+        taken = held.pop()
+        if taken is not None:
+            assert self._shared is not None
+            self._shared.release(taken)
+        self.leave(held.place)
+
     async def enter(self, key: bytes) -> int:
-        """Wait for the turn of the visitor whose record has this key; gives what `leave` takes.
+        """Wait for the turn of the visitor whose record has this key, as far as it is parted here; gives what `leave` takes.
 
         Raises:
             TurnTimeout: if it did not come in time.
@@ -66,7 +138,7 @@ class Turns:
         return await self._enter_later(place)
 
     def leave(self, place: int) -> None:
-        """Give the turn back."""
+        """Undo `enter`."""
         if self._lock is not None:
             self._lock.leave(place)
         self._pass_on(place)

@@ -27,7 +27,7 @@ from hospes.store import Conflict, Record, Store
 from hospes.store.contract import Clock
 from hospes.users.options import VisitorOptions
 from hospes.users.seal import public_id
-from hospes.users.turns import Turns
+from hospes.users.turns import Held, Turns
 from hospes.users.user import User
 from hospes.users.values import decode, encode, fingerprint
 
@@ -96,8 +96,7 @@ class Visit:
     Args:
         house: What all visits share.
         guest: Who it is.
-        place: The turn that is held; None for a new visitor, whom nobody else can know.
-        record: The record; None if there is none.
+        held: The turn, with the record in it; None for a new visitor, whom nobody else can know.
 
     Raises:
         StoreError: 500, if the record cannot be read.
@@ -109,9 +108,9 @@ class Visit:
         "_expires",
         "_forgotten",
         "_guest",
+        "_held",
         "_house",
         "_inside",
-        "_place",
         "_print",
         "_public_id",
         "_state",
@@ -119,18 +118,18 @@ class Visit:
         "user",
     )
 
-    def __init__(self, house: House, guest: Guest, place: int | None, record: Record | None) -> None:
-        self._place: int | None = None
+    def __init__(self, house: House, guest: Guest, held: Held | None) -> None:
+        self._held: Held | None = None
         self._house = house
         self._guest = guest
         self._state = _State.SERVING
         self._announce = guest.is_new
         self._forgotten = False
         self._inside: asyncio.Task[Any] | None = None
-        content = self._load(record)
+        content = self._load(held.record if held is not None else None)
         self.user = User(id=self._public_id.hex(), created=self._created, is_new=guest.is_new, keeper=self)
         self._fill(content)
-        self._place = place  # from here on it is ours to give back
+        self._held = held  # from here on it is ours to give back
 
     @property
     def is_serving(self) -> bool:
@@ -166,17 +165,16 @@ class Visit:
         if self._state is _State.SERVING or (self._state is _State.INSIDE and self._inside is task):
             return False
         turns = self._house.turns
-        place = await turns.enter(self._guest.key)
+        held = await turns.take(SPACE, self._guest.key)
         try:
-            record = await self._house.store.get(SPACE, self._guest.key)
-            if record is None and (self._version or self._forgotten):
+            if held.record is None and (self._version or self._forgotten):
                 raise Conflict("the visitor was forgotten in the meantime")
-            content = self._load(record)
+            content = self._load(held.record)
         except BaseException:
-            turns.leave(place)
+            turns.give_back(held)
             raise
         self._fill(content)
-        self._place, self._inside, self._state = place, task, _State.INSIDE
+        self._held, self._inside, self._state = held, task, _State.INSIDE
         return True
 
     async def end(self, failed: bool) -> None:
@@ -229,8 +227,11 @@ class Visit:
         return None
 
     async def _put(self, octets: bytes, print: bytes, expires: float) -> None:
-        house, key = self._house, self._guest.key
-        self._version = await house.store.compare_and_set(SPACE, key, octets, self._version, expires=expires)
+        house, held = self._house, self._held
+        if held is not None:
+            self._version = await house.turns.write(held, octets, expires)
+        else:
+            self._version = await house.store.compare_and_set(SPACE, self._guest.key, octets, 0, expires=expires)
         if expires != self._expires:
             self._announce = True
         self._print, self._expires = print, expires
@@ -277,6 +278,6 @@ class Visit:
         response.headers.setdefault("Cache-Control", "private")
 
     def _give_back(self) -> None:
-        place, self._place = self._place, None
-        if place is not None:
-            self._house.turns.leave(place)
+        held, self._held = self._held, None
+        if held is not None:
+            self._house.turns.give_back(held)

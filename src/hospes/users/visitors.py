@@ -85,7 +85,7 @@ class Visitors:
         options = self._options
         # The real path: two names of one file are one lock.
         lock = RangeLock(os.path.realpath(options.turn_file)) if options.turn_file else None  # noqa: ASYNC240 (once, at start)
-        self._house = House(store, Turns(options.wait, lock), options, self._clock, asyncio.get_running_loop())
+        self._house = House(store, Turns(store, options.wait, lock), options, self._clock, asyncio.get_running_loop())
         self._sealer = seal.Sealer(store)
 
     async def close(self) -> None:
@@ -159,7 +159,7 @@ class Visitors:
         value = await sealer.issue()
         id = value.partition(".")[0].encode()
         guest = Guest(cookie, value, is_secure, id, seal.record_key(id), is_new=True)
-        return Visit(house, guest, None, None)
+        return Visit(house, guest, None)
 
     def _opened(self) -> tuple[House, seal.Sealer]:
         if self._house is None or self._sealer is None:
@@ -169,13 +169,12 @@ class Visitors:
 
 async def _recognise(house: House, sealer: seal.Sealer, guest: Guest) -> Visit | None:
     """The visit of a visitor with a cookie, in its turn; None if the cookie is not ours."""
-    place = await house.turns.enter(guest.key)
+    held = await house.turns.take(SPACE, guest.key)
     try:
-        record = await house.store.get(SPACE, guest.key)
-        if record is None and not await sealer.is_ours(guest.value):
-            house.turns.leave(place)
+        if held.record is None and not await sealer.is_ours(guest.value):
+            house.turns.give_back(held)
             return None
-        return Visit(house, guest, place, record)
+        return Visit(house, guest, held)
     except BaseException:
-        house.turns.leave(place)
+        house.turns.give_back(held)
         raise
