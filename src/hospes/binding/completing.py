@@ -12,6 +12,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, cast, get_args
 
+from hospes.binding.annotations import plain
 from hospes.binding.models import members_of
 
 _MISSING = dataclasses.MISSING
@@ -32,7 +33,7 @@ def _needs_it(annotation: Any, seen: set[Any]) -> bool:
         return False
     members = members_of(annotation)
     if members is not None:
-        return _leaves_out(annotation) or any(_needs_it(each.annotation, seen) for each in members)
+        return _leaves_out(plain(annotation)) or any(_needs_it(each.annotation, seen) for each in members)
     return any(_needs_it(each, seen) for each in get_args(annotation))
 
 
