@@ -24,13 +24,12 @@ from base64 import urlsafe_b64encode
 from hashlib import sha256
 from typing import Final
 
-from hospes.store import Conflict, Record, Store, StoreError
+from hospes.store import Store
+from hospes.store.keys import StoredKey
 
 _ID: Final = 24
 _SEAL: Final = 43
 _LENGTH: Final = _ID + 1 + _SEAL
-_KEY: Final = 32  # octets: as many as the hash has (RFC 2104 §3)
-_SPACE: Final = "keys"
 _NAME: Final = b"visitor cookies"
 _PURPOSE: Final = b"hospes visitor cookie 1\0"
 _PUBLIC: Final = b"hospes public id 1\0"
@@ -61,8 +60,7 @@ class Sealer:
     """
 
     def __init__(self, store: Store) -> None:
-        self._store = store
-        self._key = b""
+        self._key = StoredKey(store, _NAME, "visitors' cookies", "no new visitor can be taken in")
 
     async def issue(self) -> str:
         """A new visitor's cookie value.
@@ -70,7 +68,7 @@ class Sealer:
         Raises:
             StoreError: if the store does not keep, or has not, a key.
         """
-        key = self._key or await self._load() or await self._make()
+        key = await self._key.get()
         id = secrets.token_urlsafe(18)
         return f"{id}.{_seal(key, id.encode())}"
 
@@ -80,29 +78,10 @@ class Sealer:
         Raises:
             StoreError: if the store is away.
         """
-        key = self._key or await self._load()
+        key = await self._key.find()
         if not key:
             return False  # nothing has ever been issued
         return hmac.compare_digest(_seal(key, value[:_ID].encode()), value[_ID + 1 :])
-
-    async def _load(self) -> bytes:
-        record = await self._store.get(_SPACE, _NAME)
-        return self._take(record) if record is not None else b""
-
-    async def _make(self) -> bytes:
-        key = secrets.token_bytes(_KEY)
-        try:
-            await self._store.compare_and_set(_SPACE, _NAME, key, 0)
-        except Conflict:  # somebody else made it at the same time: there is one for all
-            return await self._load()
-        self._key = key
-        return key
-
-    def _take(self, record: Record) -> bytes:
-        if len(record.value) != _KEY:
-            raise StoreError("the key of visitors' cookies is damaged; without it no new visitor can be taken in", 500)
-        self._key = record.value
-        return self._key
 
 
 def _seal(key: bytes, id: bytes) -> str:
