@@ -5,16 +5,30 @@
 | `user` | what a program sees: a dict that is there again next time |
 | `visitors` | who comes: a request's visitor, recognised or new |
 | `visit` | one visitor's record, from its loading to its commit |
+| `guest` | who comes, as the request shows |
+| `account`, `entrance` | who has signed in, and how an anonymous visitor gets there |
+| `merging` | what becomes of what he had |
 | `turns`, `rangelock` | one visitor, one turn: in this process, and between processes |
 | `options` | for how long, how much |
 | `seal` | cookie values: made here only, and recognised as such |
-| `values` | what may be stored, and its octets |
+| `values`, `plain` | what may be stored, and its octets; the same as JSON |
 """
 
+from hospes.users.merging import Merge, keep_both, keep_mine, keep_theirs
 from hospes.users.options import VisitorOptions
 from hospes.users.turns import TurnTimeout
 from hospes.users.user import User
 from hospes.users.values import RecordTooLarge
 from hospes.users.visitors import Visitors
 
-__all__ = ["RecordTooLarge", "TurnTimeout", "User", "VisitorOptions", "Visitors"]
+__all__ = [
+    "Merge",
+    "RecordTooLarge",
+    "TurnTimeout",
+    "User",
+    "VisitorOptions",
+    "Visitors",
+    "keep_both",
+    "keep_mine",
+    "keep_theirs",
+]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hospes.limits import KiB
 
 _DAY = 86_400
+_RENEWAL = 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +20,9 @@ class VisitorOptions:
             that user agents keep a cookie (6265bis §5.5). Every visit begins it anew.
         size: Octets one visitor's record may have, encoded; 64 KiB by default. One more: 507.
         wait: Seconds a request waits for its visitor's turn; 10 by default. Then: 503.
+        login_idle: Seconds after which a device that does not come back is signed out; 30 days by default.
+        login_age: Seconds after which a device is signed out in any case; 180 days by default.
+        sweep: Seconds between two looks for records whose time is over; 60 by default.
         turn_file: File in which processes lock visitors' turns; none by default, for one process with one loop.
 
     Raises:
@@ -29,14 +33,23 @@ class VisitorOptions:
     max_age: int = 400 * _DAY
     size: int = 64 * KiB
     wait: float = 10.0
+    login_idle: int = 30 * _DAY
+    login_age: int = 180 * _DAY
+    sweep: float = 60.0
     turn_file: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("max_age", "size"):
+        for name in ("max_age", "size", "login_idle", "login_age"):
             value = getattr(self, name)
             if type(value) is not int or value < 1:
                 raise ValueError(f"VisitorOptions({name}={value!r}): it is a positive whole number")
-        if not self.wait > 0:
-            raise ValueError(f"VisitorOptions(wait={self.wait!r}): it is a positive number of seconds")
+        for name in ("wait", "sweep"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"VisitorOptions({name}={getattr(self, name)!r}): it is a positive number of seconds")
         if not self.cookie.isascii() or not self.cookie.replace("-", "").replace("_", "").isalnum() or self.cookie[0] in "-_":
             raise ValueError(f"VisitorOptions(cookie={self.cookie!r}): take letters, digits, - and _, a letter or a digit first")
+
+
+def renewal(options: VisitorOptions, is_member: bool) -> float:
+    """Seconds between two renewals of a cookie: a day, or less where a day would be too late."""
+    return min(_RENEWAL, (options.login_idle if is_member else options.max_age) / 10)

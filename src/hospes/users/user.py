@@ -15,11 +15,14 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Protocol, cast
 
+from hospes.users.account import Account
+from hospes.users.merging import Merge, keep_both
+from hospes.users.plain import to_plain
 from hospes.users.values import admit
 
 
@@ -43,6 +46,23 @@ class Keeper(Protocol):
         """Have the record deleted."""
         ...
 
+    @property
+    def account(self) -> Account | None:
+        """Whose account it is; None for an anonymous visitor."""
+        ...
+
+    def login(self, name: str, merge: Merge) -> None:
+        """Have the visitor signed in."""
+        ...
+
+    def logout(self, everywhere: bool) -> None:
+        """Have the visitor signed out."""
+        ...
+
+    async def settle(self) -> None:
+        """Sign in and out now."""
+        ...
+
 
 class User(dict[str, Any]):
     """A visitor, and what the program remembers of them.
@@ -62,7 +82,7 @@ class User(dict[str, Any]):
         TypeError: for a key that is no str, or a value that cannot be kept; so does every method that puts something in.
     """
 
-    __slots__ = ("_created", "_keeper", "id", "is_new")
+    __slots__ = ("_created", "_keeper", "id", "is_new", "name")
 
     def __init__(
         self,
@@ -78,6 +98,8 @@ class User(dict[str, Any]):
         """The visitor's public id: always the same, unlike the cookie no secret, fit for logs and for other visitors."""
         self.is_new = is_new
         """Whether the visitor came without a cookie, or with one that was not ours."""
+        self.name = ""
+        """The login name of who is signed in; "" for an anonymous visitor."""
         self._created = created
         self._keeper: Keeper | None = None
         if content:
@@ -87,7 +109,7 @@ class User(dict[str, Any]):
     @property
     def created(self) -> datetime:
         """The visitor's first request, or where nothing was stored at that time, the one that stored first; in UTC."""
-        return datetime.fromtimestamp(self._created, UTC)
+        return _date(self._created)
 
     def turn(self) -> Turn:
         """Take the visitor's turn, where none is held: `async with user.turn(): user["n"] += 1`.
@@ -115,6 +137,69 @@ class User(dict[str, Any]):
         if self._keeper is not None:
             self._keeper.forget()
         super().clear()
+
+    def login(self, name: str, merge: Merge = keep_both) -> Change:
+        """Sign the visitor in: from now on he is who has this login name, on every device that signs in by it.
+
+        Whether he is allowed to is yours to check, before. What he kept as an anonymous visitor goes into the record of the
+        login name, which is made the first time. He gets another cookie. It happens before the answer leaves, unless
+        that is a 4xx or 5xx; with `await` it happens here, and the User shows the record at once.
+
+        Args:
+            name: The login name, exactly as it is to be found again: lower-case it yourself if case does not matter.
+            merge: What becomes of data on both sides; `keep_both` by default, see `hospes.users.merging`.
+
+        Raises:
+            ValueError: for a name that is empty or longer than 512 octets.
+            RuntimeError: where the answer, which has to change the cookie, has left.
+            HttpError: 503, when it happens, if the turn of the name's record does not come, or the store is away.
+        """
+        self._change()
+        if self._keeper is None:
+            self.name = name
+        else:
+            self._keeper.login(name, merge)
+        return Change(self._keeper)
+
+    def logout(self) -> Change:
+        """Sign the visitor out, on this device: he is somebody new and anonymous; what is kept under the login name stays.
+
+        It happens before the answer leaves, or with `await` here. Somebody who is not signed in stays who he is.
+
+        Raises:
+            RuntimeError: where the answer, which has to change the cookie, has left.
+        """
+        return self._leave(everywhere=False)
+
+    def logout_everywhere(self) -> Change:
+        """Sign the visitor out, on every device; after a change of the password, say. Else as `logout`."""
+        return self._leave(everywhere=True)
+
+    def export(self) -> dict[str, Any]:
+        """Everything that is kept of this visitor, fit for JSON: for who asks what you know about him.
+
+        Bytes and datetimes are written as `hospes.users.plain` says.
+        """
+        account = self._keeper.account if self._keeper is not None else None
+        passes = account.passes if account is not None else ()
+        return {
+            "id": self.id,
+            "name": self.name,
+            "created": self.created.isoformat(),
+            "logins": [{"since": _date(each.since).isoformat(), "until": _date(each.until).isoformat()} for each in passes],
+            "data": to_plain(dict(self)),
+        }
+
+    def change_created(self, created: float) -> None:
+        """For the keeper: the visitor has become another one."""
+        self._created = created
+
+    def _leave(self, everywhere: bool) -> Change:
+        if self._keeper is None:
+            self.name = ""
+        else:
+            self._keeper.logout(everywhere)
+        return Change(self._keeper)
 
     def __setitem__(self, key: str, value: Any) -> None:
         self._change()
@@ -183,3 +268,20 @@ class Turn:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._keeper is not None and self._began:
             await self._keeper.end(kind is not None)
+
+
+class Change:
+    """What signing in and out give: await it to have it done at once."""
+
+    __slots__ = ("_keeper",)
+
+    def __init__(self, keeper: Keeper | None) -> None:
+        self._keeper = keeper
+
+    def __await__(self) -> Generator[Any, None, None]:
+        if self._keeper is not None:
+            yield from self._keeper.settle().__await__()
+
+
+def _date(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -11,35 +11,45 @@ Laws:
 * The change is durable before the response leaves; if it cannot be made so, another response leaves, without a cookie.
 * Every write is a compare-and-set. So where turns are not what they should be (a removed lock file), a change is refused with
   an error, never lost in silence.
-* `expires` of a record is moved only together with the cookie's, once a day at most, so that both end at the same time.
+* `expires` of a record is moved only together with the cookie's, once a day at most, so that both end at the same time. An
+  account's record has no end; its passes have.
+* Signing in and out is done at once where it is awaited, else before the response leaves; a response of 4xx or 5xx signs nobody
+  in. Like a write it runs to its end, whoever leaves.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from hospes.http import Response, SetCookie
 from hospes.store import Conflict, Record, Store
 from hospes.store.contract import Clock
-from hospes.users.options import VisitorOptions
-from hospes.users.seal import public_id
+from hospes.users import guest as guests
+from hospes.users.account import Account, Kind, login_key, new_secret, open_account, open_moving
+from hospes.users.entrance import SPACE, Arrival, Entrance
+from hospes.users.guest import Guest
+from hospes.users.merging import Merge
+from hospes.users.options import VisitorOptions, renewal
+from hospes.users.seal import Sealer, public_id
 from hospes.users.turns import Held, Turns
 from hospes.users.user import User
-from hospes.users.values import decode, encode, fingerprint
-
-SPACE: Final = "users"
-RENEWAL: Final = 86_400.0
-"""Seconds between two renewals of a cookie and its record."""
+from hospes.users.values import Kept, decode, encode, fingerprint
 
 _REFUSAL: Final = (
     "this request's turn is over, the change would be lost: write `async with user.turn():` around it, which takes the "
     "visitor's turn for as long as the block lasts"
 )
+_SIGNED_OUT: Final = (
+    "this visitor signs out in this request; write `await user.logout()`, and what is put in after it belongs to the new visitor "
+    "that it leaves behind"
+)
 _EMPTY: Final = fingerprint({})
+_ACCOUNT: Final = bytes([Kind.ACCOUNT.value])
+_MOVING: Final = bytes([Kind.MOVING.value])
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,8 @@ class House:
         options: How visitors are remembered.
         clock: Tells the time in seconds since the epoch.
         loop: Where all of it happens.
+        sealer: Issues the cookies of anonymous visitors.
+        entrance: Where visitors sign in.
         writing: Writes under way.
     """
 
@@ -60,27 +72,9 @@ class House:
     options: VisitorOptions
     clock: Clock
     loop: asyncio.AbstractEventLoop
+    sealer: Sealer
+    entrance: Entrance
     writing: set[asyncio.Task[None]] = field(default_factory=set)
-
-
-class Guest(NamedTuple):
-    """Who comes, as the request shows.
-
-    Args:
-        cookie: Name of the cookie.
-        value: Its value.
-        secure: Whether it came over TLS.
-        id: The id in it; a secret.
-        key: The record's key.
-        is_new: Whether the cookie has yet to be set.
-    """
-
-    cookie: str
-    value: str
-    secure: bool
-    id: bytes
-    key: bytes
-    is_new: bool
 
 
 class _State(Enum):
@@ -88,6 +82,12 @@ class _State(Enum):
     INSIDE = "a turn() block has the turn"
     CLOSED = "nobody has the turn"
     ABANDONED = "the request was cancelled"
+
+
+class _Leaving(Enum):
+    NOT = 0
+    HERE = 1
+    EVERYWHERE = 2
 
 
 class Visit:
@@ -103,7 +103,9 @@ class Visit:
     """
 
     __slots__ = (
+        "_account",
         "_announce",
+        "_changing",
         "_created",
         "_expires",
         "_forgotten",
@@ -111,10 +113,12 @@ class Visit:
         "_held",
         "_house",
         "_inside",
+        "_leaves",
         "_print",
         "_public_id",
         "_state",
         "_version",
+        "_wanted",
         "user",
     )
 
@@ -126,8 +130,14 @@ class Visit:
         self._announce = guest.is_new
         self._forgotten = False
         self._inside: asyncio.Task[Any] | None = None
+        self._wanted: tuple[str, Merge] | None = None
+        self._leaves = _Leaving.NOT
+        self._changing: asyncio.Task[None] | None = None
+        self._version, self._expires, self._print = 0, 0.0, b""
+        self._created, self._public_id = 0.0, b""
         content = self._load(held.record if held is not None else None)
         self.user = User(id=self._public_id.hex(), created=self._created, is_new=guest.is_new, keeper=self)
+        self.user.name = self._account.name if self._account is not None else ""
         self._fill(content)
         self._held = held  # from here on it is ours to give back
 
@@ -141,7 +151,14 @@ class Visit:
         """Why the User cannot be changed now; "" if it can. After a cancelled request nobody cares: nothing is kept."""
         if self._forgotten:
             return "this visitor was forgotten in this request: nothing more can be kept"
+        if self._leaves is not _Leaving.NOT:
+            return _SIGNED_OUT
         return _REFUSAL if self._state is _State.CLOSED else ""
+
+    @property
+    def account(self) -> Account | None:
+        """Whose account this is; None for an anonymous visitor."""
+        return self._account
 
     async def finish(self, response: Response | None) -> None:
         """The request's finisher: make the changes durable, tell the cookie, give the turn back.
@@ -149,12 +166,16 @@ class Visit:
         Args:
             response: What is to leave; None where the request was cancelled, and its changes are dropped.
         """
+        if self._changing is not None:
+            await asyncio.wait([self._changing])
         if self._state is not _State.SERVING:
             return
         if response is None:
             self._state = _State.ABANDONED
             self._give_back()
             return
+        if self._wanted is not None or self._leaves is not _Leaving.NOT:
+            await self._settle_at_the_end(response.status)
         await self._conclude(renews=True)
         if self._announce:
             self._tell(response)
@@ -169,6 +190,8 @@ class Visit:
         try:
             if held.record is None and (self._version or self._forgotten):
                 raise Conflict("the visitor was forgotten in the meantime")
+            if held.record is not None and not await self._house.entrance.knows(held.record, self._guest.secret):
+                raise Conflict("the visitor has signed in, or out, in the meantime")
             content = self._load(held.record)
         except BaseException:
             turns.give_back(held)
@@ -188,20 +211,126 @@ class Visit:
 
     def forget(self) -> None:
         """Have the record deleted at the request's end, and the cookie removed."""
-        if self._state is not _State.SERVING:
-            raise RuntimeError("user.forget() removes the cookie too, and this request's answer has left without that")
+        self._check_serving("user.forget() removes the cookie")
         self._forgotten = True
+        self._announce = True
+        self._wanted = None
+
+    def login(self, name: str, merge: Merge) -> None:
+        """Have the visitor signed in: now if `settle` is awaited, else at the end."""
+        self._check_serving("user.login() changes the cookie")
+        login_key(name)  # refuses an impossible name here, where the program can say so
+        self._wanted = (name, merge)
+
+    def logout(self, everywhere: bool) -> None:
+        """Have the visitor signed out, likewise; somebody anonymous is not."""
+        self._check_serving("user.logout() changes the cookie")
+        self._wanted = None
+        if self._account is not None and self._leaves is not _Leaving.EVERYWHERE:
+            self._leaves = _Leaving.EVERYWHERE if everywhere else _Leaving.HERE
+
+    async def settle(self) -> None:
+        """Sign out, and in, as was asked for."""
+        if self._wanted is None and self._leaves is _Leaving.NOT:
+            return
+        self._check_serving("signing in or out changes the cookie")
+        house = self._house
+        task = self._changing = house.loop.create_task(self._change())
+        house.writing.add(task)
+        task.add_done_callback(house.writing.discard)
+        await asyncio.shield(task)
+
+    def _check_serving(self, what: str) -> None:
+        if self._state is not _State.SERVING:
+            raise RuntimeError(f"{what} too, and this request's answer has left without that")
+
+    async def _settle_at_the_end(self, status: int) -> None:
+        if status >= 400:
+            self._wanted = None  # what failed after user.login() may have been the other half of the check
+        try:
+            await self.settle()
+        except BaseException:
+            if self._changing is not None:
+                await asyncio.wait([self._changing])
+            self._state = _State.CLOSED
+            self._give_back()
+            raise
+
+    async def _change(self) -> None:
+        """Become somebody else. Where it fails, what was written is known, and the visit is whose it was."""
+        wanted, self._wanted = self._wanted, None
+        account = self._account
+        if account is not None and (self._leaves is not _Leaving.NOT or (wanted is not None and wanted[0] != account.name)):
+            await self._sign_out(account)
+        if wanted is None:
+            return
+        if self._account is None:
+            await self._sign_in(*wanted)
+        else:
+            await self._rotate(self._account)
+
+    async def _sign_out(self, account: Account) -> None:
+        """Keep the account as it is now, without the pass, and be a new visitor."""
+        house, guest = self._house, self._guest
+        value = await house.sealer.issue()
+        left = replace(account, passes=()) if self._leaves is _Leaving.EVERYWHERE else account.dismiss(guest.secret)
+        record = encode(self.user, self._created, self._public_id, house.options.size)
+        await house.store.compare_and_set(SPACE, guest.key, left.encode(record), self._version)
+        self._give_back()
+        self._leaves = _Leaving.NOT
+        self._guest = guests.visitor(guest.cookie, value, guest.secure, is_new=True)
+        self._become(self._load(None))
+
+    async def _sign_in(self, name: str, merge: Merge) -> None:
+        """Move into the account, and have its turn instead of one's own."""
+        guest = self._guest
+        was = Kept(dict(self.user), self._created, self._public_id, b"")
+        arrival = Arrival(guest.key, self._version, self._expires, was, is_known=not guest.is_new)
+        try:
+            entered = await self._house.entrance.sign_in(name, merge, arrival)
+        finally:
+            self._version = arrival.version
+        self._give_back()
+        self._held = entered.held
+        self._guest = guests.member(guest.cookie, entered.locator, entered.secret, guest.secure)
+        self._become(self._load(entered.record))
+
+    async def _rotate(self, account: Account) -> None:
+        """Sign in again as oneself: another cookie."""
+        house, guest, now = self._house, self._guest, self._house.clock()
+        secret = new_secret()
+        account = account.dismiss(guest.secret).admit(house.entrance.new_pass(secret, now), now)
+        octets = account.encode(encode(self.user, self._created, self._public_id, house.options.size))
+        version = await house.store.compare_and_set(SPACE, guest.key, octets, self._version)
+        self._guest = guests.member(guest.cookie, account.locator, secret, guest.secure)
+        self._become(self._load(Record(octets, version)))
+
+    def _become(self, content: dict[str, Any]) -> None:
+        """Show who it is now."""
+        self._fill(content)
+        user, account = self.user, self._account
+        user.id, user.name = self._public_id.hex(), account.name if account is not None else ""
+        user.is_new = self._guest.is_new
+        user.change_created(self._created)
         self._announce = True
 
     def _load(self, record: Record | None) -> dict[str, Any]:
         """Take over what the store has, and give its content."""
+        self._account = None
         if record is None:
             self._version, self._expires, self._print = 0, 0.0, _EMPTY
             self._created, self._public_id = self._house.clock(), public_id(self._guest.id)
             return {}
-        kept = decode(record.value)
-        self._version, self._expires, self._print = record.version, record.expires or 0.0, kept.print
-        self._created, self._public_id = kept.created, kept.public_id
+        octets = record.value
+        self._version, self._expires = record.version, record.expires or 0.0
+        if octets[:1] == _ACCOUNT:
+            account, octets = open_account(octets)
+            mine = account.find(self._guest.secret, self._house.clock())
+            self._account, self._expires = account, mine.until if mine is not None else 0.0
+        elif octets[:1] == _MOVING:
+            octets = open_moving(octets)[2]  # it has not moved: `Entrance.knows` has looked
+        kept = decode(octets)
+        self._print, self._created, self._public_id = kept.print, kept.created, kept.public_id
         return kept.content
 
     def _fill(self, content: dict[str, Any]) -> None:
@@ -215,26 +344,40 @@ class Visit:
         if self._forgotten:
             return self._delete() if self._version else None
         house = self._house
-        now, age = house.clock(), house.options.max_age
-        is_due = self._expires - age + RENEWAL <= now
+        end = self._end(house.clock())
+        is_due = renews and end - self._expires >= renewal(house.options, self._account is not None)
         now_print = fingerprint(self.user)
-        if now_print != self._print or not now_print:
+        if now_print != self._print or not now_print or (is_due and self._account is not None):
             octets = encode(self.user, self._created, self._public_id, house.options.size)
-            moves = not self._version or (renews and is_due)
-            return self._put(octets, now_print, now + age if moves else self._expires)
-        if self._version and renews and is_due:
-            return self._touch(now + age)
-        return None
+            return self._put(octets, now_print, end if is_due or not self._version else self._expires)
+        return self._touch(end) if self._version and is_due else None
+
+    def _end(self, now: float) -> float:
+        """When the visitor's cookie will end if it is renewed now."""
+        account, house = self._account, self._house
+        if account is None:
+            return now + house.options.max_age
+        mine = account.find(self._guest.secret, now)
+        return house.entrance.end_of(mine.since if mine is not None else now)
 
     async def _put(self, octets: bytes, print: bytes, expires: float) -> None:
-        house, held = self._house, self._held
-        if held is not None:
-            self._version = await house.turns.write(held, octets, expires)
-        else:
-            self._version = await house.store.compare_and_set(SPACE, self._guest.key, octets, 0, expires=expires)
+        guest, account = self._guest, self._account
+        end: float | None = expires
+        if account is not None:
+            if expires != self._expires:
+                account = account.renew(guest.secret, expires)
+            octets, end = account.encode(octets), None
+        self._version = await self._set(octets, end)
         if expires != self._expires:
             self._announce = True
-        self._print, self._expires = print, expires
+        self._account, self._print, self._expires = account, print, expires
+
+    async def _set(self, octets: bytes, end: float | None) -> int:
+        house, held = self._house, self._held
+        if held is not None and self._version == (held.record.version if held.record is not None else 0):
+            return await house.turns.write(held, octets, end)
+        # A new visitor has no turn, and who has signed in has written in his already.
+        return await house.store.compare_and_set(SPACE, self._guest.key, octets, self._version, expires=end)
 
     async def _touch(self, expires: float) -> None:
         if await self._house.store.touch(SPACE, self._guest.key, expires):
@@ -242,7 +385,10 @@ class Visit:
             self._announce = True
 
     async def _delete(self) -> None:
-        await self._house.store.delete(SPACE, self._guest.key)
+        if self._account is not None:
+            await self._house.entrance.forget(self._account)
+        else:
+            await self._house.store.delete(SPACE, self._guest.key)
 
     async def _conclude(self, renews: bool) -> None:
         """Write what there is to write, in a task of its own that nobody cancels, and give the turn back."""
@@ -272,7 +418,8 @@ class Visit:
         if self._forgotten:
             response.set_cookie(SetCookie(guest.cookie, "", max_age=0, expires=0, secure=guest.secure))
         else:
-            age = self._house.options.max_age
+            house = self._house
+            age = house.options.max_age if self._account is None else max(1, int(self._expires - house.clock()))
             response.set_cookie(SetCookie(guest.cookie, guest.value, max_age=age, secure=guest.secure))
         # RFC 9111 §7.3: Set-Cookie alone does not keep a shared cache from handing the answer, and the cookie, to others.
         response.headers.setdefault("Cache-Control", "private")

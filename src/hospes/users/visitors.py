@@ -23,12 +23,16 @@ from hospes.errors import SetupError
 from hospes.http import Request
 from hospes.store import Store, open_store
 from hospes.store.contract import Clock
+from hospes.users import guest as guests
 from hospes.users import seal
+from hospes.users.account import read_pass
+from hospes.users.entrance import SPACE, Entrance
+from hospes.users.guest import Guest
 from hospes.users.options import VisitorOptions
 from hospes.users.rangelock import RangeLock
 from hospes.users.turns import Turns
 from hospes.users.user import User
-from hospes.users.visit import SPACE, Guest, House, Visit
+from hospes.users.visit import House, Visit
 
 _around: ContextVar[tuple[object, Visit] | None] = ContextVar("hospes_visit", default=None)
 """The fields of the request that is being answered, and its visit: a mounted application gets a Request of its own for it."""
@@ -85,8 +89,10 @@ class Visitors:
         options = self._options
         # The real path: two names of one file are one lock.
         lock = RangeLock(os.path.realpath(options.turn_file)) if options.turn_file else None  # noqa: ASYNC240 (once, at start)
-        self._house = House(store, Turns(store, options.wait, lock), options, self._clock, asyncio.get_running_loop())
-        self._sealer = seal.Sealer(store)
+        turns = Turns(store, options.wait, lock)
+        entrance = Entrance(store, turns, options, self._clock)
+        sealer = self._sealer = seal.Sealer(store)
+        self._house = House(store, turns, options, self._clock, asyncio.get_running_loop(), sealer, entrance)
 
     async def close(self) -> None:
         """Finish the writes under way and close the store; a second call does nothing."""
@@ -150,16 +156,11 @@ class Visitors:
         is_secure = request.scheme == "https"
         cookie = ("__Host-" if is_secure else "") + house.options.cookie
         value = request.cookies.get(cookie)
-        id = seal.read(value)
-        if value is not None and id is not None:
-            guest = Guest(cookie, value, is_secure, id, seal.record_key(id), is_new=False)
+        if value is not None and (guest := _guest(cookie, value, is_secure)) is not None:
             visit = await _recognise(house, sealer, guest)
             if visit is not None:
                 return visit
-        value = await sealer.issue()
-        id = value.partition(".")[0].encode()
-        guest = Guest(cookie, value, is_secure, id, seal.record_key(id), is_new=True)
-        return Visit(house, guest, None)
+        return Visit(house, guests.visitor(cookie, await sealer.issue(), is_secure, is_new=True), None)
 
     def _opened(self) -> tuple[House, seal.Sealer]:
         if self._house is None or self._sealer is None:
@@ -167,11 +168,23 @@ class Visitors:
         return self._house, self._sealer
 
 
+def _guest(cookie: str, value: str, is_secure: bool) -> Guest | None:
+    """Who has this cookie; None if it is nothing that we could have made."""
+    if seal.read(value) is not None:
+        return guests.visitor(cookie, value, is_secure, is_new=False)
+    found = read_pass(value)
+    return guests.member(cookie, *found, is_secure) if found is not None else None
+
+
 async def _recognise(house: House, sealer: seal.Sealer, guest: Guest) -> Visit | None:
     """The visit of a visitor with a cookie, in its turn; None if the cookie is not ours."""
     held = await house.turns.take(SPACE, guest.key)
     try:
-        if held.record is None and not await sealer.is_ours(guest.value):
+        if held.record is None:
+            is_known = not guest.secret and await sealer.is_ours(guest.value)
+        else:
+            is_known = await house.entrance.knows(held.record, guest.secret)
+        if not is_known:
             house.turns.give_back(held)
             return None
         return Visit(house, guest, held)
