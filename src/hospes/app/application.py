@@ -3,8 +3,10 @@
 Laws:
 
 * Declarations are taken until the application starts; each start makes a new, frozen `Dispatcher` of what is declared then.
-* Starting goes in order: check everything, open the pool, the provided objects, the mounted applications, then the program's own
-  lifespans. Stopping goes back the same way, and a failure in one step does not keep the others from stopping.
+* Starting goes in order: first everything is checked, mounted applications included; then, for those that are mounted and at
+  last for the application itself, the threads, the provided objects, and the program's own lifespans begin. Stopping goes back
+  the same way, and a failure in one step does not keep the others from stopping.
+* An application that is mounted several times in another one starts with it once.
 * `Application` only answers requests. `hospes.running.App` adds the ways to run it.
 """
 
@@ -12,22 +14,25 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar, overload
+from typing import Any, Final, TypeAlias, TypeVar, overload
 from urllib.parse import quote
 
 from hospes.app.declarations import ClassEntry, Declaration, F, RouteOptions
 from hospes.app.dispatcher import Dispatcher, Mount, miss
-from hospes.app.endpoint import Endpoints, Target, where_it_runs
+from hospes.app.endpoint import Endpoints, Target
 from hospes.app.failures import Failures
 from hospes.app.objects import Objects
-from hospes.app.onion import Layer
+from hospes.app.places import where_it_runs
 from hospes.app.registrar import Below, Registrar
 from hospes.app.template import Templates
+from hospes.app.threads import Threads
 from hospes.app.visiting import Visiting
 from hospes.binding import ProviderRegistry, Site, compile_plan, source_of
+from hospes.binding.signature import name_of
 from hospes.errors import SetupError
 from hospes.execution import ThreadPool, default_threads
 from hospes.http.handler import Handler
@@ -35,10 +40,12 @@ from hospes.http.request import Request
 from hospes.http.response import Response
 from hospes.routing import Matcher, Pattern, Route, Router, parse_pattern
 
-Lifespan: TypeAlias = Callable[..., AsyncIterator[None]]
+Lifespan: TypeAlias = Callable[..., "AsyncGenerator[None] | AbstractAsyncContextManager[None]"]
 E = TypeVar("E")
 
-DEFAULT_STORE = "sqlite:///hospes.db"
+DEFAULT_STORE: Final = "sqlite:///hospes.db"
+_THREADS_END: Final = 2.0
+"""Seconds at stop for threads that still run something. The server has drained before; what is left does not end."""
 
 
 class Application(Registrar):
@@ -61,7 +68,7 @@ class Application(Registrar):
     @property
     def providers(self) -> ProviderRegistry:
         """What is provided to handlers; `providers.override(Type, by)` replaces something in tests."""
-        return self._visiting.registry
+        return self._visiting
 
     @overload
     def provide(self, scope: F, /) -> F: ...
@@ -91,10 +98,13 @@ class Application(Registrar):
         """Run an async generator function around the application's life: up to its `yield` at start, the rest at stop.
 
         It may take the application as its parameter.
+
+        Raises:
+            SetupError: for a function that is none.
         """
         if not inspect.isasyncgenfunction(inspect.unwrap(function)):
             raise SetupError(
-                f"the lifespan {function.__name__}() does not yield",
+                f"the lifespan {name_of(function)}() does not yield",
                 where=(source_of(function),),
                 remedy="write `async def` with one `yield` in it: what comes before runs at start, what comes after at stop",
             )
@@ -113,43 +123,75 @@ class Application(Registrar):
             router.add(_route(declaration.options, declaration))
         return router.routes
 
+    @property
+    def mounts(self) -> tuple[Below, ...]:
+        """Every mounted application and folder, in the order of declaration."""
+        return tuple(self._below)
+
     @asynccontextmanager
-    async def started(self) -> AsyncIterator[Handler]:
+    async def started(self) -> AsyncGenerator[Handler]:
         """Start, give the handler that answers requests, and stop.
 
         Raises:
             SetupError: for every mistake that can be found before the first request.
         """
+        parts: dict[Application, _Part | None] = {}
+        handler = self._checked(parts)
         async with AsyncExitStack() as stack:
-            pool = ThreadPool(self.threads)
-            stack.push_async_callback(pool.close)
-            handler = await self._frozen(pool, stack)
-            await stack.enter_async_context(self._visiting.opened())
-            for lifespan in self._lifespans:
-                arguments = (self,) if inspect.signature(lifespan).parameters else ()
-                await stack.enter_async_context(asynccontextmanager(lifespan)(*arguments))
+            for application, part in parts.items():
+                assert part is not None
+                await stack.enter_async_context(application._alive(part))
             yield handler
 
-    async def _frozen(self, pool: ThreadPool, stack: AsyncExitStack) -> Dispatcher:
-        failures = Failures()
-        for keys, handler in self._error_handlers:
-            failures.add(keys, handler)
-        endpoints = Endpoints(failures, pool)
-        mounts = [Mount(each.prefix, await self._inside(each, endpoints, stack)) for each in self._below]
-        missed = endpoints.around(miss, self._layers, None)
-        return Dispatcher(self._matcher(endpoints), mounts, missed, self._services())
+    def _checked(self, parts: dict[Application, _Part | None]) -> Handler:
+        """The handler of this application and of what is mounted in it, before any of it lives; the inmost parts first."""
+        if self in parts:
+            part = parts[self]
+            if part is None:
+                raise SetupError("an application is mounted inside of itself", remedy="mount another App there")
+            return part.handler
+        parts[self] = None
+        part = self._part(parts)
+        del parts[self]
+        parts[self] = part
+        return part.handler
 
-    async def _inside(self, below: Below, endpoints: Endpoints, stack: AsyncExitStack) -> Handler:
-        """The handler of a mounted application or of a folder, with this application's filters around it."""
-        owner = below.owner
-        handler = await stack.enter_async_context(owner.started()) if isinstance(owner, Application) else owner
-        prefix = below.prefix
+    def _part(self, parts: dict[Application, _Part | None]) -> _Part:
+        for mark in self._marks:
+            mark.check()
+        pool = ThreadPool(self.threads)
+        threads = Threads(pool)
+        endpoints = Endpoints(Failures(self._error_handlers, threads), threads)
+        matcher = self._matcher(endpoints)
+        mounts = [self._mount(each, endpoints, parts) for each in self._below]
+        return _Part(Dispatcher(matcher, mounts, endpoints.around(miss, self._layers), self._services()), pool)
+
+    @asynccontextmanager
+    async def _alive(self, part: _Part) -> AsyncGenerator[None]:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(part.pool.close, _THREADS_END)
+            await stack.enter_async_context(self._visiting.running())
+            for lifespan in self._lifespans:
+                arguments = (self,) if inspect.signature(lifespan).parameters else ()
+                made = lifespan(*arguments)
+                # One that the program has made a context manager already is as welcome.
+                entered = made if isinstance(made, AbstractAsyncContextManager) else _entering(made)
+                await stack.enter_async_context(entered)
+            yield
+
+    def _mount(self, below: Below, endpoints: Endpoints, parts: dict[Application, _Part | None]) -> Mount:
+        """What owns the paths below a prefix, with this application's filters around it."""
+        owner: Any = below.owner
+        handler: Handler = owner._checked(parts) if isinstance(owner, Application) else owner
 
         async def call(request: Request) -> Response:
+            prefix = mount.prefix_of(request.head.path)
+            assert prefix is not None
             answer = handler(request.below(prefix))
             return answer if isinstance(answer, Response) else await answer
 
-        return endpoints.around(call, self._layers, None)
+        mount = Mount(below.prefix, endpoints.around(call, self._layers))
+        return mount
 
     def _services(self) -> dict[type, Any]:
         return {Templates: Templates(self.templates)}
@@ -168,7 +210,7 @@ class Application(Registrar):
             options = declaration.options
             pattern = parse_pattern(options.url, options.source) if options.url else None
             target = self._target(declaration, entry, pattern, objects)
-            layers = [*self._layers, *(Layer(each) for each in (entry.filters if entry else ()))]
+            layers = [*self._layers, *(entry.filters if entry else ())]
             path = quote(pattern.text) if pattern is not None and pattern.is_static else None
             router.add(_route(options, endpoints.of(target, layers, path)))
         return router.freeze()
@@ -179,12 +221,27 @@ class Application(Registrar):
             path_names=frozenset(pattern.names if pattern is not None else ()),
             methods=options.methods,
             source=options.source,
-            is_method=entry is not None,
+            is_method=declaration.takes_object,
             namespace=options.namespace,
         )
         plan = compile_plan(declaration.function, site, self._visiting, self._model_bindings)
-        runs = where_it_runs(declaration.function, options.inline)
-        return Target(plan, runs, options.status, options.body_limit, objects.of(entry) if entry else None)
+        runs = where_it_runs(declaration.function, inline=options.inline)
+        construct = objects.of(entry) if entry is not None and declaration.takes_object else None
+        return Target(plan, runs, options.status, options.body_limit, construct)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """An application that is checked and ready to begin."""
+
+    handler: Handler
+    pool: ThreadPool
+
+
+@asynccontextmanager
+async def _entering(lifespan: AsyncGenerator[None]) -> AsyncGenerator[None]:
+    async with asynccontextmanager(lambda: lifespan)():
+        yield
 
 
 def _route(options: RouteOptions, endpoint: E) -> Route[E]:

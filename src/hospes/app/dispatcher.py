@@ -4,35 +4,55 @@ Laws:
 
 * Routes come first; what no route has goes to the mount or the folder with the longest prefix, and then it is 404. A path that a
   route has for other methods is 405, with Allow.
+* A prefix is compared as routes are: segment by segment, each decoded once (RFC 3986 §6.2.2.2), so that no spelling of a path
+  leads elsewhere than another one.
 * Nothing is decided here that could have been decided when the application started.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
 from hospes.errors import HttpError
 from hospes.http.handler import Handler
 from hospes.http.request import Request
 from hospes.http.response import Response
-from hospes.routing import AutomaticOptions, BadPath, Match, Matcher, MethodNotAllowed, Outcome
+from hospes.routing import AutomaticOptions, BadPath, Match, Matcher, MethodNotAllowed, NotFound, Outcome, split_path
 
 
-@dataclass(frozen=True, slots=True)
 class Mount:
     """A handler that owns the paths below a prefix.
 
-    `prefix` is percent-encoded and has no slash at its end.
+    Args:
+        prefix: Percent-encoded, without a slash at its end.
+        endpoint: Answers; it gets the request as it came.
     """
 
-    prefix: str
-    endpoint: Handler
+    __slots__ = ("_below", "_prefix", "_segments", "endpoint")
 
-    def owns(self, path: str) -> bool:
-        """Whether a path lies at or below the prefix."""
-        return path.startswith(self.prefix) and (len(path) == len(self.prefix) or path[len(self.prefix)] == "/")
+    def __init__(self, prefix: str, endpoint: Handler) -> None:
+        self._prefix = prefix
+        self._below = f"{prefix}/"
+        self._segments = split_path(prefix) or []
+        self.endpoint = endpoint
+
+    def __repr__(self) -> str:
+        return f"Mount({self._prefix!r})"
+
+    @property
+    def depth(self) -> int:
+        """How many segments the prefix has: the mount with the most is asked first."""
+        return len(self._segments)
+
+    def prefix_of(self, path: str) -> str | None:
+        """The prefix as a raw path has it; None for a path that does not lie at or below it."""
+        if path.startswith(self._below) or (path == self._prefix and path):
+            return self._prefix
+        if "%" not in path:
+            return None
+        raw = path.split("/")[: self.depth]
+        return "/".join(raw) if split_path("/".join(raw)) == self._segments else None
 
 
 class Dispatcher:
@@ -45,9 +65,9 @@ class Dispatcher:
         services: What answers and bindings may need of the application, by type.
     """
 
-    def __init__(self, matcher: Matcher[Handler], mounts: list[Mount], missed: Handler, services: Mapping[type, Any]) -> None:
+    def __init__(self, matcher: Matcher[Handler], mounts: Sequence[Mount], missed: Handler, services: Mapping[type, Any]) -> None:
         self._match = matcher.match
-        self._mounts = sorted(mounts, key=lambda mount: -len(mount.prefix))
+        self._mounts = sorted(mounts, key=lambda mount: -mount.depth)
         self._missed = missed
         self._services = services
 
@@ -66,15 +86,18 @@ class Dispatcher:
             if reg_groups:
                 request.reg_groups = reg_groups
             return endpoint(request)
-        if not isinstance(outcome, (MethodNotAllowed, AutomaticOptions)):
+        if isinstance(outcome, NotFound):
             for mount in self._mounts:
-                if mount.owns(head.path):
+                if mount.prefix_of(head.path) is not None:
                     return mount.endpoint(request)
         return self._miss(request, outcome)
 
     def _miss(self, request: Request, outcome: object) -> Response | Awaitable[Response]:
-        request.state["hospes.outcome"] = outcome
+        request.state[_OUTCOME] = outcome
         return self._missed(request)
+
+
+_OUTCOME = "hospes.outcome"
 
 
 async def miss(request: Request) -> Response:
@@ -83,7 +106,7 @@ async def miss(request: Request) -> Response:
     Raises:
         HttpError: 400, 404, 405 or 501.
     """
-    outcome = request.state.pop("hospes.outcome", None)
+    outcome = request.state.pop(_OUTCOME, None)
     if isinstance(outcome, HttpError):
         raise outcome
     if isinstance(outcome, BadPath):
@@ -93,9 +116,6 @@ async def miss(request: Request) -> Response:
         raise HttpError(405, "", f"This path answers {allow}.", {"Allow": allow})
     if isinstance(outcome, AutomaticOptions):
         return Response(None, 204, {"Allow": ", ".join(outcome.allow)})
-    if request.head.path == "*":
-        # OPTIONS * asks about the server as a whole (RFC 9110 §9.3.7).
-        return Response(None, 204)
     if request.head.method == "CONNECT":
         raise HttpError(501, "", "This server is no proxy.")
     raise HttpError(404)

@@ -4,43 +4,52 @@ Laws:
 
 * Everything that can be known when the application starts is decided then: where the handler runs, what must be read for it,
   which filters stand around it. A request only executes.
-* An endpoint never raises: a failure inside becomes a response right there, so that filters always see one; a filter's own
-  failure becomes one outside of it.
-* `async def` runs on the loop, `def` in the thread pool, and a `def` declared inline on the loop, for what is quick.
-* The finishers run last, whatever happened: a change is durable before the response that follows from it leaves.
+* An endpoint never raises an Exception: a failure inside becomes a response right there, so that filters always see one; a
+  filter's own failure becomes one outside of it.
+* The finishers run last, whatever happened: a change is durable before the response that follows from it leaves. Who is cancelled
+  lets go of what is held, in the outermost layer: inside of a filter that has set a time, a cancellation is not the end.
+* What is answered and does not leave is closed.
 """
 
 from __future__ import annotations
 
-import functools
+import asyncio
 import inspect
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterable, Awaitable, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass
-from enum import Enum
-from typing import Any, TypeAlias
+from typing import Any, Protocol
 
 from hospes.app.declarations import BodyLimit
-from hospes.app.failures import Failures, logger
-from hospes.app.onion import Layer, applies, waiting_thread, wrap, wrap_where
-from hospes.binding import Plan, note_failure
-from hospes.execution import ThreadPool, iterate
+from hospes.app.failures import Failures
+from hospes.app.onion import Layer, wrap, wrap_where
+from hospes.app.places import Runs, awaited
+from hospes.app.threads import LOG, Threads, discard
+from hospes.binding import Plan, Reads, note_failure
+from hospes.execution import iterate
 from hospes.http.answer import to_response
-from hospes.http.content import Stream
+from hospes.http.content import ContentReader, Stream
 from hospes.http.handler import CallNext, Handler
 from hospes.http.request import Request
 from hospes.http.response import Response
 
-Construct: TypeAlias = Callable[[Request], Awaitable[object]]
-"""Gives the object whose method answers."""
 
+class Construct(Protocol):
+    """Provides the objects of a class."""
 
-class Runs(Enum):
-    """Where a handler runs."""
+    @property
+    def plan(self) -> Plan:
+        """How the constructor's arguments are made."""
+        ...
 
-    ON_LOOP = "on the loop"
-    INLINE = "inline"
-    IN_POOL = "in the pool"
+    @property
+    def waits(self) -> bool:
+        """Whether `get` may give an awaitable."""
+        ...
+
+    def get(self, request: Request) -> Any:
+        """The object for a request, or where it `waits` an awaitable of it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,31 +61,34 @@ class Target:
     status: int = 200
     body_limit: BodyLimit = ...
     construct: Construct | None = None
+    """Gives the object whose method it is."""
 
+    @property
+    def waits(self) -> bool:
+        """Whether something has to be awaited before the handler can be called."""
+        waits = self.plan.needs_await or (self.construct is not None and self.construct.waits)
+        return waits or self.reader.reads is not Reads.NOTHING
 
-def where_it_runs(function: Callable[..., Any], inline: bool) -> Runs:
-    """`async def`: the loop. A generator function only makes its generator when called: inline. Else as declared."""
-    while isinstance(function, functools.partial):
-        function = function.func
-    called = function if inspect.isroutine(function) else type(function).__call__
-    if inspect.iscoroutinefunction(called):
-        return Runs.ON_LOOP
-    if inline or inspect.isasyncgenfunction(called) or inspect.isgeneratorfunction(called):
-        return Runs.INLINE
-    return Runs.IN_POOL
+    @property
+    def reader(self) -> Plan:
+        """Of handler and constructor the one that needs more of the content; a handler that streams is left to it."""
+        plan, construct = self.plan, self.construct
+        if construct is None or plan.reads is Reads.STREAM:
+            return plan
+        return max(construct.plan, plan, key=lambda each: each.reads)
 
 
 class Endpoints:
     """Makes endpoints for one run of an application.
 
     Args:
-        failures: The application's error handlers.
-        pool: Where plain handlers run.
+        failures: Answers what goes wrong.
+        threads: Where plain handlers and filters run.
     """
 
-    def __init__(self, failures: Failures, pool: ThreadPool) -> None:
-        self._failures = failures
-        self._pool = pool
+    def __init__(self, failures: Failures, threads: Threads) -> None:
+        self._answer = failures.answer
+        self._threads = threads
 
     def of(self, target: Target, layers: Sequence[Layer], path: str | None) -> Handler:
         """The endpoint of a route.
@@ -87,45 +99,21 @@ class Endpoints:
             path: The route's path where it is always the same; then only the filters that guard it are put around it.
         """
         chosen = _chosen(layers, path)
-        is_quick = target.runs is Runs.INLINE and not target.plan.reads and not target.plan.needs_await
-        if is_quick and not chosen and target.construct is None and target.body_limit is ...:
+        if chosen:
+            return self._filtered(self._call(target, concludes=False), chosen, path)
+        if target.runs is Runs.INLINE and not target.waits:
             return self._inline(target)
-        if not chosen:
-            return self._call(target, concludes=True)
-        return self._filtered(self._call(target, concludes=False), chosen, path)
+        return self._call(target, concludes=True)
 
-    def around(self, call: CallNext, layers: Sequence[Layer], path: str | None) -> Handler:
+    def around(self, call: CallNext, layers: Sequence[Layer]) -> Handler:
         """The endpoint of anything that answers requests, and may raise: filters around it, failures answered."""
-        return self._filtered(self._answered(call), _chosen(layers, path), path)
+        return self._filtered(self._answered(call), layers, None)
 
-    def _filtered(self, call: CallNext, chosen: Sequence[Layer], path: str | None) -> Handler:
-        for layer in reversed(chosen):
-            sure = layer.guards_all or path is not None
-            call = wrap(call, layer, self.off) if sure else wrap_where(call, layer, self.off)
-        return self._concluding(call)
-
-    async def off(self, call: Callable[[], Any]) -> Any:
-        """Run a plain function in the pool, or in the thread of the plain filter that waits for it."""
-        mailbox = waiting_thread.get()
-        if mailbox is not None and not mailbox.closed:
-            return await mailbox.run(call)
-        return await self._pool.submit(copy_context(), call)
-
-    def _inline(self, target: Target) -> Handler:
-        function, bind, status = target.plan.call, target.plan.bind, target.status
-
-        def endpoint(request: Request) -> Response | Awaitable[Response]:
-            try:
-                if request.content is not None:
-                    request.content.check_declared()
-                response = to_response(function(*bind(request)), request, status)
-            except Exception as error:
-                return self._failed(request, error)
-            if request.finishers is None and type(response.content) is not Stream:
-                return response
-            return self._concluded(request, response)
-
-        return endpoint
+    def _filtered(self, call: CallNext, layers: Sequence[Layer], path: str | None) -> Handler:
+        for layer in reversed(layers):
+            sure = layer.guards is None or path is not None
+            call = wrap(call, layer, self._threads) if sure else wrap_where(call, layer, self._threads)
+        return lambda request: self._concluded(request, call(request))
 
     def _answered(self, call: CallNext) -> CallNext:
         """What a filter sees of its inside: responses only."""
@@ -134,110 +122,143 @@ class Endpoints:
             try:
                 return await call(request)
             except Exception as error:
-                return await self._failures.answer(request, error, self.off)
+                note_failure(request, error)
+                return await self._answer(request, error)
 
         return call_next
 
-    def _concluding(self, call: CallNext) -> CallNext:
-        """The outermost layer: failures answered, finishers run."""
+    def _inline(self, target: Target) -> Handler:
+        """A handler that answers at once: no coroutine, as long as nothing goes wrong and nothing is to be finished."""
+        function, bind, status, body_limit = target.plan.call, target.plan.bind, target.status, target.body_limit
+        construct = target.construct
+        takes_nothing = target.plan.takes_nothing and construct is None
 
-        async def endpoint(request: Request) -> Response:
+        def endpoint(request: Request) -> Response | Awaitable[Response]:
             try:
-                response = await call(request)
+                if request.content is not None:
+                    _admit(request.content, body_limit)
+                if takes_nothing:
+                    response = to_response(function(), request, status)
+                elif construct is None:
+                    response = to_response(function(*bind(request)), request, status)
+                else:
+                    arguments = bind(request)
+                    response = to_response(function(construct.get(request), *arguments), request, status)
             except Exception as error:
-                response = await self._failures.answer(request, error, self.off)
-            except BaseException as error:
-                await self._given_up(request, error)
-                raise
-            if request.finishers is None and type(response.content) is not Stream:
+                note_failure(request, error)
+                return self._concluded(request, self._answer(request, error))
+            if request.finishers is None and type(response.content) is bytes:
                 return response
-            return await self._concluded(request, response)
+            return self._concluded(request, _there(response))
 
         return endpoint
 
     def _call(self, target: Target, *, concludes: bool) -> CallNext:
-        """The handler with its arguments, on the loop or in the pool. Where no filter is around it, it also concludes."""
+        """A handler with its arguments. Where no filter is around it, it also concludes, which saves a layer."""
         plan, status, body_limit, construct = target.plan, target.status, target.body_limit, target.construct
-        in_pool, on_loop = target.runs is Runs.IN_POOL, target.runs is Runs.ON_LOOP
-        reads, needs_await, takes_nothing = plan.reads, plan.needs_await, plan.takes_nothing and construct is None
-        function, bind, fail, off = plan.call, plan.bind, self._failures.answer, self.off
+        prepare, reads = target.reader.prepare, target.reader.reads
+        in_pool, on_loop, needs_await = target.runs is Runs.IN_POOL, target.runs is Runs.ON_LOOP, plan.needs_await
+        function = awaited(plan.call) if on_loop else plan.call
+        bind, answer, in_thread, takes_nothing = plan.bind, self._answer, self._threads.run, plan.takes_nothing
 
         async def call(request: Request) -> Response:
             try:
-                if request.content is not None:
-                    if body_limit is not ...:
-                        request.content.limit = body_limit
-                    request.content.check_declared()
-                    if reads:
-                        await plan.prepare(request)
-                arguments: Sequence[Any] = ()
-                if not takes_nothing:
-                    arguments = await plan.bind_async(request) if needs_await else bind(request)
+                try:
+                    if request.content is not None:
+                        _admit(request.content, body_limit)
+                        if reads:
+                            await prepare(request)
+                    arguments: Sequence[Any] = ()
+                    if not takes_nothing:
+                        arguments = await plan.bind_async(request) if needs_await else bind(request)
                     if construct is not None:
-                        arguments = (await construct(request), *arguments)
-                if on_loop:
-                    response = to_response(await function(*arguments), request, status)
-                elif in_pool:
-                    response = await off(lambda: to_response(function(*arguments), request, status))
-                else:
-                    response = to_response(function(*arguments), request, status)
-            except Exception as error:
-                note_failure(request, error)
-                response = await fail(request, error, off)
+                        made = construct.get(request)
+                        arguments = (await made if construct.waits and inspect.isawaitable(made) else made, *arguments)
+                    if on_loop:
+                        response = to_response(await function(*arguments), request, status)
+                    elif in_pool:
+                        response = await in_thread(lambda: to_response(function(*arguments), request, status))
+                    else:
+                        response = to_response(function(*arguments), request, status)
+                except Exception as error:
+                    note_failure(request, error)
+                    response = await answer(request, error)
+                if not concludes or (request.finishers is None and type(response.content) is bytes):
+                    return response
+                return await self._finished(request, response)
             except BaseException as error:
-                await self._given_up(request, error)
+                if concludes:
+                    await self._given_up(request, error)
                 raise
-            if not concludes or (request.finishers is None and type(response.content) is not Stream):
-                return response
-            return await self._concluded(request, response)
 
         return call
 
-    async def _failed(self, request: Request, error: Exception) -> Response:
-        response = await self._failures.answer(request, error, self.off)
-        return await self._concluded(request, response)
-
-    async def _concluded(self, request: Request, response: Response) -> Response:
-        """Run the finishers, the last one first; pull plain iterators in the pool."""
-        content = response.content
-        if isinstance(content, Stream) and not isinstance(content.source, AsyncIterable):
-            content.source = self._pulled(content.source)
-        while request.finishers:
-            finisher = request.finishers.pop()
+    async def _concluded(self, request: Request, making: Awaitable[Response]) -> Response:
+        """The outermost layer: failures answered, finishers run."""
+        try:
             try:
-                await finisher(response)
+                response = await making
             except Exception as error:
-                await _discard(response)
-                response = await self._failures.answer(request, error, self.off)
-            except BaseException as error:
-                await self._given_up(request, error)
-                raise
-        request.finishers = None
-        return response
+                note_failure(request, error)
+                response = await self._answer(request, error)
+            if request.finishers is None and type(response.content) is bytes:
+                return response
+            return await self._finished(request, response)
+        except BaseException as error:
+            await self._given_up(request, error)
+            raise
+
+    async def _finished(self, request: Request, response: Response) -> Response:
+        """Run the finishers, the last one first; have plain iterators pulled in the pool."""
+        try:
+            self._pull(response)
+            while request.finishers:
+                finisher = request.finishers.pop()
+                try:
+                    await finisher(response)
+                except Exception as error:
+                    note_failure(request, error)
+                    dropped, response = response, await self._answer(request, error)
+                    await discard(dropped)
+                    self._pull(response)
+            request.finishers = None
+            self._pull(response)  # a finisher may have put another content in
+            return response
+        except BaseException:
+            await discard(response)
+            raise
 
     async def _given_up(self, request: Request, error: BaseException) -> None:
         """The request was cancelled, most often because its peer has gone: let go of what is held."""
+        if isinstance(error, GeneratorExit):  # the loop has gone: nothing can be awaited
+            return
         note_failure(request, error)
         while request.finishers:
             finisher = request.finishers.pop()
             try:
                 await finisher(None)
+            except asyncio.CancelledError:
+                continue  # a second time: the others have to let go all the same
             except Exception:
-                logger.exception("cleaning up after a cancelled request failed")
+                LOG.exception("cleaning up after a cancelled request failed")
 
-    def _pulled(self, source: Iterable[bytes | str]) -> AsyncIterable[bytes | str]:
-        return iterate(self._pool, copy_context(), source)
+    def _pull(self, response: Response) -> None:
+        content = response.content
+        if isinstance(content, Stream) and not isinstance(content.source, AsyncIterable):
+            content.source = iterate(self._threads.pool, copy_context(), content.source)
+
+
+def _admit(content: ContentReader, body_limit: BodyLimit) -> None:
+    """Refuse content that is announced as too large, before anything is done for it."""
+    if body_limit is not ...:
+        content.limit = body_limit
+    content.check_declared()
 
 
 def _chosen(layers: Sequence[Layer], path: str | None) -> list[Layer]:
     """The filters that can ever guard a path; all of them where the path is not known beforehand."""
-    return [layer for layer in layers if path is None or applies(layer, path)]
+    return [layer for layer in layers if path is None or layer.applies(path)]
 
 
-async def _discard(response: Response) -> None:
-    """Close what a response that is not sent would have sent."""
-    content = response.content
-    if isinstance(content, Stream):
-        await content.aclose()
-    elif not isinstance(content, bytes):
-        content.close()
+async def _there(response: Response) -> Response:
+    return response

@@ -2,137 +2,200 @@
 
 Laws:
 
-* The most telling handler answers: the exception's own type (nearest base first), then the exact status, then its class
-  ("5xx", "50x"), then the bare one; without any, RFC 9457 details or a page.
-* An exception that is no `HttpError` is logged with its traceback and answered as a bare 500: its text never reaches the peer.
+* The most telling handler answers: that of the exception's own type (nearest base first), then of the exact status, of its class
+  ("50x", then "5xx"), of a type as general as HttpError or Exception, then the one without a key. Without any: RFC 9457 details,
+  or a page.
+* An exception that is no `HttpError` is logged with its traceback, once, and answered as a bare 500: its text never reaches the
+  peer, unless a handler of the program's own shows it.
 * An error handler that fails is logged, and the default answers for it.
 """
 
 from __future__ import annotations
 
 import inspect
-import logging
 import re
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from types import UnionType
+from typing import Any, Final, TypeAlias, Union, get_args, get_origin
 
-from hospes.errors import ClientDisconnected, HttpError, ProtocolError, SetupError
-from hospes.http.answer import to_response
+from hospes.app.places import awaited, is_async
+from hospes.app.threads import LOG, Threads
+from hospes.binding import Site
+from hospes.binding.signature import EMPTY, Argument, arguments_of, name_of
+from hospes.errors import ClientDisconnected, HospesError, HttpError, ProtocolError, SetupError
+from hospes.execution import PoolSaturated
+from hospes.http.answer import Answer, to_response
 from hospes.http.problem import problem_response
 from hospes.http.request import Request
 from hospes.http.response import Response
 
-logger = logging.getLogger("hospes.app")
-
 ErrorKey: TypeAlias = "int | str | type[Exception]"
-Off: TypeAlias = Callable[[Callable[[], Any]], Awaitable[Any]]
-"""Runs a plain function in the thread pool."""
 
-_ARGUMENTS = ("code", "message", "explain")
+_GENERAL: Final = (HttpError, HospesError, Exception)
+"""Types that say less of a failure than its status does."""
+_BY_POSITION: Final = ("code", "message", "explain")
+_BY_NAME: Final = frozenset({"request", "error", *_BY_POSITION})
+_Kind = inspect.Parameter
 
 
 class ErrorHandler:
     """A program's function for some failures.
 
-    Its parameters are filled by name: `request`, `error`, `code`, `message`, `explain`; those named otherwise by their annotation
-    (Request, an exception type).
+    Its parameters are filled by their names (`request`, `error`, `code`, `message`, `explain`), else by their annotations
+    (Request, an exception type), else by their position, as code, message and explain.
+
+    Args:
+        function: The function; async or not.
+        source: Its `file:line`.
+        namespace: Local names that its string annotations use.
 
     Raises:
         SetupError: for a parameter that none of these can fill.
     """
 
-    def __init__(self, function: Callable[..., Any], source: str) -> None:
-        self.function = function
-        self.is_async = inspect.iscoroutinefunction(function)
+    def __init__(self, function: Callable[..., Any], source: str, namespace: Mapping[str, Any] | None = None) -> None:
         self.source = source
-        self._sources = [_source(each, function, source) for each in _positions(function)]
+        self.name = name_of(function)
+        self.is_async = is_async(function)
+        self._function = awaited(function) if self.is_async else function
+        arguments = arguments_of(function, Site(path_names=None, source=source, namespace=namespace or {}))
+        self._positional: list[str] = []
+        self._named: dict[str, str] = {}
+        for position, argument in enumerate(arguments):
+            self._take(argument, position)
+
+    def _take(self, argument: Argument, position: int) -> None:
+        if argument.is_variadic:
+            return
+        wanted = _wanted(argument)
+        if not wanted and argument.kind is not _Kind.KEYWORD_ONLY and position < len(_BY_POSITION):
+            wanted = _BY_POSITION[position] if argument.default is EMPTY else ""
+        if not wanted:
+            if argument.default is EMPTY:
+                raise SetupError(
+                    f"the error handler {self.name}() has a parameter {argument.name!r} that nothing fills",
+                    where=(self.source,),
+                    remedy="an error handler takes request, error, code, message and explain, in any number and order",
+                )
+        elif argument.kind is _Kind.POSITIONAL_ONLY:
+            self._positional.append(wanted)
+        else:
+            self._named[argument.name] = wanted
 
     def call(self, request: Request, error: Exception, status: HttpError) -> Any:
         """Call the function with what it asks for."""
         given = {"request": request, "error": error, "code": status.code, "message": status.message, "explain": status.explain}
-        return self.function(*(given[name] for name in self._sources))
+        positional = [given[wanted] for wanted in self._positional]
+        return self._function(*positional, **{name: given[wanted] for name, wanted in self._named.items()})
 
 
-def _positions(function: Callable[..., Any]) -> list[tuple[str, object, bool]]:
-    parameters = inspect.signature(function, eval_str=True).parameters.values()
-    return [
-        (each.name, each.annotation, each.default is not each.empty) for each in parameters if each.kind is not each.VAR_KEYWORD
-    ]
-
-
-def _source(parameter: tuple[str, object, bool], function: Callable[..., Any], source: str) -> str:
-    name, annotation, _ = parameter
-    if name in {"request", "error", *_ARGUMENTS}:
-        return name
-    if annotation is Request:
-        return "request"
-    if isinstance(annotation, type) and issubclass(annotation, Exception):
+def _wanted(argument: Argument) -> str:
+    if argument.name in _BY_NAME:
+        return argument.name
+    annotation = argument.annotation
+    kinds = get_args(annotation) if get_origin(annotation) in {Union, UnionType} else (annotation,)
+    if all(isinstance(each, type) and issubclass(each, Exception) for each in kinds):
         return "error"
-    raise SetupError(
-        f"the error handler {function.__name__}() has a parameter {name!r} that nothing fills",
-        where=(source,),
-        remedy="an error handler takes request, error, code, message and explain, in any number and order",
-    )
+    return "request" if annotation is Request else ""
 
 
-class Failures:
-    """The error handlers of an application."""
+class ErrorHandlers:
+    """The error handlers of an application, by what they are for."""
 
     def __init__(self) -> None:
-        self._types: dict[type[Exception], ErrorHandler] = {}
-        self._codes: dict[str, ErrorHandler] = {}
+        self._table: dict[str | type[Exception], ErrorHandler] = {}
 
     def add(self, keys: Sequence[ErrorKey], handler: ErrorHandler) -> None:
         """Register a handler for exception types, codes (404), classes ("5xx", "50x"); without keys for everything.
 
         Raises:
-            SetupError: for a key that is none of these.
+            SetupError: for a key that is none of these, or has a handler.
         """
-        for key in keys or ("",):
-            if isinstance(key, type):
-                self._types[key] = handler
-            else:
-                self._codes[code_key(key, handler.source)] = handler
+        for key in [_table_key(each, handler.source) for each in keys or ("",)]:
+            other = self._table.get(key)
+            if other is not None:
+                what = key.__name__ if isinstance(key, type) else key or "everything"
+                raise SetupError(
+                    f"two error handlers are for {what}, {other.name}() and {handler.name}()",
+                    where=(handler.source, other.source),
+                    remedy="keep one of them",
+                )
+            self._table[key] = handler
 
     def find(self, error: Exception, code: int) -> ErrorHandler | None:
         """The handler for a failure, None where the default answers."""
-        for each in type(error).__mro__:
-            if each in self._types and each is not HttpError:
-                return self._types[each]
+        kinds = [each for each in type(error).__mro__ if issubclass(each, Exception)]
         text = str(code)
-        for key in (text, text[:2] + "x", text[0] + "xx"):
-            if key in self._codes:
-                return self._codes[key]
-        return (self._types.get(HttpError) if isinstance(error, HttpError) else None) or self._codes.get("")
+        keys: list[str | type[Exception]] = [each for each in kinds if each not in _GENERAL]
+        keys += [text, f"{text[:2]}x", f"{text[0]}xx", *(each for each in kinds if each in _GENERAL), ""]
+        return next((self._table[key] for key in keys if key in self._table), None)
 
-    async def answer(self, request: Request, error: Exception, off: Off) -> Response:
-        """The response for a failure.
 
-        Args:
-            request: What failed.
-            error: How.
-            off: Runs a plain error handler in the thread pool.
-        """
+_CODE = re.compile(r"[45](?:[0-9][0-9x]|xx)|")
+
+
+def _table_key(key: Any, source: str) -> str | type[Exception]:
+    """`404`, `"404"`, `"50x"`, `"5xx"`, `""` or an exception type as the table's key."""
+    if isinstance(key, type) and issubclass(key, Exception):
+        return key
+    text = str(int(key)) if isinstance(key, int) else key.lower() if isinstance(key, str) else None
+    if text is None or not _CODE.fullmatch(text):
+        raise SetupError(
+            f"error handler for {key!r}: that is no error status",
+            where=(source,),
+            remedy='name a status (404, "404"), a class ("5xx", "50x"), an exception type, or nothing for all',
+        )
+    return text
+
+
+class Failures:
+    """Answers failures, for one run of an application.
+
+    Args:
+        handlers: The program's own.
+        threads: Where plain ones run.
+    """
+
+    def __init__(self, handlers: ErrorHandlers, threads: Threads) -> None:
+        self._handlers = handlers
+        self._threads = threads
+
+    async def answer(self, request: Request, error: Exception) -> Response:
+        """The response for a failure. It raises nothing but what is no Exception, such as a cancellation."""
         status = as_http_error(error)
         if status.code == 500 and not isinstance(error, HttpError):
-            logger.error("%s %s failed", request.head.method, _shown(request), exc_info=error)
-        handler = self.find(error, status.code)
-        # A plain error handler needs a thread, and there is none to be had for this very error.
-        if handler is not None and (handler.is_async or status.code != 503):
+            LOG.error("%s %s failed", request.head.method, _shown(request), exc_info=error)
+        handler = self._handlers.find(error, status.code)
+        if handler is not None:
             try:
-                value = (
-                    await handler.call(request, error, status)
-                    if handler.is_async
-                    else await off(lambda: handler.call(request, error, status))
-                )
-                response = to_response(value, request, status.code)
-                for name, line in status.headers.items():
-                    response.headers.setdefault(name, line)
+                response = await self._ask(handler, request, error, status)
+            except PoolSaturated:
+                pass  # there is no thread for a plain handler; the pool has logged why
             except Exception:
-                logger.exception("the error handler %s() failed itself", handler.function.__name__)
+                LOG.exception("the error handler %s() failed itself", handler.name)
             else:
                 return response
         return problem_response(status, _accept(request))
+
+    async def _ask(self, handler: ErrorHandler, request: Request, error: Exception, status: HttpError) -> Response:
+        if handler.is_async:
+            return _made(await handler.call(request, error, status), request, status)
+        if isinstance(error, PoolSaturated):
+            raise error
+        call = partial(handler.call, request, error, status)
+        response: Response = await self._threads.run(lambda: _made(call(), request, status))
+        return response
+
+
+def _made(value: object, request: Request, status: HttpError) -> Response:
+    """The answer that an error handler gave; its status is the failure's where it says none."""
+    response = to_response(value, request, status.code)
+    if response.status == 200 and isinstance(value, Answer):
+        response.status = status.code  # a template, for one: a page that says "not found" must not say 200
+    for name, line in status.headers.items():
+        response.headers.setdefault(name, line)
+    return response
 
 
 def as_http_error(error: Exception) -> HttpError:
@@ -144,25 +207,6 @@ def as_http_error(error: Exception) -> HttpError:
     if isinstance(error, ClientDisconnected):
         return HttpError(400, "The client has gone")
     return HttpError(500)
-
-
-_CODE = re.compile(r"[45](?:[0-9][0-9x]|xx)|")
-
-
-def code_key(key: int | str, source: str) -> str:
-    """`404`, `"404"`, `"50x"`, `"5xx"` or `""` as the table's key.
-
-    Raises:
-        SetupError: for anything else.
-    """
-    text = str(key).lower()
-    if not _CODE.fullmatch(text):
-        raise SetupError(
-            f"error handler for {key!r}: that is no error status",
-            where=(source,),
-            remedy='name a status (404, "404"), a class ("5xx", "50x"), an exception type, or nothing for all',
-        )
-    return text
 
 
 def _accept(request: Request) -> str | None:

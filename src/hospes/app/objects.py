@@ -3,78 +3,72 @@
 Laws:
 
 * A constructor that was given arguments gets those; one that was given none gets its parameters provided.
-* A singleton is made once, at the first request for it, however many come at once.
+* One object for all is made at the first request for it, however many come at once, and lives as long as the application runs. So
+  its constructor gets what lives as long, and no part of a request.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from hospes.app.declarations import ClassEntry
 from hospes.app.endpoint import Construct
-from hospes.binding import Providers, Site, compile_plan
+from hospes.binding import Plan, Provided, ProviderRegistry, Site, compile_plan
 from hospes.http.request import Request
 
 
 class Objects:
-    """Makes and keeps the objects of one run of an application.
+    """Makes the objects of one application.
 
     Args:
-        providers: What constructors' parameters are filled from.
+        registry: What constructors are filled from; it keeps the objects that live as long as the application runs.
     """
 
-    def __init__(self, providers: Providers) -> None:
-        self._providers = providers
-        self._constructs: dict[type, Construct] = {}
+    def __init__(self, registry: ProviderRegistry) -> None:
+        self._registry = registry
+        self._made: dict[type, Construct] = {}
 
     def of(self, entry: ClassEntry) -> Construct:
-        """How the object of a class comes to be.
+        """What provides the object of a class.
 
         Raises:
             SetupError: for a constructor parameter that nothing provides.
         """
-        construct = self._constructs.get(entry.cls)
-        if construct is None:
-            make = self._make(entry)
-            construct = self._constructs[entry.cls] = _once(make) if entry.singleton else make
-        return construct
+        provider = self._made.get(entry.cls)
+        if provider is None:
+            provider = self._made[entry.cls] = self._provider(entry)
+        return provider
 
-    def _make(self, entry: ClassEntry) -> Construct:
-        if entry.args or entry.kwargs:
-            return _given(partial(entry.cls, *entry.args, **entry.kwargs))
-        plan = compile_plan(entry.cls, Site(path_names=None), self._providers)
-
-        async def provided(request: Request) -> object:
-            return plan.call(*(await plan.bind_async(request)))
-
-        return provided
-
-
-def _given(make: Callable[[], Any]) -> Construct:
-    async def given(request: Request) -> object:
-        return make()
-
-    return given
+    def _provider(self, entry: ClassEntry) -> Construct:
+        given = bool(entry.args or entry.kwargs)
+        make: Callable[..., Any] = entry.cls
+        if given:
+            fixed = partial(entry.cls, *entry.args, **entry.kwargs)
+            make = lambda: fixed()  # noqa: E731  # without a signature: what has a default keeps it
+        if entry.singleton:
+            provided = Provided(self._registry, make, entry.cls, "app", entry.source)
+            _ = provided.plan  # its mistakes are told now
+            return provided
+        site = Site(path_names=None, source=entry.source)
+        return _ForRequest(compile_plan(make, site, self._registry))
 
 
-def _once(make: Construct) -> Construct:
-    """The first request makes the object, the others wait for it; a failure is nobody's but the one's who met it."""
-    made: list[object] = []
-    lock: list[asyncio.Lock] = []
+class _ForRequest:
+    """Makes a new object for each request."""
 
-    async def once(request: Request) -> object:
-        if not made:
-            if not lock:
-                lock.append(asyncio.Lock())
-            async with lock[0]:
-                if not made:
-                    made.append(await make(request))
-        return made[0]
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.waits = plan.needs_await
+        self._make = plan.call
 
-    def get(request: Request) -> Awaitable[object]:
-        return once(request)
+    def get(self, request: Request) -> Any:
+        """The object, or an awaitable of it."""
+        plan = self.plan
+        if plan.takes_nothing:
+            return self._make()
+        return self._wait(request) if self.waits else self._make(*plan.bind(request))
 
-    return get
+    async def _wait(self, request: Request) -> Any:
+        return self._make(*(await self.plan.bind_async(request)))

@@ -3,22 +3,23 @@
 Laws:
 
 * The first filter registered is the outermost. Each runs once per request.
-* A filter is `async (request, call_next) -> response`, or plain; a plain one runs in the thread pool, and its `call_next`
-  waits. While it waits its thread serves the pooled handler inside it, so filters can never use up the threads that their
-  own handlers need.
+* A filter is `async (request, call_next) -> response`, or plain; a plain one runs in a thread, and its `call_next` waits there
+  (see `threads`).
+* What a filter gives is its answer; None is none, because whoever forgets `return` would answer every request with nothing.
 * A filter for some paths costs routes that can never match it nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextvars
-import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-from queue import SimpleQueue
 from typing import Any
 
+from hospes.app.places import awaited, is_async
+from hospes.app.threads import Inside, Threads
+from hospes.binding.signature import name_of
+from hospes.errors import SetupError
 from hospes.http.answer import to_response
 from hospes.http.handler import CallNext
 from hospes.http.request import Request
@@ -28,128 +29,76 @@ from hospes.routing import compile_path_test
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One registered filter and the paths it guards ("" and "" guard all)."""
+    """One registered filter."""
 
     function: Callable[..., Any]
-    path: str = ""
-    regexp: str = ""
+    guards: Callable[[str], bool] | None = None
+    """Whether it applies to a raw path; None where it applies to all."""
     source: str = ""
 
-    @property
-    def guards_all(self) -> bool:
-        """Whether it applies to every path."""
-        return not self.path and not self.regexp
+    @classmethod
+    def of(cls, function: Any, path: str = "", regexp: str = "", source: str = "") -> Layer:
+        """Check a filter and what it guards.
+
+        Raises:
+            SetupError: for something that cannot be called, and a pattern or regexp that is malformed.
+        """
+        if isinstance(function, type) or not callable(function):
+            what = f"the class {function.__name__}" if isinstance(function, type) else type(function).__name__
+            raise SetupError(
+                f"filter was given {what}, which is no function",
+                where=(source,) if source else (),
+                remedy="give a function, or an object with `async def __call__(self, request, call_next)`",
+            )
+        return cls(function, compile_path_test(path, regexp, source) if path or regexp else None, source)
+
+    def applies(self, path: str) -> bool:
+        """Whether it guards a raw path."""
+        return self.guards is None or self.guards(path)
 
 
-def applies(layer: Layer, path: str) -> bool:
-    """Whether a filter guards a path."""
-    return layer.guards_all or compile_path_test(layer.path, layer.regexp)(path)
-
-
-Submit = Callable[[Callable[[], Any]], Awaitable[Any]]
-"""Runs a plain function in the thread pool, or in the thread that waits for it."""
-
-
-class Mailbox:
-    """Where a plain filter's thread waits: for jobs of the handler inside it, and at last for its response."""
-
-    def __init__(self) -> None:
-        self._queue: SimpleQueue[Callable[[], bool]] = SimpleQueue()
-        self.closed = False
-
-    def serve(self) -> None:
-        """In the filter's thread: do what comes until the response is there."""
-        while not self._queue.get()():
-            pass
-
-    def close(self) -> None:
-        """On the loop: the response, or the failure, is there."""
-        self.closed = True
-        self._queue.put(lambda: True)
-
-    async def run(self, call: Callable[[], Any]) -> Any:
-        """On the loop: run `call` in the waiting thread."""
-        loop = asyncio.get_running_loop()
-        context = contextvars.copy_context()
-        done: asyncio.Future[Any] = loop.create_future()
-
-        def job() -> bool:
-            try:
-                value = context.run(call)
-            except BaseException as error:
-                loop.call_soon_threadsafe(_settle, done, None, error)
-            else:
-                loop.call_soon_threadsafe(_settle, done, value, None)
-            return False
-
-        self._queue.put(job)
-        return await done
-
-
-def _settle(done: asyncio.Future[Any], value: Any, error: BaseException | None) -> None:
-    if done.done():  # the peer has gone in the meantime
-        return
-    if error is None:
-        done.set_result(value)
-    else:
-        done.set_exception(error)
-
-
-waiting_thread: contextvars.ContextVar[Mailbox | None] = contextvars.ContextVar("hospes_waiting_thread", default=None)
-"""The thread of the nearest plain filter around what runs now; None outside of any."""
-
-
-def wrap(inner: CallNext, layer: Layer, submit: Submit) -> CallNext:
+def wrap(inner: CallNext, layer: Layer, threads: Threads) -> CallNext:
     """Put a filter around what is inside it, for every path."""
-    function = layer.function
-    if not (inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)):
-        return _wrap_plain(inner, function, submit)
+    if not is_async(layer.function):
+        return _wrap_plain(inner, layer, threads)
+    function = awaited(layer.function)
 
     async def filtered(request: Request) -> Response:
-        return to_response(await function(request, inner), request)
+        answer = await function(request, inner)
+        return answer if type(answer) is Response else _made(answer, layer, request)
 
     return filtered
 
 
-def wrap_where(inner: CallNext, layer: Layer, submit: Submit) -> CallNext:
-    """Put a filter around what is inside it, for the paths it names."""
-    guards = compile_path_test(layer.path, layer.regexp)
-    filtered = wrap(inner, layer, submit)
+def wrap_where(inner: CallNext, layer: Layer, threads: Threads) -> CallNext:
+    """Put a filter around what is inside it, for the paths it guards."""
+    filtered = wrap(inner, layer, threads)
 
     async def guarded(request: Request) -> Response:
-        return await (filtered if guards(request.head.path) else inner)(request)
+        return await (filtered if layer.applies(request.head.path) else inner)(request)
 
     return guarded
 
 
-def _wrap_plain(inner: CallNext, function: Callable[..., Any], submit: Submit) -> CallNext:
+def _wrap_plain(inner: CallNext, layer: Layer, threads: Threads) -> CallNext:
+    function = layer.function
+
     async def filtered(request: Request) -> Response:
-        loop = asyncio.get_running_loop()
-        inside: list[asyncio.Task[Any] | None] = []
+        inside = Inside(inner, asyncio.get_running_loop())
 
-        def call_next(request: Request) -> Response:
-            """What the plain filter calls: run the inside on the loop and lend it this thread meanwhile."""
-            mailbox = Mailbox()
+        def call() -> Response:
+            return _made(function(request, inside.ask), layer, request)
 
-            async def run() -> Response:
-                waiting_thread.set(mailbox)
-                inside.append(asyncio.current_task())
-                try:
-                    return await inner(request)
-                finally:
-                    mailbox.close()
-
-            result = asyncio.run_coroutine_threadsafe(run(), loop)
-            mailbox.serve()
-            return result.result()
-
-        try:
-            return to_response(await submit(lambda: function(request, call_next)), request)
-        except asyncio.CancelledError:
-            # The peer has gone: what runs inside learns of it as it would without a filter around.
-            for task in inside:
-                if task is not None:
-                    task.cancel()
-            raise
+        response: Response = await threads.run(call, inside.abandon)
+        return response
 
     return filtered
+
+
+def _made(answer: object, layer: Layer, request: Request) -> Response:
+    if answer is None:
+        raise TypeError(
+            f"the filter {name_of(layer.function)}() at {layer.source or '?'} returned nothing: "
+            "`return await call_next(request)`, or an answer of its own"
+        )
+    return to_response(answer, request)

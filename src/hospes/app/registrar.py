@@ -10,12 +10,12 @@ Laws:
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar, overload
+from urllib.parse import quote
 
 from hospes.app.declarations import (
     BodyLimit,
@@ -26,17 +26,20 @@ from hospes.app.declarations import (
     MethodMark,
     Methods,
     RouteOptions,
-    caller,
-    check_callable,
-    check_prefix,
+    class_options,
     expressions,
-    is_method,
     method_set,
+    note_method,
 )
-from hospes.app.failures import ErrorHandler, ErrorKey
+from hospes.app.failures import ErrorHandler, ErrorHandlers, ErrorKey
 from hospes.app.onion import Layer
+from hospes.app.sites import is_method, program_frame, program_line, visible_names
 from hospes.binding import ModelBindings, local_names, source_of
+from hospes.binding.signature import name_of
+from hospes.errors import SetupError
 from hospes.files import StaticFolder
+
+C = TypeVar("C", bound=type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +47,10 @@ class Below:
     """Something that owns the paths below a prefix: a folder, or another application."""
 
     prefix: str
+    """Percent-encoded, without a slash at its end."""
     owner: Any
     source: str
     """`file:line` of the call."""
-
-
-C = TypeVar("C", bound=type)
 
 
 class MethodRoute:
@@ -59,6 +60,10 @@ class MethodRoute:
         self._registrar = registrar
         self._method = method
 
+    @overload
+    def __call__(self, url: F, /) -> F: ...
+
+    @overload
     def __call__(
         self,
         url: str = "",
@@ -69,12 +74,31 @@ class MethodRoute:
         status: int = 200,
         inline: bool = False,
         body_limit: BodyLimit = ...,
-    ) -> Callable[[F], F]:
+    ) -> Callable[[F], F]: ...
+
+    def __call__(
+        self,
+        url: str | Callable[..., Any] = "",
+        *,
+        regexp: str = "",
+        headers: Expressions = (),
+        params: Expressions = (),
+        status: int = 200,
+        inline: bool = False,
+        body_limit: BodyLimit = ...,
+    ) -> Any:
         """Let a function or a method answer requests; the arguments are those of `Registrar.route`."""
-        decorate: Callable[[F], F] = self._registrar().route(
-            url, self._method, regexp=regexp, headers=headers, params=params, status=status, inline=inline, body_limit=body_limit
+        decorate = self._registrar().route(
+            url if isinstance(url, str) else "",
+            self._method,
+            regexp=regexp,
+            headers=headers,
+            params=params,
+            status=status,
+            inline=inline,
+            body_limit=body_limit,
         )
-        return decorate
+        return decorate if isinstance(url, str) else decorate(url)
 
 
 class Registrar:
@@ -84,7 +108,8 @@ class Registrar:
         self._functions: list[Declaration] = []
         self._classes: dict[type, ClassEntry] = {}
         self._layers: list[Layer] = []
-        self._error_handlers: list[tuple[tuple[ErrorKey, ...], ErrorHandler]] = []
+        self._error_handlers = ErrorHandlers()
+        self._marks: list[MethodMark] = []
         self._below: list[Below] = []
         self._model_bindings = ModelBindings()
         self.model_binding = self._model_bindings.model_binding
@@ -143,8 +168,10 @@ class Registrar:
             body_limit: Octets of content taken, None for no bound (streaming); the server's limit by default.
 
         Raises:
-            SetupError: for something that cannot be called.
+            SetupError: for something that cannot be called, and a status that is none.
         """
+        if not 200 <= status <= 599:
+            raise SetupError(f"status={status}: a status is 200 to 599", where=(program_line(),), remedy="write 201, for example")
         options = RouteOptions(
             url=url if isinstance(url, str) else "",
             methods=method_set(method),
@@ -158,8 +185,12 @@ class Registrar:
             body_limit=body_limit,
         )
         if not isinstance(url, str):
-            return self._declare(url, _seen_from(url, options, sys._getframe(1)))
-        return lambda function: self._declare(function, _seen_from(function, options, sys._getframe(1)))
+            return self._declare(url, options, program_frame())
+
+        def decorate(function: Any) -> Any:
+            return self._declare(function, options, program_frame())
+
+        return decorate
 
     request_map = route
 
@@ -194,16 +225,21 @@ class Registrar:
             args: The constructor's arguments.
             kwargs: The constructor's named arguments. Without any, the constructor's parameters are provided.
             filters: Filters around these methods alone, inside of those of the application.
+
+        Raises:
+            SetupError: for a filter that cannot be called.
         """
         if isinstance(prefix, type):
             return self.controller()(prefix)
 
         def decorate(cls: type) -> type:
-            entry = self._adopt(cls)
+            where = program_line()
+            entry = self._entry(cls)
+            entry.declare(where)
             entry.singleton, entry.args, entry.kwargs = singleton, tuple(args), dict(kwargs or {})
-            entry.filters = tuple(filters)
+            entry.filters = tuple(Layer.of(each, source=where) for each in filters)
             if prefix:
-                entry.prefixes.append(RouteOptions(url=prefix, source=source_of(cls)))
+                entry.prefixes.append(RouteOptions(url=prefix, source=where))
             return cls
 
         return decorate
@@ -220,30 +256,42 @@ class Registrar:
         Args:
             path: A pattern of paths (`/admin/**` guards `/admin` too); all by default. Or the filter itself.
             regexp: A regular expression for the path, in place of `path`.
+
+        Raises:
+            SetupError: for something that cannot be called, and a pattern or regexp that is malformed.
         """
         if not isinstance(path, str):
             return self.filter()(path)
 
         def decorate(function: F) -> F:
-            check_callable(function, "filter")
-            self._layers.append(Layer(function, path, regexp, source_of(function)))
+            self._layers.append(Layer.of(function, path, regexp, program_line()))
             return function
 
         return decorate
 
-    def error(self, *keys: ErrorKey) -> Callable[[F], F]:
+    @overload
+    def error(self, function: F, /) -> F: ...
+
+    @overload
+    def error(self, *keys: ErrorKey) -> Callable[[F], F]: ...
+
+    def error(self, *keys: Any) -> Any:
         """Let a function answer failures.
 
         Args:
             keys: Statuses (404), classes ("5xx"), exception types; none for everything.
 
         Raises:
-            SetupError: for a key that is no status, or a parameter that nothing fills.
+            SetupError: for a key that is no status, or that has a handler, and for a parameter that nothing fills.
         """
+        if len(keys) == 1 and callable(keys[0]) and not isinstance(keys[0], type):
+            return self.error()(keys[0])
 
         def decorate(function: F) -> F:
-            check_callable(function, "error")
-            self._error_handlers.append((keys, ErrorHandler(function, source_of(function))))
+            frame = program_frame()
+            _check_callable(function, "error")
+            handler = ErrorHandler(function, source_of(function), local_names(function, visible_names(frame)))
+            self._error_handlers.add(keys, handler)
             return function
 
         return decorate
@@ -252,9 +300,16 @@ class Registrar:
         """Let another application, or any handler, answer below a prefix; it sees paths without it.
 
         Raises:
-            SetupError: for a prefix that does not begin with a slash, or is taken.
+            SetupError: for a prefix that does not begin with a slash, or is taken, and for what cannot answer.
         """
-        self._own(prefix, handler, caller())
+        if isinstance(handler, type) or not (callable(handler) or isinstance(handler, Registrar)):
+            what = f"the class {handler.__name__}" if isinstance(handler, type) else type(handler).__name__
+            raise SetupError(
+                f"{what} is mounted at {prefix!r}, and cannot answer requests",
+                where=(program_line(),),
+                remedy="mount an App, or a function from a Request to a Response",
+            )
+        self._own(prefix, handler, program_line())
 
     def files(self, prefix: str, folder: str | Path, *, immutable: bool = False) -> None:
         """Serve a folder's files below a prefix, with validators, ranges and precompressed siblings.
@@ -267,53 +322,63 @@ class Registrar:
         Raises:
             SetupError: for a folder that is not there, or a prefix that is none or taken.
         """
-        where = caller()
+        where = program_line()
         self._own(prefix, StaticFolder(Path(folder), immutable=immutable, source=where), where)
 
     def _own(self, prefix: str, owner: Any, where: str) -> None:
-        self._below.append(Below(check_prefix(prefix, {each.prefix for each in self._below}, where), owner, where))
+        if not prefix.startswith("/"):
+            remedy = f'write "/{prefix}"'
+            raise SetupError(f"the prefix {prefix!r} does not begin with a slash", where=(where,), remedy=remedy)
+        bare = quote(prefix.rstrip("/"))
+        for each in self._below:
+            if each.prefix == bare:
+                problem = f"something is mounted at {prefix!r} already"
+                raise SetupError(problem, where=(where, each.source), remedy="give each its own prefix")
+        self._below.append(Below(bare, owner, where))
 
-    def _declare(self, function: Any, options: RouteOptions) -> Any:
-        if isinstance(function, MethodMark):
-            function.also(lambda owner, method: self._note_method(owner, method, options))
-            return function
-        check_callable(function, "route")
+    def _declare(self, function: Any, options: RouteOptions, frame: FrameType) -> Any:
+        where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
         if isinstance(function, type):
-            self._adopt(function).prefixes.append(options)
+            entry = self._entry(function)
+            entry.declare(where)
+            entry.prefixes.append(class_options(options, where))
             return function
-        if is_method(function):
-            return MethodMark(function, lambda owner, method: self._note_method(owner, method, options))
+        method = function.function if isinstance(function, MethodMark) else function
+        _check_callable(method, "route")
+        options = replace(options, source=source_of(method), namespace=local_names(method, visible_names(frame)))
+        if isinstance(function, MethodMark):
+            function.then(lambda owner, name: self._note_method(owner, name, options))
+            return function
+        if is_method(function, frame):
+            mark = MethodMark(function, options.source)
+            mark.then(lambda owner, name: self._note_method(owner, name, options))
+            self._marks.append(mark)
+            return mark
+        if not options.url and not options.regexp:
+            raise SetupError(
+                f"the route of {name_of(function)}() has no path",
+                where=(options.source,),
+                remedy='write one: @app.route("/path"); only a method may do without, in a class that has a prefix',
+            )
         self._functions.append(Declaration(options, function))
         return function
 
-    def _note_method(self, owner: type, method: Callable[..., Any], options: RouteOptions) -> None:
-        self._adopt(owner).methods.append(Declaration(options, method))
+    def _note_method(self, owner: type, name: str, options: RouteOptions) -> None:
+        self._entry(owner)
+        note_method(owner, name, options, self)
 
-    def _adopt(self, cls: type) -> ClassEntry:
-        """This registrar's entry for a class; one that another registrar made for it moves here."""
+    def _entry(self, cls: type) -> ClassEntry:
         entry = self._classes.get(cls)
         if entry is None:
-            entry = _entry_elsewhere(cls, self) or ClassEntry(cls)
-            self._classes[cls] = entry
-            setattr(cls, _HOME, self)
+            entry = self._classes[cls] = ClassEntry(cls, self)
         return entry
 
 
-def _seen_from(function: Any, options: RouteOptions, frame: FrameType) -> RouteOptions:
-    """The options with the place of the function, and what its string annotations need of the locals around the decorator."""
-    if isinstance(function, MethodMark):
-        function = function.function
-    if not callable(function):
-        return options
-    return replace(options, source=source_of(function), namespace=local_names(function, frame.f_locals))
-
-
-_HOME = "__hospes_registrar__"
-
-
-def _entry_elsewhere(cls: type, new_home: Registrar) -> ClassEntry | None:
-    """The entry another registrar holds: `@app.controller` over a class whose methods wear the module's `@get`."""
-    home = cls.__dict__.get(_HOME)
-    if isinstance(home, Registrar) and home is not new_home:
-        return home._classes.pop(cls, None)  # pyright: ignore[reportPrivateUsage]  # one registrar to another
-    return None
+def _check_callable(function: object, what: str) -> None:
+    """Refuse what cannot be called; a class method can, once there is its class."""
+    if not callable(function) and not isinstance(function, classmethod):
+        raise SetupError(
+            f"{what} was given {type(function).__name__}, which cannot be called",
+            where=(program_line(),),
+            remedy="put the decorator directly above a `def`, an `async def` or a class",
+        )

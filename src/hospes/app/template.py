@@ -75,5 +75,5 @@ class Template:
         templates: Templates | None = request.services.get(Templates)
         if templates is None:
             raise SetupError("a template was answered outside of an application", remedy="return it from a handler of an App")
-        text = templates.environment.get_template(self.name).render(request=request, **self.values)
+        text = templates.environment.get_template(self.name).render({"request": request, **self.values})
         return Response(text, self.status, content_type=self.content_type)

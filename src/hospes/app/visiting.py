@@ -2,25 +2,26 @@
 
 Laws:
 
-* A program in which nobody asks for a visitor opens no store. One in which a handler does opens it at start, where a store that
-  cannot be used is said.
+* A program in which nobody asks for a visitor opens no store. One in which a handler does, or anything a handler asks for, opens
+  it at start, where a store that cannot be used is said.
 * Objects of a visitor ("session") are made for the one whose request it is, so asking for one asks for the visitor first.
+* What lives longer than a request lives on one event loop: an application may be started several times at once there, not on two.
 """
 
 from __future__ import annotations
 
 import asyncio
-import inspect
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from hospes.binding import Provided, Provider, ProviderRegistry, Reads, VisitorOptions
+from hospes.binding import Provided, ProviderRegistry, VisitorOptions
+from hospes.errors import SetupError
 from hospes.http.request import Request
 from hospes.users import User, Visitors
 
 
-class Visiting:
+class Visiting(ProviderRegistry):
     """The provided objects of an application, its visitors among them.
 
     Args:
@@ -28,21 +29,21 @@ class Visiting:
     """
 
     def __init__(self, store_url: str) -> None:
+        super().__init__(VisitorOptions(key=_key, arrive=self.take))
         self.store_url = store_url
-        self.registry = ProviderRegistry(VisitorOptions(key=_key))
-        self.registry.add(self.take, "request")
         self._is_wanted = False
-        self._visitors: Visitors | None = None
+        self._recogniser: Visitors | None = None
+        self._starts = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._opening: asyncio.Lock | None = None
+        self.add(self.take, "request")
 
-    def find(self, wanted: Any) -> Provider | None:
-        """The provider of a type for a handler; see `Providers`."""
-        provided = self.registry.find(wanted)
-        if provided is not None and provided.scope == "session":
+    def find(self, wanted: Any) -> Provided | None:
+        """The provider of a type; see `ProviderRegistry.find`."""
+        found = super().find(wanted)
+        if found is not None and (found.kind is User or found.scope == "session"):
             self._is_wanted = True
-            return _ForVisitor(provided, self)
-        self._is_wanted = self._is_wanted or wanted is User
-        return provided
+        return found
 
     async def take(self, request: Request) -> User:
         """The request's visitor, in his turn.
@@ -50,57 +51,49 @@ class Visiting:
         Raises:
             HttpError: 503, if the turn does not come in time, or the store is away.
         """
-        if self._visitors is None:
-            await self._open()
-        assert self._visitors is not None
-        return await self._visitors.take(request)
+        visitors = self._recogniser
+        if visitors is None:
+            visitors = await self._open()
+        return await visitors.take(request)
 
     @asynccontextmanager
-    async def opened(self) -> AsyncIterator[None]:
+    async def running(self) -> AsyncGenerator[None]:
         """The time in which the application runs.
 
         Raises:
-            SetupError: if the store is wanted and cannot be used.
+            SetupError: if the store is wanted and cannot be used, or the application runs on another loop already.
         """
-        self._opening = asyncio.Lock()
-        async with self.registry.opened():
-            try:
+        self._begin(asyncio.get_running_loop())
+        try:
+            async with self.opened():
                 if self._is_wanted:
                     await self._open()
                 yield
-            finally:
-                visitors, self._visitors = self._visitors, None
+        finally:
+            self._starts -= 1
+            if self._starts == 0:
+                visitors, self._recogniser = self._recogniser, None
                 if visitors is not None:
                     await visitors.close()
 
-    async def _open(self) -> None:
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._starts and self._loop is not loop:
+            raise SetupError(
+                "this application runs already, on another event loop",
+                remedy="stop it there first, or make another App: what an App provides belongs to one loop",
+            )
+        if not self._starts:
+            self._loop, self._opening = loop, asyncio.Lock()
+        self._starts += 1
+
+    async def _open(self) -> Visitors:
         assert self._opening is not None, "an application takes visitors only while it runs"
         async with self._opening:
-            if self._visitors is None:
+            if self._recogniser is None:
                 visitors = Visitors.at(self.store_url)
                 await visitors.open()
-                self._visitors = visitors
-
-
-class _ForVisitor:
-    """A provider of a visitor's object: the visitor comes first."""
-
-    waits = True
-
-    def __init__(self, provided: Provided, visiting: Visiting) -> None:
-        self._provided = provided
-        self._visiting = visiting
-
-    @property
-    def reads(self) -> Reads:
-        """What of the content the provider needs."""
-        return self._provided.reads
-
-    async def get(self, request: Request) -> Any:
-        """The object, or an awaitable of it."""
-        await self._visiting.take(request)
-        value = self._provided.get(request)
-        return await value if self._provided.waits and inspect.isawaitable(value) else value
+                self._recogniser = visitors
+            return self._recogniser
 
 
 def _key(request: Request) -> str | None:

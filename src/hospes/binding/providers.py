@@ -14,7 +14,7 @@ from __future__ import annotations
 import collections.abc
 import inspect
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Hashable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Hashable
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import Context, copy_context
 from dataclasses import dataclass, replace
@@ -63,6 +63,8 @@ class VisitorOptions:
 
     key: Callable[[Request], Hashable | None] | None = None
     """Whose request it is; None for somebody unknown, whose objects last for the request. Without it there is no "session"."""
+    arrive: Callable[[Request], Awaitable[object]] | None = None
+    """Awaited before a visitor's object is asked for, so that it is known by then who the visitor is."""
     most: int = 10_000
     """Visitors whose objects are kept; the one idle for longest goes first."""
     idle: float = 1_800.0
@@ -104,12 +106,25 @@ class Provided:
     @property
     def waits(self) -> bool:
         """Whether the object may have to be waited for."""
-        return self._makes in {_Makes.AWAITED, _Makes.YIELDS_AWAITED} or self.plan.needs_await
+        return self._arrive is not None or self._makes in {_Makes.AWAITED, _Makes.YIELDS_AWAITED} or self.plan.needs_await
+
+    @property
+    def _arrive(self) -> Callable[[Request], Awaitable[object]] | None:
+        return self._registry.visitor_options.arrive if self.scope == "session" else None
 
     def get(self, request: Request) -> Any:
         """The object for a request; an awaitable of it where it has yet to be made and `waits`."""
         if self.replaced is not None:
             return self.replaced.get(request)
+        arrive = self._arrive
+        return self._find_or_make(request) if arrive is None else self._after(arrive(request), request)
+
+    async def _after(self, arrival: Awaitable[object], request: Request) -> Any:
+        await arrival
+        value = self._find_or_make(request)
+        return await value if inspect.isawaitable(value) else value
+
+    def _find_or_make(self, request: Request) -> Any:
         scope = self._registry.scope_for(self, request)
         value = scope.objects.get(self, _MISSING)
         if value is not _MISSING:
