@@ -10,16 +10,19 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import platform
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from urllib.parse import unquote
 
 import click
 
+from hospes.app import Application
 from hospes.errors import SetupError
-from hospes.running import CARRIER, VERSION, App
+from hospes.running import App, python, version
 from hospes.server import Tls
+from hospes.server.carriers import carrier_name
 
 
 class _Group(click.Group):
@@ -38,11 +41,19 @@ class _Mistake(click.ClickException):
 
 def version_line() -> str:
     """Version, Python and active carrier in one line."""
-    return f"hospes {VERSION}, {platform.python_implementation()} {platform.python_version()}, {CARRIER} carrier"
+    return f"hospes {version()}, {python()}, {carrier_name()} carrier"
+
+
+def _show_version(ctx: click.Context, option: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        click.echo(version_line())
+        ctx.exit()
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(message=version_line())
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show versions and exit."
+)
 def main() -> None:
     """Serve HTTP with hospes."""
 
@@ -64,9 +75,21 @@ def run(target: str, host: str, port: int, tls_cert: str, tls_key: str | None) -
 @click.argument("target", metavar="MODULE[:APP]")
 def routes(target: str) -> None:
     """List an app's routes with the lines they are declared on."""
-    for route in load(target).routes:
+    for methods, pattern, source in _rows(load(target)):
+        click.echo(f"{methods:<12} {pattern:<32} {source}")
+
+
+def _rows(app: Application, prefix: str = "", around: tuple[Application, ...] = ()) -> Iterator[tuple[str, str, str]]:
+    """Methods, path and line of each route; those of a mounted application below its prefix, and a folder as one row."""
+    for route in app.routes:
         methods = ", ".join(sorted(route.methods)) or "any"
-        click.echo(f"{methods:<12} {route.pattern or route.regexp:<32} {route.source}")
+        yield methods, f"{prefix}{route.pattern}" if route.pattern else f"{prefix} regexp {route.regexp}".strip(), route.source
+    for mount in app.mounts:
+        below = prefix + unquote(mount.prefix)
+        if not isinstance(mount.owner, Application):
+            yield "any", f"{below}/**", mount.source
+        elif mount.owner not in (app, *around):  # the start refuses circles
+            yield from _rows(mount.owner, below, (app, *around))
 
 
 def load(target: str) -> App:
@@ -78,7 +101,9 @@ def load(target: str) -> App:
     Raises:
         SetupError: if the module or the app in it is not there.
     """
-    name, _, attribute = target.partition(":")
+    name, colon, attribute = target.rpartition(":")
+    if not colon or not attribute.isidentifier():  # C:\\main.py
+        name, attribute = target, ""
     module = _module(name)
     if attribute:
         found = getattr(module, attribute, None)
@@ -95,7 +120,7 @@ def load(target: str) -> App:
         from hospes.quick import default_app
 
         app = default_app()
-        if app.routes:
+        if app.routes or app.mounts:
             return app
         raise SetupError(f"{name} has no App", remedy="make one, `app = App()`, or name the module that does")
     raise SetupError(f"{name} has several Apps: {', '.join(apps)}", remedy=f"say which: {name}:{next(iter(apps))}")
@@ -111,7 +136,11 @@ def _module(name: str) -> ModuleType:
         sys.path.insert(0, str(path.parent.resolve()))
         module = importlib.util.module_from_spec(spec)
         sys.modules[path.stem] = module
-        spec.loader.exec_module(module)
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[path.stem]
+            raise
         return module
     sys.path.insert(0, "")
     try:

@@ -13,18 +13,15 @@ import asyncio
 import logging
 import platform
 import sys
-from importlib.metadata import version
-from typing import Final
+from contextlib import suppress
 
 from hospes.app import Application
+from hospes.errors import SetupError
 from hospes.http.request import Address, Connection
 from hospes.limits import Limits, Timeouts
 from hospes.server import Server, ServerOptions, ServingThread, Tls, serve
+from hospes.server.carriers import carrier_name
 from hospes.testing import TestDoor
-
-VERSION: Final = version("hospes")
-CARRIER: Final = "portable"
-"""Which carrier serves: "engine" (compiled) or "portable" (pure Python)."""
 
 
 class App(Application):
@@ -55,9 +52,12 @@ class App(Application):
             timeouts: How long it may take.
 
         Raises:
-            SetupError: for a mistake in the program, or an address that cannot be had.
+            SetupError: for a mistake in the program, an address that cannot be had, or where a loop runs already.
             SystemExit: where a second signal ended it.
         """
+        with suppress(RuntimeError):
+            asyncio.get_running_loop()
+            raise SetupError("run() was called where an event loop runs already", remedy="write `await app.serve()` there")
         _log_to_stderr()
         status = asyncio.run(self.serve(_options(host, port, tls, limits, timeouts)))
         if status:
@@ -113,11 +113,25 @@ class App(Application):
         """The start-up panel."""
         lines = {
             "address": server.url,
-            "carrier": f"{CARRIER}, {platform.python_implementation()} {platform.python_version()}",
+            "carrier": f"{carrier_name(tls=server.options.tls is not None)}, {python()}",
             "store": _without_password(self.store_url),
             "stop": "Ctrl+C",
         }
-        print(f"\n  hospes {VERSION}\n", *(f"    {name:<9}{value}" for name, value in lines.items()), "", sep="\n", flush=True)
+        rows = (f"    {name:<9}{value}\n" for name, value in lines.items())
+        sys.stdout.write(f"\n  hospes {version()}\n\n{''.join(rows)}\n")
+        sys.stdout.flush()
+
+
+def version() -> str:
+    """This package's version."""
+    from importlib.metadata import version  # slow to import, and seldom asked for
+
+    return version("hospes")
+
+
+def python() -> str:
+    """The interpreter and its version."""
+    return f"{platform.python_implementation()} {platform.python_version()}"
 
 
 def _options(host: str, port: int, tls: Tls | None, limits: Limits | None, timeouts: Timeouts | None) -> ServerOptions:
