@@ -59,10 +59,12 @@ clean:  ## remove what building and testing leave behind (.venv stays)
 	rm -rf build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find src tests examples fuzz -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# In two steps, because the demo needs only the first.
-$(RUNTIME): pyproject.toml
+# In two steps, because the demo needs only the first. The engine is built where there is a compiler.
+$(RUNTIME): pyproject.toml setup.py $(wildcard src/hospes/engine/*.h src/hospes/engine/*.pyx src/hospes/engine/*.pxi)
 	@.ci/venv $(VENV) $(INTERPRETER)
 	$(BIN)/python -m pip install --quiet --editable .
+	@$(BIN)/python -c 'import hospes.engine._core' 2>/dev/null \
+		|| echo "The engine is not built here (it wants Linux, a C compiler and the headers of Python): hospes serves in pure Python."
 	@touch $@
 
 $(DEVELOPMENT): $(RUNTIME)

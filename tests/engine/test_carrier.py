@@ -168,13 +168,19 @@ def test_an_event_of_a_connection_that_has_gone_finds_nobody() -> None:
         return plain(request)
 
     async def test(server: Server) -> None:
+        def send() -> None:
+            entered.wait(20)
+            one.send(request("/a"))
+            other.send(request("/b"))
+            go.set()
+
         servers.append(server)
         with Peer(server.address[1]) as hold, Peer(server.address[1]) as one, Peer(server.address[1]) as other:
             for peer in (one, other):
                 await get(peer)
-            with ThreadPoolExecutor(1) as pool:
+            with ThreadPoolExecutor(2) as pool:
                 answered = pool.submit(hold.send, request("/hold"))
-                ready = pool.submit(lambda: (entered.wait(20), one.send(request("/a")), other.send(request("/b")), go.set()))
+                ready = pool.submit(send)
                 while not (answered.done() and ready.done()):
                     await asyncio.sleep(0.001)
             while server.connections:

@@ -16,6 +16,13 @@ from hospes.server.carriers import ENGINE, PORTABLE, carrier_name
 BUILT = find_spec("hospes.engine._core") is not None
 
 
+@pytest.mark.skipif(not BUILT, reason="platform: the engine is not built here")
+def test_the_engine_serves_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOSPES_CARRIER", raising=False)
+    assert carrier_name() == ENGINE
+    assert carrier_name(tls=True) == PORTABLE
+
+
 def test_portable_may_be_demanded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOSPES_CARRIER", "portable")
     assert carrier_name() == PORTABLE

@@ -126,10 +126,10 @@ def carrier_name(*, tls: bool = False) -> str:
         raise SetupError(
             f"{_VARIABLE}={wish}: there is no such carrier", remedy=f"Set it to {ENGINE} or {PORTABLE}, or not at all."
         )
-    if wish == PORTABLE or (tls and wish != ENGINE):
+    if tls or wish == PORTABLE:
         return PORTABLE
     if find_spec("hospes.engine._core") is not None:
-        return PORTABLE if tls or wish != ENGINE else ENGINE
+        return ENGINE
     if wish == ENGINE:
         raise SetupError(
             f"{_VARIABLE}={ENGINE}: the engine was not built here",
