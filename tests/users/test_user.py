@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from hospes.http import Response
-from hospes.users import User
+from hospes.users import Merge, User, keep_mine
+from hospes.users.account import Account, Pass
 
 
 class Keeper:
@@ -32,6 +33,17 @@ class Keeper:
 
     def forget(self) -> None:
         self.said.append("forget")
+
+    account: Account | None = None
+
+    def login(self, name: str, merge: Merge) -> None:
+        self.said.append(f"login {name} {getattr(merge, '__name__', '')}")
+
+    def logout(self, everywhere: bool) -> None:
+        self.said.append(f"logout {everywhere}")
+
+    async def settle(self) -> None:
+        self.said.append("settle")
 
 
 def test_it_is_a_dict() -> None:
@@ -149,3 +161,47 @@ def test_forgetting_empties_it_and_tells_its_keeper() -> None:
     user.forget()
     assert user == {}
     assert keeper.said == ["forget"]
+
+
+def test_signing_in_and_out_is_for_the_keeper() -> None:
+    async def main() -> None:
+        keeper = Keeper()
+        user = User(keeper=keeper)
+        user.login("ada")
+        await user.login("bob", merge=keep_mine)
+        user.logout()
+        await user.logout_everywhere()
+        assert keeper.said == [
+            "login ada keep_both", "login bob keep_mine", "settle", "logout False", "logout True", "settle",
+        ]  # fmt: skip
+        assert user.name == "", "the keeper says who it is"
+        with pytest.raises(RuntimeError, match="over"):
+            User(keeper=Keeper("over")).login("ada")
+
+    asyncio.run(main())
+
+
+def test_one_of_a_test_can_sign_in_too() -> None:
+    async def main() -> None:
+        user = User({"a": 1})
+        await user.login("ada")
+        assert (user.name, user) == ("ada", {"a": 1})
+        await user.logout()
+        assert user.name == ""
+
+    asyncio.run(main())
+
+
+def test_export_is_json() -> None:
+    keeper = Keeper()
+    user = User({"a": b"\0", "b": [datetime(2026, 5, 1, tzinfo=UTC)]}, id="7f", created=0.0, keeper=keeper)
+    expected = {
+        "id": "7f",
+        "name": "",
+        "created": "1970-01-01T00:00:00+00:00",
+        "logins": [],
+        "data": {"a": {"$bytes": "AA=="}, "b": [{"$datetime": "2026-05-01T00:00:00+00:00"}]},
+    }
+    assert json.loads(json.dumps(user.export())) == expected
+    keeper.account = Account("ada", b"", (Pass(b"secret", 1.0, 2.5),))
+    assert user.export()["logins"] == [{"since": "1970-01-01T00:00:01+00:00", "until": "1970-01-01T00:00:02.500000+00:00"}]

@@ -9,6 +9,7 @@
 | `account`, `entrance` | who has signed in, and how an anonymous visitor gets there |
 | `merging` | what becomes of what he had |
 | `turns`, `rangelock` | one visitor, one turn: in this process, and between processes |
+| `sweeping` | what is over is removed in the background |
 | `options` | for how long, how much |
 | `seal` | cookie values: made here only, and recognised as such |
 | `values`, `plain` | what may be stored, and its octets; the same as JSON |

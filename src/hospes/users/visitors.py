@@ -30,6 +30,7 @@ from hospes.users.entrance import SPACE, Entrance
 from hospes.users.guest import Guest
 from hospes.users.options import VisitorOptions
 from hospes.users.rangelock import RangeLock
+from hospes.users.sweeping import Sweeper
 from hospes.users.turns import Turns
 from hospes.users.user import User
 from hospes.users.visit import House, Visit
@@ -39,7 +40,9 @@ _around: ContextVar[tuple[object, Visit] | None] = ContextVar("hospes_visit", de
 
 
 class Visitors:
-    """Recognises visitors and keeps what is remembered of them. It belongs to the loop and the process that open it.
+    """Recognises visitors, keeps what is remembered of them, and sweeps what is over out of the store.
+
+    It belongs to the loop and the process that open it.
 
     Args:
         store_factory: Makes the store, which is opened and closed together with this.
@@ -58,6 +61,7 @@ class Visitors:
         self._clock = clock
         self._house: House | None = None
         self._sealer: seal.Sealer | None = None
+        self._sweeper: Sweeper | None = None
         self._taking: dict[int, list[asyncio.Future[None]]] = {}  # by id of the request: who waits for its User
 
     @classmethod
@@ -92,6 +96,8 @@ class Visitors:
         turns = Turns(store, options.wait, lock)
         entrance = Entrance(store, turns, options, self._clock)
         sealer = self._sealer = seal.Sealer(store)
+        self._sweeper = Sweeper(store, options.sweep, self._clock)
+        self._sweeper.start()
         self._house = House(store, turns, options, self._clock, asyncio.get_running_loop(), sealer, entrance)
 
     async def close(self) -> None:
@@ -99,6 +105,8 @@ class Visitors:
         house, self._house = self._house, None
         if house is None:
             return
+        assert self._sweeper is not None
+        await self._sweeper.stop()
         if house.writing:
             await asyncio.wait(house.writing)
         await house.store.close()
