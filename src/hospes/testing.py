@@ -8,9 +8,10 @@
 
 Laws:
 
-* The request's head is read by the wire itself, so that what a real peer could not send cannot be tested for either.
+* The request's head is read by the wire itself, so that what a real peer could not send cannot be tested for either; and the
+  answer's head is put together as a carrier does, so that a test sees what a peer would.
 * The application starts when the block is entered and stops when it is left, as it would in a server.
-* Cookies are kept from one answer to the next request, as a browser keeps them.
+* Cookies are kept from one answer to the next request, as a browser keeps them (RFC 6265 §5.3); see `Jar`.
 """
 
 from __future__ import annotations
@@ -19,21 +20,23 @@ import asyncio
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Mapping
-from contextvars import copy_context
+from contextlib import suppress
 from dataclasses import dataclass
-from http.cookies import SimpleCookie
+from time import time
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
 from hospes.app import Application
-from hospes.http import json
-from hospes.http.content import ContentReader, FileContent, Stream
+from hospes.errors import SetupError
+from hospes.http import format_date, json
+from hospes.http.content import FileContent, Stream
 from hospes.http.handler import Handler
 from hospes.http.headers import Headers, HeaderSource
+from hospes.http.octets import request_of
 from hospes.http.request import Connection, Request
 from hospes.http.response import Response
 from hospes.limits import Limits
-from hospes.wire import RequestHead, RequestReader
+from hospes.server.answers import answer_head
 
 R = TypeVar("R", covariant=True)
 Form = Mapping[str, str | list[str]]
@@ -41,16 +44,26 @@ Form = Mapping[str, str | list[str]]
 _TARGET = "/?%:@!$&'()*+,;=-._~"
 Upload = tuple[str, bytes] | tuple[str, bytes, str]
 """A file to send: name, content, and media type if it is to have one."""
+Files = Mapping[str, Upload | list[Upload]]
+"""Files of a form, by the names of their fields."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Body:
-    """What a request brings; at most one of these, but form and files go together."""
+    """What a request brings; at most one of these, but form and files go together.
+
+    Raises:
+        ValueError: for several.
+    """
 
     json: Any = None
     form: Form | None = None
-    files: Mapping[str, Upload] | None = None
+    files: Files | None = None
     content: bytes = b""
+
+    def __post_init__(self) -> None:
+        if (self.json is not None) + (self.form is not None or self.files is not None) + bool(self.content) > 1:
+            raise ValueError("a request has one body: json, form (with files), or content")
 
     def encode(self) -> tuple[bytes, str]:
         """The content and its media type, "" where it has none."""
@@ -84,7 +97,7 @@ class TestResponse:
 
 
 class TestDoor:
-    """What `app.test()` gives: enter it with `with` or `async with`."""
+    """What `app.test()` gives: enter it with `with` or, where a loop runs, `async with`."""
 
     __test__ = False
 
@@ -95,6 +108,12 @@ class TestDoor:
         self._life: _Life | None = None
 
     def __enter__(self) -> TestClient:
+        with suppress(RuntimeError):
+            asyncio.get_running_loop()
+            raise SetupError(
+                "`with app.test()` was entered where an event loop runs",
+                remedy="write `async with app.test() as client:` there, and await the client's answers",
+            )
         self._runner = asyncio.Runner()
         try:
             self._life = _Life(self._app)
@@ -151,45 +170,91 @@ class _Life:
             await over.wait()
 
 
+class Jar:
+    """The cookies of one host, as a browser keeps them (RFC 6265 §5.3).
+
+    A cookie goes to the paths it is for and, if it is Secure, over https only; one that ends at once is taken out, and so is one
+    for another host. The time of all others is not watched: a test is over before.
+    """
+
+    def __init__(self, is_secure: bool) -> None:
+        self.cookies: dict[str, str] = {}
+        self._paths: dict[str, str] = {}
+        self._is_secure = is_secure
+
+    def field(self, path: str) -> str:
+        """The Cookie field for a request's path, longer paths first; "" for none."""
+        chosen = [name for name in self.cookies if _covers(self._paths.get(name, "/"), path)]
+        chosen.sort(key=lambda name: -len(self._paths.get(name, "/")))
+        return "; ".join(f"{name}={self.cookies[name]}" for name in chosen)
+
+    def keep(self, line: str, host: str, path: str) -> None:
+        """Obey a Set-Cookie field in the answer to a request for `path` of `host`."""
+        pair, *rest = line.split(";")
+        name, _, value = (each.strip() for each in pair.partition("="))
+        attributes = {key.strip().lower(): each.strip() for key, _, each in (each.partition("=") for each in rest)}
+        domain = attributes.get("domain", "").lstrip(".").lower()
+        if ("secure" in attributes and not self._is_secure) or (domain and not f".{host}".endswith(f".{domain}")):
+            return
+        if _ends_at_once(attributes):
+            self.cookies.pop(name, None)
+            self._paths.pop(name, None)
+        else:
+            self.cookies[name] = value
+            given = attributes.get("path", "")
+            self._paths[name] = given if given.startswith("/") else path.rpartition("/")[0] or "/"
+
+
+def _covers(cookie_path: str, path: str) -> bool:
+    """RFC 6265 §5.1.4."""
+    return path == cookie_path or path.startswith(cookie_path if cookie_path.endswith("/") else f"{cookie_path}/")
+
+
+def _ends_at_once(attributes: Mapping[str, str]) -> bool:
+    if "max-age" in attributes:  # it counts before Expires (RFC 6265 §5.3, step 3)
+        seconds = attributes["max-age"]
+        return seconds.startswith("-") or seconds.strip("0") == ""
+    if "expires" not in attributes:
+        return False
+    from email.utils import parsedate_to_datetime  # slow to import, and seldom needed
+
+    return parsedate_to_datetime(attributes["expires"]).timestamp() <= time()
+
+
 class _Asker:
-    """Makes requests of arguments, and complete answers of responses; keeps the cookies."""
+    """Makes requests of arguments, and complete answers of responses."""
 
     def __init__(self, handler: Handler, connection: Connection) -> None:
         self._handler = handler
         self._connection = connection
-        self.cookies: dict[str, str] = {}
+        self.jar = Jar(connection.scheme == "https")
 
     async def ask(self, method: str, target: str, headers: HeaderSource | None, body: Body) -> TestResponse:
         content, media_type = body.encode()
+        target = quote(target, safe=_TARGET)
         fields = Headers(headers)
         fields.setdefault("Host", "testserver")
         if media_type:
             fields.setdefault("Content-Type", media_type)
-        if content or method in {"POST", "PUT", "PATCH"}:
+        if (content or method in {"POST", "PUT", "PATCH"}) and "Transfer-Encoding" not in fields:
             fields.setdefault("Content-Length", str(len(content)))
-        if self.cookies:
-            fields.setdefault("Cookie", "; ".join(f"{name}={value}" for name, value in self.cookies.items()))
-        request = Request(
-            _head(method, target, fields), ContentReader.of(content, self._connection.limits.body), self._connection
-        )
-        # As in a server: a context of its own for each request.
-        return await asyncio.create_task(self._answered(request), context=copy_context())
+        cookies = self.jar.field(target.partition("?")[0])
+        if cookies:
+            fields.setdefault("Cookie", cookies)
+        lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.lines()), "", ""]
+        request = request_of("\r\n".join(lines).encode("latin-1"), content, self._connection)
+        # As in a server: in a task, and a context, of its own.
+        return await asyncio.create_task(self._answered(request))
 
     async def _answered(self, request: Request) -> TestResponse:
         answer = self._handler(request)
         response = answer if isinstance(answer, Response) else await answer
-        headers = Headers(response.lines())
-        self._keep(headers.get_all("set-cookie"))
-        content = await _content(response)
-        return TestResponse(response.status, headers, b"" if request.head.method == "HEAD" else content)
-
-    def _keep(self, lines: list[str]) -> None:
-        for line in lines:
-            for name, morsel in SimpleCookie(line).items():
-                if morsel["max-age"] == "0":
-                    self.cookies.pop(name, None)
-                else:
-                    self.cookies[name] = morsel.coded_value
+        octets, framing = answer_head(response, request.head, True, format_date(int(time())))
+        _, *lines = octets.decode("latin-1").split("\r\n")[:-2]
+        headers = Headers([(name, value) for name, _, value in (line.partition(": ") for line in lines)])
+        for line in headers.get_all("set-cookie"):
+            self.jar.keep(line, request.host.partition(":")[0], request.head.path)
+        return TestResponse(response.status, headers, await _content(response, framing.send_content))
 
 
 class _Verbs(ABC, Generic[R]):
@@ -202,8 +267,8 @@ class _Verbs(ABC, Generic[R]):
 
     @property
     def cookies(self) -> dict[str, str]:
-        """The cookies that the next request carries."""
-        return self._asker.cookies
+        """The cookies that the client keeps; to be looked at and changed."""
+        return self._asker.jar.cookies
 
     @abstractmethod
     def request(self, method: str, target: str, headers: HeaderSource | None = None, body: Body | None = None) -> R:
@@ -216,7 +281,7 @@ class _Verbs(ABC, Generic[R]):
             body: Its content.
 
         Raises:
-            ProtocolError: if no peer could send such a request.
+            ProtocolError, ValueError: if no peer could send such a request.
         """
 
     def get(self, target: str, headers: HeaderSource | None = None) -> R:
@@ -242,7 +307,7 @@ class _Verbs(ABC, Generic[R]):
         *,
         json: Any = None,
         form: Form | None = None,
-        files: Mapping[str, Upload] | None = None,
+        files: Files | None = None,
         content: bytes = b"",
     ) -> R:
         """POST; see `Body` for the content."""
@@ -277,41 +342,37 @@ class AsyncTestClient(_Verbs[Awaitable[TestResponse]]):
         return self._asker.ask(method, target, headers, body or Body())
 
 
-def _head(method: str, target: str, fields: Headers) -> RequestHead:
-    """The head, as the wire reads it."""
-    lines = [f"{method} {quote(target, safe=_TARGET)} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.lines())]
-    reader = RequestReader(Limits())
-    reader.receive("\r\n".join([*lines, "", ""]).encode("latin-1"))
-    head = reader.next()
-    if not isinstance(head, RequestHead):
-        raise ValueError(f"{method} {target} is no request")
-    return head
-
-
-async def _content(response: Response) -> bytes:
+async def _content(response: Response, is_sent: bool) -> bytes:
     content = response.content
     if isinstance(content, Stream):
         try:
-            return b"".join([piece async for piece in content])
+            return b"".join([piece async for piece in content]) if is_sent else b""
         finally:
             await content.aclose()
     if isinstance(content, FileContent):
         with content.file as file:
             file.seek(content.offset)
-            return file.read(content.length)
-    return content
+            return file.read(content.length) if is_sent else b""
+    return content if is_sent else b""
 
 
-def _multipart(form: Form, files: Mapping[str, Upload]) -> tuple[bytes, str]:
+def _multipart(form: Form, files: Files) -> tuple[bytes, str]:
     boundary = secrets.token_hex(16)
     parts: list[tuple[str, bytes]] = [
-        (f'name="{name}"', value.encode())
+        (f'name="{_escaped(name)}"', value.encode())
         for name, values in form.items()
         for value in (values if isinstance(values, list) else [values])
     ]
-    for name, (filename, content, *media_type) in files.items():
-        kind = media_type[0] if media_type else "application/octet-stream"
-        parts.append((f'name="{name}"; filename="{filename}"\r\nContent-Type: {kind}', content))
+    for name, uploads in files.items():
+        for filename, content, *media_type in uploads if isinstance(uploads, list) else [uploads]:
+            kind = media_type[0] if media_type else "application/octet-stream"
+            disposition = f'name="{_escaped(name)}"; filename="{_escaped(filename)}"'
+            parts.append((f"{disposition}\r\nContent-Type: {kind}", content))
     start = f"--{boundary}\r\nContent-Disposition: form-data; "
     body = b"".join(f"{start}{head}\r\n\r\n".encode() + content + b"\r\n" for head, content in parts)
     return body + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
+
+
+def _escaped(name: str) -> str:
+    """As browsers write it (WHATWG HTML, "Multipart form data")."""
+    return name.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")
