@@ -83,7 +83,7 @@ def test_a_model_comes_from_a_form_as_well() -> None:
     assert bound(handler, request("/", b"x=1&y=2&s=t", [URLENCODED])) == (Point(1, 2), "t")
     assert bound(handler, request("/", multipart(('name="x"', b"1")), [MULTIPART])) == (Point(1), "")
     assert errors(handler, request("/", b"y=b", [URLENCODED])) == [
-        ("query", "x", "missing"),
+        ("form", "x", "missing"),
         ("form", "y", "expected an integer, got 'b'"),
     ]
 

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from tests.binding.making import GET, JSON, MULTIPART, URLENCODED, bound, errors, multipart, request
 
+from hospes import App
 from hospes.binding.errors import MOST
 from hospes.binding.markers import BytesBody, RequestBodyReader
 from hospes.binding.plan import compile_plan
@@ -227,3 +228,16 @@ def test_what_a_typed_route_costs() -> None:
     # Beside what the request itself needs to parse its query.
     assert calls == ["bind", "read", "read"]
     assert not compile_plan(nothing, Site()).needs_await
+
+
+def test_what_a_form_leaves_out_is_missed_in_the_form() -> None:
+    app = App()
+
+    @app.post("/")
+    def sign(name: str, message: str) -> str:
+        return f"{name}: {message}"
+
+    with app.test() as client:
+        answer = client.post("/", form={"name": "Ada"})
+        assert answer.json()["errors"] == [{"in": "form", "pointer": "message", "message": "missing"}]
+        assert client.post("/?name=Ada").json()["errors"] == [{"in": "query", "pointer": "message", "message": "missing"}]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from operator import itemgetter
 from typing import Any
 
@@ -26,6 +27,7 @@ from hospes.http.problem import FieldError, InvalidRequest
 from hospes.http.request import Request
 
 _Kind = inspect.Parameter
+MISSING = ("query", "missing")
 
 
 class Plan:
@@ -110,6 +112,9 @@ class Plan:
                 read(request)
             except Unfit as error:
                 errors.extend(error.errors)
+        if request.content is not None and is_form(request):
+            # What is nowhere is missed in the form: that is where whoever sends one has left it out.
+            errors = [replace(each, source="form") if (each.source, each.message) == MISSING else each for each in errors]
         return InvalidRequest(limited(errors))
 
 
