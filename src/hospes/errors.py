@@ -34,7 +34,7 @@ class HttpError(HospesError):
         if not 400 <= code <= 599:
             raise ValueError(f"HttpError({code}): an error's status is 400 to 599; return the int {code} to answer with it")
         super().__init__(code, message, explain)
-        self.code = code
+        self.code = int(code)  # an http.HTTPStatus is shown differently from version to version of Python
         self.message = message
         self.explain = explain
         self.headers: Mapping[str, str] = headers if headers is not None else {}
@@ -74,7 +74,7 @@ class SetupError(HospesError):
     """
 
     def __init__(self, problem: str, *, where: tuple[str, ...] = (), remedy: str = "") -> None:
-        super().__init__(problem, where, remedy)
+        super().__init__(problem)
         self.problem = problem
         self.where = where
         self.remedy = remedy

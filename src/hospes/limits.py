@@ -10,6 +10,7 @@ Laws:
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from math import isfinite
 
 KiB = 1024
 MiB = 1024 * KiB
@@ -53,7 +54,8 @@ class Limits:
     json_depth: int = 100
     """Arrays and objects inside each other. 400. The decoder would end in a RecursionError."""
     json_digits: int = 4_300
-    """Digits of one integer in JSON. 400. Python's own limit against quadratic conversion."""
+    """Digits of one integer in JSON. 400. Python's own limit against quadratic conversion; the decoder keeps it, too, and
+    counts the sign, so that a larger one here lifts nothing."""
     requests_per_connection: int = 1_000
     """Requests on one connection; the last answer says `Connection: close`. Spreads load over workers, frees what leaks."""
     connections: int = 16_384
@@ -65,7 +67,9 @@ class Limits:
         for each in fields(self):
             value = getattr(self, each.name)
             if type(value) is not int or value < (0 if each.name == "connections_per_address" else 1):
-                raise ValueError(f"Limits({each.name}={value!r}): a limit is a positive whole number; take a large one to lift it")
+                raise ValueError(
+                    f"Limits({each.name}={value!r}): a limit is a positive whole number; take a large one to lift it"
+                )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +77,7 @@ class Timeouts:
     """How long hospes waits for a peer, in seconds. Every state of a connection has one.
 
     Raises:
-        ValueError: if a time is not a positive number.
+        ValueError: if a time is not a positive, finite number.
     """
 
     header: float = 10.0
@@ -98,5 +102,7 @@ class Timeouts:
     def __post_init__(self) -> None:
         for each in fields(self):
             value = getattr(self, each.name)
-            if not isinstance(value, (int, float)) or not value > 0:
-                raise ValueError(f"Timeouts({each.name}={value!r}): a time is a positive number of seconds")
+            if type(value) not in {int, float} or not (value > 0 and isfinite(value)):
+                raise ValueError(
+                    f"Timeouts({each.name}={value!r}): a time is a positive number of seconds; take a large one to lift it"
+                )

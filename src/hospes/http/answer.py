@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from http.cookies import BaseCookie
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, NoReturn, Protocol, TypeAlias, TypeGuard, cast, runtime_checkable
 
 from hospes.http import json
+from hospes.http.cookies import SetCookie
 from hospes.http.headers import Headers
 from hospes.http.request import Request
 from hospes.http.response import JSON, Response
@@ -28,6 +29,9 @@ class Answer(Protocol):
         ...
 
 
+Additions: TypeAlias = "Headers | BaseCookie[Any] | SetCookie"
+
+
 def to_response(value: object, request: Request, status: int = 200) -> Response:
     """Make the response that `value` stands for.
 
@@ -38,36 +42,41 @@ def to_response(value: object, request: Request, status: int = 200) -> Response:
 
     Raises:
         TypeError: for a value that is no answer.
-        ValueError: for a status outside 200 to 599.
+        ValueError: for a status outside 200 to 599, and for what has no JSON form because of its value.
     """
     make = _EXACT.get(type(value))
     if make is not None:
         return make(value, status)
     if isinstance(value, Response):
         return value
-    if isinstance(value, Answer):
-        return value.respond(request)
+    # As isinstance(value, Answer), a tenth of its time; asked of the type, because a model may have a field of that name.
+    if callable(getattr(type(value), "respond", None)):
+        return cast("Answer", value).respond(request)
     if isinstance(value, tuple):
         return _of_tuple(cast("tuple[object, ...]", value), request, status)
-    if isinstance(value, Headers):
-        return Response(None, status, value)
-    if isinstance(value, BaseCookie):
-        return _with_cookies(Response(None, status), cast("BaseCookie[Any]", value))
-    return _body(value, status)
-
-
-def _body(value: object, status: int) -> Response:
+    if _adds(value):
+        return _with(Response(None, status), value)
+    if isinstance(value, int):  # an http.HTTPStatus, for one
+        return Response(None, value)
     try:
         return Response(value, status)
     except TypeError as error:
-        raise TypeError(
-            f"a handler returned {type(value).__module__}.{type(value).__qualname__}, which is no answer: return str, bytes, dict, "
-            f"list, a dataclass, a Struct, None, an int status, a Response, an iterator, or a tuple of these ({error})"
-        ) from error
+        _refuse(value, error)
+
+
+def _refuse(value: object, error: TypeError) -> NoReturn:
+    raise TypeError(
+        f"a handler returned {type(value).__module__}.{type(value).__qualname__}, which is no answer: return str, bytes, "
+        f"dict, list, a dataclass, a Struct, None, an int status, a Response, an iterator, or a tuple of these ({error})"
+    ) from error
 
 
 def _json(value: object, status: int) -> Response:
-    return Response(json.encode(value), status, content_type=JSON)
+    try:
+        content = json.encode(value)
+    except TypeError as error:
+        raise TypeError(f"a handler returned a {type(value).__name__} that has no JSON form: {error}") from error
+    return Response(content, status, content_type=JSON)
 
 
 def _status(value: Any, status: int) -> Response:
@@ -88,28 +97,40 @@ _EXACT: Mapping[type, Callable[[object, int], Response]] = {
 def _of_tuple(values: tuple[object, ...], request: Request, status: int) -> Response:
     """First int is the status, all Headers and cookies are taken, the first other element is the body; the rest is ignored."""
     body: object = None
-    body_found = False
     code: int | None = None
+    additions: list[Additions] = []
     for each in values:
-        if type(each) is int:
-            code = each if code is None else code
-        elif not body_found and not isinstance(each, (Headers, BaseCookie)) and each is not None:
-            body, body_found = each, True
+        if _adds(each):
+            additions.append(each)
+        elif isinstance(each, int) and not isinstance(each, bool):
+            code = int(each) if code is None else code
+        elif body is None:
+            body = each
+    if code is not None and not 200 <= code <= 599:
+        raise ValueError(f"status {code}: an answer's status is 200 to 599")
     response = to_response(body, request, status)
     if code is not None:
-        if not 200 <= code <= 599:
-            raise ValueError(f"status {code}: an answer's status is 200 to 599")
         response.status = code
-    for each in values:
-        if isinstance(each, Headers):
-            for name in each:
-                response.headers[name] = each.get_all(name)
-        elif isinstance(each, BaseCookie):
-            _with_cookies(response, cast("BaseCookie[Any]", each))
+    for each in additions:
+        _with(response, each)
     return response
 
 
-def _with_cookies(response: Response, cookies: BaseCookie[Any]) -> Response:
-    for name, morsel in cookies.items():
-        response.cookies[name] = morsel
+def _adds(value: object) -> TypeGuard[Additions]:
+    """Whether it is no body, but something to add to a response."""
+    return isinstance(value, (Headers, BaseCookie, SetCookie))
+
+
+def _with(response: Response, addition: Additions) -> Response:
+    """The response with further fields, which replace those of the same name, or with further cookies."""
+    if isinstance(addition, Headers):
+        for name in addition:
+            if name.lower() == "set-cookie":  # each line is a cookie of its own (RFC 6265 §3)
+                response.headers.add(name, addition.get_all(name))
+            else:
+                response.headers[name] = addition.get_all(name)
+    elif isinstance(addition, SetCookie):
+        response.set_cookie(addition)
+    else:
+        response.cookies.load(addition)
     return response

@@ -4,7 +4,8 @@ Laws:
 
 * Request content is pulled. What nobody reads is not taken from the peer: the carrier stops reading the socket when
   `HIGH_WATER` octets wait here, and goes on when a reader has made room (back-pressure).
-* A reader sees every octet once, in order, and then the end; or an error, and then the same error for ever.
+* A reader sees every octet once, in order, and then the end; or an error, and then the same error for ever. One that is
+  cancelled has taken nothing that it did not give out: the next one goes on where the last octet was given.
 * Whoever is handed a `Stream` or a `FileContent` closes it, also when the peer has gone.
 """
 
@@ -14,7 +15,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, cast
 
 from hospes.errors import HttpError
 from hospes.limits import KiB
@@ -41,11 +42,24 @@ class ContentReader:
         limit: Octets that are taken at the most; None where the route streams without a bound.
     """
 
-    __slots__ = ("_ended", "_error", "_flow", "_pieces", "_waiter", "buffered", "declared", "limit", "received", "trailers")
+    __slots__ = (
+        "_ended",
+        "_error",
+        "_flow",
+        "_pieces",
+        "_start",
+        "_waiter",
+        "buffered",
+        "declared",
+        "limit",
+        "received",
+        "trailers",
+    )
 
     def __init__(self, flow: Flow | None, declared: int | None, limit: int | None) -> None:
         self._flow = flow
         self._pieces: deque[bytes] = deque()
+        self._start = 0  # octets of the first piece that were given out already
         self._waiter: asyncio.Future[None] | None = None
         self._error: Exception | None = None
         self._ended = False
@@ -59,32 +73,33 @@ class ContentReader:
     def of(cls, content: bytes, limit: int | None = None) -> ContentReader:
         """Content that is here already (test client, adapters)."""
         reader = cls(None, len(content), limit)
-        if content:
-            reader.feed(content)
+        reader.feed(content)
         reader.end([])
         return reader
 
     # The carrier's side.
 
     def feed(self, piece: bytes) -> None:
-        """The next octets have come."""
-        self._pieces.append(piece)
-        self.buffered += len(piece)
-        self.received += len(piece)
-        self._wake()
+        """The next octets have come. After `fail` they are dropped."""
+        if piece and self._error is None:
+            self._pieces.append(piece)
+            self.buffered += len(piece)
+            self.received += len(piece)
+            self._wake()
 
     def end(self, trailers: list[tuple[bytes, bytes]]) -> None:
         """The content is complete."""
-        self.trailers = trailers
-        self._ended = True
-        self._wake()
+        if self._error is None:
+            self.trailers = trailers
+            self._ended = True
+            self._wake()
 
     def fail(self, error: Exception) -> None:
         """No more will come, because of `error`; what waits unread is dropped."""
         if not self._ended and self._error is None:
             self._error = error
             self._pieces.clear()
-            self.buffered = 0
+            self._start = self.buffered = 0
             self._wake()
 
     @property
@@ -99,6 +114,11 @@ class ContentReader:
 
     # The reader's side.
 
+    @property
+    def begun(self) -> bool:
+        """Whether octets have been given out: then nobody gets the whole content any more."""
+        return self._error is None and self.received > self.buffered
+
     async def read(self, n: int = -1) -> bytes:
         """Read the next octets.
 
@@ -108,53 +128,79 @@ class ContentReader:
         Raises:
             HttpError: 413 where the content is longer than `limit`; 400 or 408 where the peer broke off or broke the protocol.
             ClientDisconnected: where the peer has gone.
+            RuntimeError: where another task is reading.
         """
-        self.check_declared()
         if n < 0:
-            pieces = [piece async for piece in self]
-            return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            return await self._read_all()
         if n == 0:
             return b""
-        piece = await self._next()
-        if len(piece) > n:
-            self._pieces.appendleft(piece[n:])
-            self.buffered += len(piece) - n
-            piece = piece[:n]
-        return piece
+        await self._arrival()
+        return self._take(n)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """The pieces as they come, none of them empty."""
-        self.check_declared()
-        while piece := await self._next():
-            yield piece
+        while await self._arrival():
+            yield self._take()
 
     def check_declared(self) -> None:
-        """Refuse content whose declared length is over the limit, before an octet of it is taken.
+        """Refuse content that is over the limit; where its length is declared, before an octet of it is taken.
 
         Raises:
             HttpError: 413.
         """
-        if self.limit is not None and self.declared is not None and self.declared > self.limit:
+        if self.limit is None:
+            return
+        if self.declared is not None and self.declared > self.limit:
             raise HttpError(
                 413, "Content too large", f"At most {self.limit} bytes are taken here; {self.declared} were announced."
             )
+        if self.received > self.limit:
+            raise HttpError(413, "Content too large", f"At most {self.limit} bytes are taken here.")
 
-    async def _next(self) -> bytes:
+    async def _read_all(self) -> bytes:
+        pieces: list[bytes] = []
+        try:
+            while await self._arrival():
+                pieces.append(self._take())
+        except BaseException:
+            if self._error is None:  # cancelled: the next reader begins where this one did
+                self._pieces.extendleft(reversed(pieces))
+                self.buffered += sum(map(len, pieces))
+            raise
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def _arrival(self) -> bool:
+        """Wait until there are octets to take (True), or the content has ended (False)."""
+        self.check_declared()
+        if self._waiter is not None:
+            raise RuntimeError("this request's content is being read by two tasks at once; let one of them read it")
         while not self._pieces:
             if self._error is not None:
-                raise self._error
+                raise self._error.with_traceback(None)  # one is raised again and again: its traceback must not grow
             if self._ended:
-                return b""
-            if self._waiter is not None:
-                raise RuntimeError("this request's content is being read by two tasks at once; let one of them read it")
+                return False
             self._waiter = asyncio.get_running_loop().create_future()
-            if self._flow is not None:
-                self._flow.want_content()
             try:
+                if self._flow is not None:
+                    self._flow.want_content()
                 await self._waiter
             finally:
                 self._waiter = None
-        piece = self._pieces.popleft()
+            self.check_declared()
+        return True
+
+    def _take(self, n: int = -1) -> bytes:
+        """Give out what is left of the first piece, or `n` octets of it. A piece is never copied but for what is given out."""
+        if not self._pieces:
+            return b""
+        piece, start = self._pieces[0], self._start
+        if 0 <= n < len(piece) - start:
+            self._start = start + n
+            piece = piece[start : self._start]
+        else:
+            self._pieces.popleft()
+            self._start = 0
+            piece = piece[start:]
         before = self.buffered
         self.buffered = before - len(piece)
         if before > LOW_WATER >= self.buffered and self._flow is not None and not self._ended:
@@ -186,14 +232,28 @@ class Stream:
         if not isinstance(self.source, AsyncIterable):
             raise TypeError("a plain iterator is pulled in the thread pool; the application turns it into an async one")
         async for piece in self.source:
-            if piece:
-                yield piece.encode() if isinstance(piece, str) else bytes(piece)
+            octets = piece.encode() if isinstance(piece, str) else _octets(piece)
+            if octets:
+                yield octets
 
     async def aclose(self) -> None:
-        """Tell the source that no more will be asked: its `finally` blocks run."""
+        """Tell the source that no more will be asked: its `finally` blocks run, or it is closed as a file is."""
         close = getattr(self.source, "aclose", None)
         if close is not None:
             await close()
+            return
+        close = getattr(self.source, "close", None)
+        if close is not None:
+            close()
+
+
+def _octets(piece: object) -> bytes:
+    if type(piece) is bytes:
+        return piece
+    if isinstance(piece, (bytes, bytearray, memoryview)):
+        return bytes(cast("bytes", piece))
+    # bytes(3) would be three octets of zero: a number must not become content, and a large one not a gigabyte.
+    raise TypeError(f"a stream gave {type(piece).__qualname__}; it may give bytes and str")
 
 
 @dataclass(frozen=True, slots=True)

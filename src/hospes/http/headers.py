@@ -3,7 +3,9 @@
 Laws:
 
 * A name keeps the spelling it was first given and is found under any other.
-* `headers[name]` is the field's value as RFC 9110 §5.2 defines it: its lines joined by ", ".
+* `headers[name]` is the field's value as RFC 9110 §5.2 defines it: its lines joined by ", ". Lines of Cookie are joined by
+  "; ", as RFC 9113 §8.2.3 does it; lines of Set-Cookie cannot be joined at all (RFC 9110 §5.3): `get_all` gives them.
+* A field that is there has one line at least.
 * CR, LF, NUL and whatever else no field may hold is refused when it is put in, where the program's own line is still on
   the stack (RFC 9110 §5.5).
 """
@@ -11,12 +13,13 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeVar, cast, overload
 
 from hospes.wire import check_field
 
 HeaderValue: TypeAlias = "str | int | list[str] | tuple[str, ...]"
 HeaderSource: TypeAlias = "Mapping[str, Any] | Iterable[tuple[str, Any]]"
+T = TypeVar("T")
 
 
 class Headers(MutableMapping[str, str]):
@@ -27,6 +30,7 @@ class Headers(MutableMapping[str, str]):
 
     Raises:
         ValueError: if a name is no token, or a value holds CR, LF, NUL or another control character.
+        TypeError: if a value is neither text nor a number.
     """
 
     __slots__ = ("_lines",)
@@ -35,13 +39,16 @@ class Headers(MutableMapping[str, str]):
         # lower-case name → (the name as first spelled, its lines in order)
         self._lines: dict[str, tuple[str, list[str]]] = {}
         if source is not None:
-            pairs = cast("Mapping[str, Any]", source).items() if isinstance(source, Mapping) else source
-            for name, value in pairs:
+            for name, value in _pairs(source):
                 self.add(name, value)
 
     @classmethod
     def from_wire(cls, fields: Iterable[tuple[bytes, bytes]]) -> Headers:
-        """Take over what the wire has read and checked; octets beyond ASCII are read as ISO-8859-1 (RFC 9110 §5.5)."""
+        """Take over what the wire has read and checked; octets beyond ASCII are read as ISO-8859-1 (RFC 9110 §5.5).
+
+        Args:
+            fields: Names in lower case, and values.
+        """
         headers = cls()
         lines = headers._lines
         for raw_name, raw_value in fields:
@@ -54,11 +61,19 @@ class Headers(MutableMapping[str, str]):
         return headers
 
     def __getitem__(self, name: str) -> str:
-        values = self._lines[name.lower()][1]
-        return values[0] if len(values) == 1 else ", ".join(values)
+        key = name.lower()
+        values = self._lines[key][1]
+        return values[0] if len(values) == 1 else ("; " if key == "cookie" else ", ").join(values)
 
     def __setitem__(self, name: str, value: HeaderValue) -> None:
-        self._lines[name.lower()] = (name, _lines_of(name, value))
+        """Replace the lines of a field; without a line (an empty list) the field goes."""
+        key = name.lower()
+        new = _lines_of(name, value)
+        if not new:
+            self._lines.pop(key, None)
+            return
+        entry = self._lines.get(key)
+        self._lines[key] = (name if entry is None else entry[0], new)
 
     def __delitem__(self, name: str) -> None:
         del self._lines[name.lower()]
@@ -82,18 +97,27 @@ class Headers(MutableMapping[str, str]):
     def __repr__(self) -> str:
         return f"Headers({list(self.lines())!r})"
 
+    @overload
+    def get(self, name: str, /) -> str | None: ...
+    @overload
+    def get(self, name: str, /, default: str | T) -> str | T: ...
+    def get(self, name: str, /, default: object = None) -> object:
+        """The field's value, or `default`; quicker than the inherited one, which raises for a field that is not there."""
+        return self[name] if name.lower() in self._lines else default
+
     def add(self, name: str, value: HeaderValue) -> None:
         """Add a line, or several, beside those that are there.
 
         Raises:
             ValueError: if name or value may not stand in a field.
+            TypeError: if the value is neither text nor a number.
         """
         new = _lines_of(name, value)
         entry = self._lines.get(name.lower())
-        if entry is None:
-            self._lines[name.lower()] = (name, new)
-        else:
+        if entry is not None:
             entry[1].extend(new)
+        elif new:
+            self._lines[name.lower()] = (name, new)
 
     def get_all(self, name: str) -> list[str]:
         """The lines of a field, in order; an empty list where there is none."""
@@ -112,9 +136,45 @@ class Headers(MutableMapping[str, str]):
         other._lines = {key: (name, list(values)) for key, (name, values) in self._lines.items()}
         return other
 
+    __copy__ = copy
+
+
+def _pairs(source: HeaderSource) -> Iterable[tuple[str, Any]]:
+    if isinstance(source, dict):  # asked first: the others are slow questions
+        return cast("dict[str, Any]", source).items()
+    if isinstance(source, Headers):
+        return source.lines()
+    if isinstance(source, Mapping):
+        return cast("Mapping[str, Any]", source).items()
+    return source
+
 
 def _lines_of(name: str, value: HeaderValue) -> list[str]:
-    values = [str(each) for each in value] if isinstance(value, (list, tuple)) else [str(value)]
-    for each in values:
+    if type(value) is str and value.isascii():
+        check_field(name, value)
+        return [value]
+    lines = [_line(name, each) for each in value] if isinstance(value, (list, tuple)) else [_line(name, value)]
+    for each in lines:
         check_field(name, each)
-    return values
+    return lines
+
+
+def _line(name: str, value: object) -> str:
+    if isinstance(value, str):
+        line = value if type(value) is str else str.__str__(value)  # an Enum's str() is its name
+        if not line.isascii():
+            _check_encodable(name, line)
+        return line
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(int(value))
+    # None, True and b"…" would go out as those very words, which nobody means.
+    raise TypeError(
+        f"field {name}: {type(value).__name__} is neither text nor a number; write it as text, or leave the field out"
+    )
+
+
+def _check_encodable(name: str, line: str) -> None:
+    try:
+        line.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"field {name}: the value holds half a surrogate pair, which no encoding has") from None

@@ -10,6 +10,7 @@ Laws:
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ from hospes.http.headers import Headers
 from hospes.http.negotiation import choose
 from hospes.http.response import Response
 from hospes.wire import REASONS
+
+_ACCEPT = re.compile(r"(?<![^\s,])(?:accept|\*)(?![^\s,])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class InvalidRequest(HttpError):
     def __init__(self, errors: Sequence[FieldError]) -> None:
         super().__init__(400, "The request does not fit", "; ".join(f"{each.pointer}: {each.message}" for each in errors))
         self.errors = tuple(errors)
+        self.args = (self.errors,)  # what it is made of, so that it can be copied and pickled
 
 
 def problem_response(error: HttpError, accept: str | None) -> Response:
@@ -57,23 +61,27 @@ def problem_response(error: HttpError, accept: str | None) -> Response:
     offers = ("application/problem+json", "text/html")
     as_page = accept is not None and choose(offers, accept) == "text/html"
     response = _page(error) if as_page else _details(error)
+    response.headers["X-Content-Type-Options"] = "nosniff"
     for name, value in error.headers.items():
         response.headers[name] = value
-    response.headers.add("Vary", "Accept")
+    if not any(_ACCEPT.search(line) for line in response.headers.get_all("Vary")):
+        response.headers.add("Vary", "Accept")
     return response
 
 
-def _title(error: HttpError) -> str:
-    return error.message or REASONS.get(error.code, "Error")
+def _phrase(code: int) -> str:
+    # RFC 9110 §15: a status that is not known is to be read as the x00 of its class.
+    return REASONS.get(code) or REASONS[code // 100 * 100]
 
 
 def _details(error: HttpError) -> Response:
-    # RFC 9457 §3.1: without a type member the type is about:blank and the title the status's phrase.
-    members: dict[str, Any] = {"status": error.code, "title": _title(error)}
+    # RFC 9457 §4.2.1: without a type member the type is about:blank, and then the title is the status's phrase.
+    members: dict[str, Any] = {"status": error.code, "title": _phrase(error.code)}
     if isinstance(error, InvalidRequest):
+        members["detail"] = error.message
         members["errors"] = [{"in": each.source, "pointer": each.pointer, "message": each.message} for each in error.errors]
-    elif error.explain:
-        members["detail"] = error.explain
+    elif error.message or error.explain:
+        members["detail"] = ": ".join(part for part in (error.message, error.explain) if part)
     return Response(json.encode(members), error.code, content_type="application/problem+json")
 
 
@@ -97,6 +105,6 @@ def _page(error: HttpError) -> Response:
         more = f"<ul>{''.join(rows)}</ul>"
     else:
         more = f"<p>{html.escape(error.explain)}</p>" if error.explain else ""
-    page = _PAGE.format(code=error.code, title=html.escape(_title(error)), more=more)
+    page = _PAGE.format(code=error.code, title=html.escape(error.message or _phrase(error.code)), more=more)
     headers = Headers({"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"})
     return Response(page.encode(), error.code, headers, content_type="text/html; charset=utf-8")

@@ -2,10 +2,11 @@
 
 Laws:
 
-* Making a Request costs four assignments. An attribute is a slot that stays empty until somebody asks; then `_FILL` says
-  how it comes to be. What a filter assigns stands, for every later reader.
+* Making a Request costs six assignments. Any other attribute is a slot that stays empty until somebody asks; then `_FILL`
+  says how it comes to be, from what other attributes say. What a filter assigns stands, for every later reader.
 * The path is percent-decoded exactly once, as UTF-8; so is every name and value of the query.
-* Content is read before the handler runs where the handler asks for it; who wants it piece by piece takes `reader`.
+* Content is read before the handler runs where the handler asks for it; who wants it piece by piece takes `reader`. It can be
+  had once: `body` and `form` are whole or an error, never what somebody has left over.
 * http knows nothing of what stands above it: `user`, `session` and `state` are slots for others to fill.
 """
 
@@ -13,9 +14,9 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
-from urllib.parse import unquote_to_bytes
 
 from hospes.errors import HttpError
 from hospes.http import json
@@ -24,7 +25,7 @@ from hospes.http.cookies import parse_cookies
 from hospes.http.headers import Headers
 from hospes.http.media import MediaType, parse_media_type
 from hospes.http.multipart import Form, FormReader
-from hospes.http.query import parse_query
+from hospes.http.query import parse_query, percent_decode
 from hospes.limits import Limits
 from hospes.wire import RequestHead
 
@@ -73,7 +74,7 @@ class Request:
         headers: Header fields, writable.
         cookies: Cookies by name.
         query: Names and values of the query.
-        parameters: Names and values of form and query together, the form's first.
+        parameters: Names and values of form and query together, the form's first; the query's alone until a form is read.
         parameter: The first value of each name.
         path_values: What the route's `{names}` matched.
         reg_groups: What the groups of a regexp route matched.
@@ -134,17 +135,26 @@ class Request:
         self.content = content
         self.connection = connection
         self.finishers = None
+        # These two are asked for nearly always, and an empty slot costs twenty times as much as an assignment.
+        self.method = head.method
+        path = head.path
+        if "%" not in path:
+            self.path = path
 
-    def __getattr__(self, name: str) -> Any:
-        fill = _FILL.get(name)
-        if fill is None:
-            raise AttributeError(f"a Request has no {name!r}")
-        value = fill(self)
-        setattr(self, name, value)
-        return value
+    if not TYPE_CHECKING:  # for a type checker the slots above are all there is
+
+        def __getattr__(self, name: str) -> Any:
+            fill = _FILL.get(name)
+            if fill is None:
+                raise AttributeError(f"a Request has no {name!r}")
+            value = fill(self)
+            # Parameters grow when a form is read: until then (in a route's conditions, in a filter) they are not kept.
+            if name not in _GROWING or self.content is None or self.has("form"):
+                setattr(self, name, value)
+            return value
 
     def __repr__(self) -> str:
-        return f"<Request {self.head.method} {self.head.target}>"
+        return f"<Request {self.head.method} {self.head.path}>"  # without the query: it may hold secrets, and this is logged
 
     @property
     def client(self) -> Address:
@@ -164,7 +174,10 @@ class Request:
     @property
     def content_type(self) -> str:
         """The Content-Type field; "" where there is none."""
-        return self.headers.get("content-type", "")
+        if self.has("headers"):
+            return self.headers.get("content-type", "")
+        # Two lines are joined, as in `headers`: nobody is to believe the first and another one the second.
+        return b", ".join([value for name, value in self.head.fields if name == b"content-type"]).decode("latin-1")
 
     @property
     def content_length(self) -> int | None:
@@ -174,9 +187,7 @@ class Request:
     @property
     def reader(self) -> ContentReader:
         """The content as a pull stream; an ended one where there is none."""
-        if self.content is None:
-            self.content = ContentReader.of(b"")
-        return self.content
+        return self.content if self.content is not None else ContentReader.of(b"")
 
     def get_parameter(self, name: str, default: str | None = None) -> str | None:
         """The first value of a parameter of form or query, or `default`."""
@@ -188,9 +199,10 @@ class Request:
         Raises:
             HttpError: 413, 400 or 408; see `ContentReader.read`.
             ClientDisconnected: where the peer has gone.
+            RuntimeError: where a part of it was read already, in pieces or as a form with files.
         """
         if not self.has("body"):
-            self.body = b"" if self.content is None else await self.content.read()
+            self.body = b"" if self.content is None else await _untouched(self.content).read()
         return self.body
 
     async def read_form(self) -> Form:
@@ -199,32 +211,65 @@ class Request:
         Files are spooled while they come in. `form` holds it from then on; its files are gone when the answer leaves.
 
         Raises:
-            HttpError: 400 or 413 where the form is malformed or too large.
+            HttpError: 400 or 413 where the form is malformed or too large; what `read` raises.
+            RuntimeError: where a part of the content was read already, in pieces.
         """
         if self.has("form"):
             return self.form
-        media_type = self.media_type
-        if media_type is not None and media_type.essence == "multipart/form-data" and self.content is not None:
-            form = FormReader(media_type, self.connection.limits)
-            try:
-                async for piece in self.content:
-                    form.feed(piece)
-                self.form = form.finish()
-                self.finish_with(self._close_form)
-            except BaseException:
+        media_type = self.media_type if self.content is not None or self.has("body") else None
+        essence = media_type.essence if media_type is not None else ""
+        if media_type is not None and essence == "multipart/form-data":
+            form = self.form = await self._read_multipart(media_type)
+
+            async def close(response: Response | None) -> None:
                 form.close()
-                raise
-        elif media_type is not None and media_type.essence == "application/x-www-form-urlencoded":
+
+            self.finish_with(close)
+        elif essence == "application/x-www-form-urlencoded":
             self.form = Form(_urlencoded(self, await self.read()), {})
         else:
             self.form = Form({}, {})
         return self.form
 
+    async def _read_multipart(self, media_type: MediaType) -> Form:
+        # Where somebody has read the octets, the form is made of them: the stream has no more.
+        content = ContentReader.of(self.body) if self.has("body") else _untouched(self.reader)
+        form = FormReader(media_type, self.connection.limits)
+        try:
+            async for piece in content:
+                form.feed(piece)
+            return form.finish()
+        except BaseException:
+            form.close()
+            raise
+
     def below(self, prefix: str) -> Request:
-        """The request as one mounted at `prefix` sees it: the same, its path without the prefix."""
+        """The request as one mounted at `prefix` sees it: the same, its path without the prefix.
+
+        What is known of it already (headers a filter has changed, content, form, user, session) is known below, too, and
+        `state` is one dict for both. Its finishers are its own; those that nobody below awaits are awaited here.
+
+        Args:
+            prefix: Percent-encoded as in the request's head, without a slash at its end.
+        """
         head = copy.copy(self.head)
         head.path = head.path[len(prefix) :] or "/"
-        return Request(head, self.content, self.connection)
+        below = Request(head, self.content, self.connection)
+        below.state = self.state
+        for name in _SHARED:
+            with suppress(AttributeError):
+                setattr(below, name, object.__getattribute__(self, name))
+        self.finish_with(below._finish_rest)
+        return below
+
+    async def _finish_rest(self, response: Response | None) -> None:
+        """Await the finishers that are left, each of them, whatever another one raises."""
+        if self.finishers:
+            finisher = self.finishers.pop()
+            try:
+                await finisher(response)
+            finally:
+                await self._finish_rest(response)
 
     def finish_with(self, finisher: Finisher) -> None:
         """Have `finisher` awaited with the response before that leaves; the last one added comes first.
@@ -235,10 +280,6 @@ class Request:
             self.finishers = []
         self.finishers.append(finisher)
 
-    async def _close_form(self, response: Response | None) -> None:
-        """Remove what the form has spooled."""
-        self.form.close()
-
     def has(self, name: str) -> bool:
         """Whether a slot is filled, without filling it."""
         try:
@@ -248,21 +289,49 @@ class Request:
         return True
 
 
+_SHARED = (
+    "body",
+    "cookies",
+    "form",
+    "headers",
+    "json",
+    "media_type",
+    "method",
+    "parameter",
+    "parameters",
+    "query",
+    "query_string",
+    "services",
+    "session",
+    "user",
+)
+"""What a request below a prefix takes over where it is known: all but its path, what routes found in it, and finishers."""
+
+
+_GROWING = frozenset({"parameter", "parameters"})
+_FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+
+
+def _untouched(content: ContentReader) -> ContentReader:
+    """Content of which nobody has read a part: the rest of it must not pass for the whole."""
+    if content.begun:
+        raise RuntimeError(
+            "this request's content has been read already, in pieces or as a form with files: "
+            "`await request.read()` before that, and both can be had"
+        )
+    return content
+
+
 def _path(request: Request) -> str:
-    path = request.head.path
-    if "%" not in path:
-        return path
     try:
-        return unquote_to_bytes(path).decode()
-    except UnicodeDecodeError:
-        raise HttpError(400, "The path is not UTF-8") from None
+        return percent_decode(request.head.path)
+    except ValueError:
+        raise HttpError(400, "The path cannot be read", "Its percent-encoding is malformed or not UTF-8.") from None
 
 
 def _media_type(request: Request) -> MediaType | None:
-    value = request.head.field(b"content-type") if not request.has("headers") else request.headers.get("content-type")
-    if not value:
-        return None
-    return parse_media_type(value.decode("latin-1") if isinstance(value, bytes) else value)
+    value = request.content_type
+    return parse_media_type(value) if value else None
 
 
 def _cookies(request: Request) -> dict[str, str]:
@@ -272,49 +341,68 @@ def _cookies(request: Request) -> dict[str, str]:
 
 def _urlencoded(request: Request, content: bytes) -> dict[str, list[str]]:
     try:
-        text = content.decode("ascii")
+        text = content.decode()  # octets beyond ASCII are to be encoded, but not all do so (WHATWG URL §5.1 reads them as UTF-8)
     except UnicodeDecodeError:
-        raise HttpError(400, "The form is not urlencoded", "Octets beyond ASCII must be percent-encoded.") from None
+        raise HttpError(400, "The form is not UTF-8") from None
     return parse_query(text, request.connection.limits.parameters)
 
 
 def _parameters(request: Request) -> dict[str, list[str]]:
-    form = _form(request).fields
-    if not form:
+    form = _known_form(request)
+    if form is None or not form.fields:
         return request.query
-    merged = {name: list(values) for name, values in form.items()}
+    merged = {name: list(values) for name, values in form.fields.items()}
     for name, values in request.query.items():
         merged.setdefault(name, []).extend(values)
     return merged
 
 
 def _form(request: Request) -> Form:
-    """The form where it has been read, or can be made of a body that has been."""
+    form = _known_form(request)
+    if form is None:
+        raise RuntimeError(
+            "this request's form has not been read: `await request.read_form()` first, or let the handler take it as a parameter"
+        )
+    return form
+
+
+def _known_form(request: Request) -> Form | None:
+    """The form where it has been read, or can be made of a body that has been; None where somebody has to read it first."""
     if request.has("form"):
         return request.form
-    media_type = request.media_type
-    if media_type is not None and media_type.essence == "application/x-www-form-urlencoded" and request.has("body"):
-        request.form = Form(_urlencoded(request, request.body), {})
-        return request.form
-    return Form({}, {})
+    read = request.has("body")
+    media_type = request.media_type if read or request.content is not None else None
+    if media_type is None or media_type.essence not in _FORMS:
+        return Form({}, {})
+    if not read or media_type.essence == "multipart/form-data":
+        return None
+    request.form = Form(_urlencoded(request, request.body), {})
+    return request.form
 
 
 def _body(request: Request) -> bytes:
     if request.content is None:
         return b""
+    _untouched(request.content)
     raise RuntimeError(
         "this request's content has not been read: `await request.read()` first, or let the handler take it as a parameter"
     )
 
 
+def _json(request: Request) -> Any:
+    if not request.body:
+        return None
+    limits = request.connection.limits
+    return json.decode(request.body, depth=limits.json_depth, digits=limits.json_digits)
+
+
 _FILL: Mapping[str, Callable[[Request], object]] = {
-    "method": lambda request: request.head.method,
     "path": _path,
     "query_string": lambda request: request.head.query,
     "headers": lambda request: Headers.from_wire(request.head.fields),
     "cookies": _cookies,
     "media_type": _media_type,
-    "query": lambda request: parse_query(request.head.query, request.connection.limits.parameters),
+    "query": lambda request: parse_query(request.query_string, request.connection.limits.parameters),
     "parameters": _parameters,
     "parameter": lambda request: {name: values[0] for name, values in request.parameters.items()},
     "path_values": lambda request: {},
@@ -322,7 +410,7 @@ _FILL: Mapping[str, Callable[[Request], object]] = {
     "services": lambda request: {},
     "state": lambda request: {},
     "body": _body,
-    "json": lambda request: json.decode(request.body, depth=request.connection.limits.json_depth) if request.body else None,
+    "json": _json,
     "form": _form,
     "user": lambda request: None,
     "session": lambda request: None,

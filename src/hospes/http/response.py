@@ -6,25 +6,41 @@ Laws:
 * Framing (Content-Length, Transfer-Encoding, Connection), Date and Server belong to the carrier; a program's own Content-Length
   counts only where there is no content to measure (an answer to HEAD, a 304).
 * A response that is text and nothing more carries no Headers object: most are, and it would cost more than the rest.
+* What may not be sent (a field, a cookie, a redirect's target) is refused when it is put in; the attributes of a morsel,
+  which is only known when all is said, at the latest by `lines`.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterator
+import re
+from collections.abc import AsyncIterable, Iterator, Mapping
+from http.cookies import BaseCookie
+from operator import index
 from typing import Any, TypeAlias, cast
+from urllib.parse import quote
 
 from hospes.http import json
 from hospes.http.content import FileContent, Stream
 from hospes.http.cookies import Cookies, SetCookie
 from hospes.http.headers import Headers, HeaderSource
+from hospes.wire import check_field
 
 Content: TypeAlias = bytes | Stream | FileContent
+CookieSource: TypeAlias = "Mapping[str, str] | BaseCookie[Any] | list[SetCookie] | tuple[SetCookie, ...]"
 
 TEXT = "text/plain; charset=utf-8"
 HTML = "text/html; charset=utf-8"
 XML = "text/xml; charset=utf-8"
 JSON = "application/json"
 OCTETS = "application/octet-stream"
+
+_OWN_TYPES = frozenset({"", TEXT, HTML, XML, JSON, OCTETS})
+_MAY_BE_MARKUP = frozenset("<\ufeff \t\r\n\f\v")
+# Optional byte order mark and white space, then `<?xml …`, or `<!doctype html …>` or `<html …>`.
+_MARKUP = re.compile(r"[\ufeff\s]*+<(?:(\?xml)\s|(?:!doctype\s++html|html)(?:\s[^>]*+)?+>)", re.IGNORECASE)
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+# RFC 3986 §2: reserved characters and the percent sign stand as they are; letters, digits and "-._~" always do.
+_TARGET = "!#$%&'()*+,/:;=?@[]"
 
 
 class Response:
@@ -35,12 +51,12 @@ class Response:
             (streamed), or anything that has a JSON form (dict, list, dataclass, Struct …).
         status: Status code, 200 by default.
         headers: Header fields; `Content-Type` here wins over the one `body` suggests.
-        cookies: Cookies to set: a mapping of names to values, or `SetCookie`s.
-        content_type: The content's media type; found from `body` by default.
+        cookies: Cookies to set: a mapping of names to values, morsels, or `SetCookie`s.
+        content_type: The content's media type, "" for none; found from `body` by default.
 
     Raises:
         ValueError: for a status outside 200 to 599, or a field or cookie that may not be sent.
-        TypeError: for a body that has no JSON form.
+        TypeError: for a body that has no JSON form, a status that is no whole number, or a field's value that is no text.
     """
 
     __slots__ = ("_content_type", "_cookies", "_headers", "_set_cookies", "content", "status")
@@ -50,29 +66,32 @@ class Response:
         body: object = None,
         status: int = 200,
         headers: HeaderSource | None = None,
-        cookies: dict[str, str] | list[SetCookie] | None = None,
+        cookies: CookieSource | None = None,
         content_type: str | None = None,
     ) -> None:
-        if type(body) is bytes:
-            self.content: Content = body
-            self._content_type = content_type or OCTETS
-        elif type(body) is str:
-            self.content = body.encode()
-            self._content_type = content_type or text_type(body)
-        else:
-            self.content, self._content_type = _encode(body, content_type)
+        if type(status) is not int:
+            status = index(status)  # an http.HTTPStatus, for one
         if not 200 <= status <= 599:
             raise ValueError(f"status {status}: an answer's status is 200 to 599")
+        if content_type is not None and content_type not in _OWN_TYPES:
+            check_field("Content-Type", content_type)
+        if type(body) is bytes:
+            self.content: Content = body
+            self._content_type = OCTETS if content_type is None else content_type
+        elif type(body) is str:
+            self.content = body.encode()
+            self._content_type = text_type(body) if content_type is None else content_type
+        else:
+            self.content, suggested = _encode(body)
+            self._content_type = suggested if content_type is None else content_type
         self.status = status
         self._headers: Headers | None = None
         self._cookies: Cookies | None = None
         self._set_cookies: list[str] | None = None
         if headers is not None:
-            for name, value in Headers(headers).lines():
-                self.headers.add(name, value) if name.lower() != "content-type" else self.headers.update({name: value})
+            self.headers = headers
         if cookies is not None:
-            for each in cookies if isinstance(cookies, list) else (SetCookie(*pair) for pair in cookies.items()):
-                self.set_cookie(each)
+            self._set(cookies)
 
     @property
     def headers(self) -> Headers:
@@ -86,7 +105,14 @@ class Response:
 
     @headers.setter
     def headers(self, headers: HeaderSource) -> None:
-        self._headers = Headers(headers)
+        """Replace all fields; `Content-Type` stays where the new ones have none."""
+        given = Headers(headers)
+        own = self.content_type
+        if "Content-Type" in given:
+            given["Content-Type"] = given.get_all("Content-Type")[-1]
+        elif own:
+            given["Content-Type"] = own
+        self._headers = given
 
     @property
     def content_type(self) -> str:
@@ -95,7 +121,7 @@ class Response:
 
     @content_type.setter
     def content_type(self, value: str) -> None:
-        self.headers["Content-Type"] = value
+        self.headers["Content-Type"] = value or []
 
     @property
     def body(self) -> bytes:
@@ -110,9 +136,10 @@ class Response:
 
     @body.setter
     def body(self, body: object) -> None:
-        self.content, content_type = _encode(body, None)
-        if content_type:
-            self.content_type = content_type
+        """Replace the content. Its media type stays where there is one, unless the new content is JSON."""
+        self.content, suggested = _encode(body)
+        if suggested == JSON or (suggested and not self.content_type):
+            self.content_type = suggested
 
     @property
     def cookies(self) -> Cookies:
@@ -122,7 +149,11 @@ class Response:
         return self._cookies
 
     @cookies.setter
-    def cookies(self, cookies: Cookies) -> None:
+    def cookies(self, cookies: BaseCookie[Any]) -> None:
+        """Replace the morsels."""
+        if not isinstance(cookies, Cookies):
+            morsels, cookies = cookies, Cookies()
+            cookies.load(morsels)
         self._cookies = cookies
 
     def set_cookie(self, cookie: SetCookie) -> None:
@@ -141,17 +172,31 @@ class Response:
         return self._headers is None and self._cookies is None and self._set_cookies is None
 
     def lines(self) -> Iterator[tuple[str, str]]:
-        """Every field line but those that belong to the carrier."""
+        """Every field line but those that belong to the carrier.
+
+        Raises:
+            ValueError: if a morsel holds what could add an attribute to its cookie.
+        """
         if self._headers is not None:
             yield from self._headers.lines()
         elif self._content_type:
             yield "Content-Type", self._content_type
         if self._cookies is not None:
-            for morsel in self._cookies.values():
-                yield "Set-Cookie", morsel.OutputString()
+            for line in self._cookies.to_fields():
+                yield "Set-Cookie", line
         if self._set_cookies is not None:
             for line in self._set_cookies:
                 yield "Set-Cookie", line
+
+    def _set(self, cookies: CookieSource) -> None:
+        if isinstance(cookies, BaseCookie):
+            self.cookies.load(cookies)
+        elif isinstance(cookies, (list, tuple)):
+            for each in cookies:
+                self.set_cookie(each)
+        else:
+            for name, value in cookies.items():
+                self.set_cookie(SetCookie(name, value))
 
     def __repr__(self) -> str:
         what = f"{len(self.content)} bytes" if isinstance(self.content, bytes) else type(self.content).__name__
@@ -162,11 +207,12 @@ class Redirect(Response):
     """Send the visitor elsewhere.
 
     Args:
-        location: URL or path to go to.
+        location: URL or path to go to. What a URL cannot hold as it is (space, quotes, backslash, anything beyond ASCII) is
+            percent-encoded; what is encoded already stays.
         status: 302 by default; 301, 303, 307 or 308 where they are meant.
 
     Raises:
-        ValueError: if the location may not stand in a field, or the status does not redirect.
+        ValueError: if the location holds a control character, or the status does not redirect.
     """
 
     __slots__ = ()
@@ -174,35 +220,33 @@ class Redirect(Response):
     def __init__(self, location: str, status: int = 302) -> None:
         if status not in {301, 302, 303, 307, 308}:
             raise ValueError(f"Redirect(status={status}): a redirect is 301, 302, 303, 307 or 308")
+        if _CONTROLS.search(location):
+            raise ValueError(f"Redirect({location!r}): a location holds no control characters; quote() what comes from a visitor")
+        # A backslash above all: user agents read "/\\host" as "//host" (WHATWG URL §4.4), which leads to another site.
         super().__init__(b"", status, content_type="")
-        self._content_type = ""
-        self.headers["Location"] = location
+        self.headers["Location"] = quote(location, safe=_TARGET)
 
 
 def text_type(text: str) -> str:
     """The media type a text is sent with, by its look: XML, HTML, or plain."""
-    if "<" not in text[:256]:
+    if text[:1] not in _MAY_BE_MARKUP:
         return TEXT
-    start = text[:256].lstrip().lower()
-    if start.startswith("<?xml"):
-        return XML
-    if start.startswith(("<!doctype html", "<html")):
-        return HTML
-    return TEXT
+    look = _MARKUP.match(text)
+    if look is None:
+        return TEXT
+    return XML if look[1] else HTML
 
 
-def _encode(body: Any, content_type: str | None) -> tuple[Content, str]:
-    """The content for any body but exactly str or bytes, and its media type."""
+def _encode(body: Any) -> tuple[Content, str]:
+    """The content for any body, and the media type that it suggests."""
     if body is None:
-        return b"", content_type or ""
+        return b"", ""
     if isinstance(body, str):
-        return body.encode(), content_type or text_type(body)
+        return body.encode(), text_type(body)
     if isinstance(body, (bytes, bytearray, memoryview)):
-        return bytes(cast("bytes", body)), content_type or OCTETS
-    if isinstance(body, Stream):
-        return body, content_type or OCTETS
-    if isinstance(body, FileContent):
-        return body, content_type or OCTETS
+        return bytes(cast("bytes", body)), OCTETS
+    if isinstance(body, (Stream, FileContent)):
+        return body, OCTETS
     if isinstance(body, AsyncIterable) or hasattr(body, "__next__"):
-        return Stream(cast("AsyncIterable[bytes | str]", body)), content_type or TEXT
-    return json.encode(body), content_type or JSON
+        return Stream(cast("AsyncIterable[bytes | str]", body)), TEXT
+    return json.encode(body), JSON
