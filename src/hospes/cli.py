@@ -23,6 +23,7 @@ from hospes.errors import SetupError
 from hospes.running import App, python, version
 from hospes.server import Tls
 from hospes.server.carriers import carrier_name
+from hospes.tools.users import users
 
 
 class _Group(click.Group):
@@ -56,6 +57,9 @@ def _show_version(ctx: click.Context, option: click.Parameter, wanted: bool) -> 
 )
 def main() -> None:
     """Serve HTTP with hospes."""
+
+
+main.add_command(users)
 
 
 @main.command()

@@ -33,6 +33,11 @@ def test_there_and_back(value: Any) -> None:
     assert from_plain(json.loads(text)) == value
 
 
+@pytest.mark.parametrize("value", [1 << 4095, 1 << 4096, -(1 << 4096), 1 << 30_000])
+def test_long_integers(value: int) -> None:
+    assert from_plain(json.loads(json.dumps(to_plain(value)))) == value
+
+
 def test_what_it_looks_like() -> None:
     value = {"a": b"\0", "b": datetime(2026, 5, 1, tzinfo=UTC), "c": [math.inf], "d": {"$bytes": 1}, "e": {"$x": 1, "y": 2}}
     assert to_plain(value) == {

@@ -5,6 +5,7 @@
 | None, bool, int, str, list, dict, finite float | itself |
 | bytes | `{"$bytes": "…"}`, base64 |
 | datetime | `{"$datetime": "2026-05-01T12:00:00+00:00"}`, ISO 8601 |
+| an integer beyond 4,096 bits, which not every reader takes | `{"$integer": "0x…"}` |
 | a float that is no number, or infinite | `{"$float": "nan"}` |
 | a dict whose only key begins with `$` | `{"$dict": {…}}` |
 
@@ -23,6 +24,7 @@ from math import isfinite
 from typing import Any, Final, cast
 
 _MARK: Final = "$"
+_LONGEST: Final = 4_096  # bits of an integer; Python itself reads 4,300 digits
 
 
 def to_plain(value: Any) -> Any:
@@ -31,6 +33,8 @@ def to_plain(value: Any) -> Any:
         return {"$bytes": b64encode(value).decode()}
     if isinstance(value, datetime):
         return {"$datetime": value.isoformat()}
+    if isinstance(value, int) and value.bit_length() > _LONGEST:
+        return {"$integer": hex(value)}
     if isinstance(value, float) and not isfinite(value):
         return {"$float": str(value)}
     if isinstance(value, (list, tuple)):
@@ -62,6 +66,8 @@ def from_plain(value: Any) -> Any:
             return b64decode(content, validate=True)
         if mark == "$datetime":
             return datetime.fromisoformat(content)
+        if mark == "$integer":
+            return int(content, 16)
         if mark == "$float":
             return float(content)
     raise ValueError(f"{mark!r} marks no value that a visitor keeps")
