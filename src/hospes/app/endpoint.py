@@ -15,16 +15,17 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterable, Awaitable, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from hospes.app.declarations import BodyLimit
 from hospes.app.failures import Failures
 from hospes.app.onion import Layer, wrap, wrap_where
 from hospes.app.places import Runs, awaited
-from hospes.app.threads import LOG, Threads, discard
+from hospes.app.threads import LOG, Threads, discard, lent_thread
 from hospes.binding import Plan, Reads, note_failure
 from hospes.execution import iterate
 from hospes.http.answer import to_response
@@ -70,6 +71,19 @@ class Target:
         return waits or self.reader.reads is not Reads.NOTHING
 
     @property
+    def arguments(self) -> Callable[[Request], Sequence[Any]] | None:
+        """Makes the arguments of a handler that need not be waited for; None where there are none."""
+        bind, construct = self.plan.bind, self.construct
+        if construct is None:
+            return None if self.plan.takes_nothing else bind
+
+        def with_object(request: Request) -> Sequence[Any]:
+            arguments = bind(request)
+            return (construct.get(request), *arguments)
+
+        return with_object
+
+    @property
     def reader(self) -> Plan:
         """Of handler and constructor the one that needs more of the content; a handler that streams is left to it."""
         plan, construct = self.plan, self.construct
@@ -101,9 +115,9 @@ class Endpoints:
         chosen = _chosen(layers, path)
         if chosen:
             return self._filtered(self._call(target, concludes=False), chosen, path)
-        if target.runs is Runs.INLINE and not target.waits:
-            return self._inline(target)
-        return self._call(target, concludes=True)
+        if target.waits or target.runs is Runs.ON_LOOP:
+            return self._call(target, concludes=True)
+        return self._inline(target) if target.runs is Runs.INLINE else self._pooled(target)
 
     def around(self, call: CallNext, layers: Sequence[Layer]) -> Handler:
         """The endpoint of anything that answers requests, and may raise: filters around it, failures answered."""
@@ -129,27 +143,49 @@ class Endpoints:
 
     def _inline(self, target: Target) -> Handler:
         """A handler that answers at once: no coroutine, as long as nothing goes wrong and nothing is to be finished."""
-        function, bind, status, body_limit = target.plan.call, target.plan.bind, target.status, target.body_limit
-        construct = target.construct
-        takes_nothing = target.plan.takes_nothing and construct is None
+        function, status, body_limit, arguments_of = target.plan.call, target.status, target.body_limit, target.arguments
 
         def endpoint(request: Request) -> Response | Awaitable[Response]:
             try:
                 if request.content is not None:
                     _admit(request.content, body_limit)
-                if takes_nothing:
-                    response = to_response(function(), request, status)
-                elif construct is None:
-                    response = to_response(function(*bind(request)), request, status)
-                else:
-                    arguments = bind(request)
-                    response = to_response(function(construct.get(request), *arguments), request, status)
+                arguments = arguments_of(request) if arguments_of is not None else ()
+                response = to_response(function(*arguments), request, status)
             except Exception as error:
-                note_failure(request, error)
-                return self._concluded(request, self._answer(request, error))
+                return self._concluded(request, _failing(error))
             if request.finishers is None and type(response.content) is bytes:
                 return response
             return self._concluded(request, _there(response))
+
+        return endpoint
+
+    def _pooled(self, target: Target) -> Handler:
+        """A plain handler in the pool: its job is all the carrier has to follow, as long as nothing goes wrong and so on."""
+        function, status, body_limit, arguments_of = target.plan.call, target.status, target.body_limit, target.arguments
+        submit = self._threads.pool.submit
+
+        def call(request: Request, arguments: Sequence[Any]) -> Response:
+            return to_response(function(*arguments), request, status)
+
+        def follow(request: Request, response: Response | None, failure: BaseException | None) -> Coroutine[Any, Any, Any] | None:
+            if response is not None and failure is None:
+                if request.finishers is None and type(response.content) is bytes:
+                    return None
+                return self._concluded(request, _there(response))
+            if isinstance(failure, Exception):
+                return self._concluded(request, _failing(failure))
+            return self._concluded(request, _given_up(response, failure))
+
+        def endpoint(request: Request) -> Awaitable[Response]:
+            try:
+                if request.content is not None:
+                    _admit(request.content, body_limit)
+                arguments = arguments_of(request) if arguments_of is not None else ()
+                if lent_thread.get() is not None:
+                    return self._concluded(request, self._threads.run(partial(call, request, arguments)))
+                return submit(copy_context(), partial(call, request, arguments), partial(follow, request))
+            except Exception as error:
+                return self._concluded(request, _failing(error))
 
         return endpoint
 
@@ -262,3 +298,13 @@ def _chosen(layers: Sequence[Layer], path: str | None) -> list[Layer]:
 
 async def _there(response: Response) -> Response:
     return response
+
+
+async def _failing(error: Exception) -> Response:
+    raise error
+
+
+async def _given_up(response: Response | None, error: BaseException | None) -> Response:
+    """A request that was cancelled while, or before, a thread had it."""
+    await discard(response)
+    raise error if error is not None else asyncio.CancelledError

@@ -13,6 +13,8 @@ Laws:
 * One thread is woken at a time, and wakes the next one when it finds more work: short jobs are not scattered over threads
   that only queue up for the interpreter's lock, long ones get a thread each.
 * Callbacks run on the loop, in no task. A result that comes when the loop is closed is dropped in silence.
+* A job with a follow-up is over when that is; and one that is cancelled while a thread runs it, when the thread is through: what
+  the follow-up lets go of is not taken from under the thread.
 """
 
 from __future__ import annotations
@@ -26,9 +28,9 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context
-from typing import Any, Final, Generic, Protocol, TypeVar, cast
+from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar, cast
 
 from hospes.errors import HttpError
 
@@ -45,6 +47,12 @@ def default_threads() -> int:
     for every one costs a stack, and often a database connection too.
     """
     return min(32, (os.cpu_count() or 1) + 4)
+
+
+Follow: TypeAlias = "Callable[[Any, BaseException | None], Coroutine[Any, Any, Any] | None]"
+"""Asked on the loop, in no task, for what remains to be done: with the call's result and None, or with what went wrong: what the
+call raised, a refusal, a cancellation (then with the result as well, where there is one). The coroutine's outcome is the job's
+then; None leaves it as it is."""
 
 
 class Settling(Protocol):
@@ -71,10 +79,27 @@ class PoolSaturated(HttpError):
 class Job(Generic[Result]):
     """One call in the pool: await it, or let a callback have its outcome with `then`; one of the two, once."""
 
-    __slots__ = ("_answer", "_call", "_context", "_deadline", "_done", "_failure", "_over", "_pool")
+    __slots__ = (
+        "_answer",
+        "_call",
+        "_context",
+        "_deadline",
+        "_done",
+        "_failure",
+        "_follow",
+        "_given_up",
+        "_over",
+        "_pool",
+        "_rest",
+    )
 
-    def __init__(self, pool: ThreadPool, context: Context, call: Callable[[], Result], deadline: float) -> None:
+    def __init__(
+        self, pool: ThreadPool, context: Context, call: Callable[[], Result], deadline: float, follow: Follow | None = None
+    ) -> None:
         self._pool = pool
+        self._follow = follow
+        self._rest: asyncio.Task[Any] | None = None
+        self._given_up = False  # while a thread runs it
         self._context: Any = context  # a Context, until it is over
         self._call: Any = call  # the call, until it is over
         self._deadline = deadline
@@ -97,8 +122,13 @@ class Job(Generic[Result]):
         """
         if self._over:
             return False
-        self._pool.forget(self)
-        self._end(None, asyncio.CancelledError())
+        if self._rest is not None:
+            return self._rest.cancel()
+        waited = self._pool.forget(self)
+        if waited or self._follow is None:
+            self._end(None, asyncio.CancelledError())
+        else:
+            self._given_up = True
         return True
 
     def done(self) -> bool:
@@ -121,6 +151,12 @@ class Job(Generic[Result]):
         self.then(settle)
         try:
             return (yield from outcome)
+        except asyncio.CancelledError:
+            if self.cancel() and not self._over:
+                outcome = self._pool.loop.create_future()
+                with contextlib.suppress(asyncio.CancelledError):
+                    yield from outcome
+            raise
         finally:
             self.cancel()
 
@@ -138,6 +174,8 @@ class Job(Generic[Result]):
     def settle(self) -> None:
         """On the loop: the thread is through with it."""
         answer, failure, self._answer, self._failure = self._answer, self._failure, None, None
+        if self._given_up:
+            failure = asyncio.CancelledError()
         if not self._over:
             self._end(answer, failure, at_once=True)
 
@@ -146,8 +184,14 @@ class Job(Generic[Result]):
         self._end(None, failure)
 
     def _end(self, answer: Result | None, failure: BaseException | None, *, at_once: bool = False) -> None:
+        context, follow = self._context, self._follow
+        self._context = self._call = self._follow = None
+        rest = follow(answer, failure) if follow is not None else None
+        if rest is not None:
+            self._rest = self._pool.loop.create_task(rest, context=context)
+            self._rest.add_done_callback(self._rested)
+            return
         self._over = True
-        self._context = self._call = None
         self._answer, self._failure = answer, failure
         if self._done is None:
             return
@@ -155,6 +199,11 @@ class Job(Generic[Result]):
             self._tell()
         else:
             self._pool.loop.call_soon(self._tell)
+
+    def _rested(self, rest: asyncio.Task[Result]) -> None:
+        self._rest = None
+        failure = asyncio.CancelledError() if rest.cancelled() else rest.exception()
+        self._end(None if failure is not None else rest.result(), failure, at_once=True)
 
     def _tell(self) -> None:
         done, self._done = self._done, None
@@ -222,12 +271,13 @@ class ThreadPool:
         """Jobs that no thread has begun."""
         return len(self._jobs)
 
-    def submit(self, context: Context, call: Callable[[], Result]) -> Job[Result]:
+    def submit(self, context: Context, call: Callable[[], Result], follow: Follow | None = None) -> Job[Result]:
         """Have `context.run(call)` done in a thread. To be called on the loop.
 
         Args:
             context: The call's context; nobody else may be in it meanwhile.
             call: Takes nothing; bind its arguments.
+            follow: What is to be done afterwards on the loop, in the same context; nothing by default.
 
         Raises:
             PoolSaturated: if as many jobs wait as may.
@@ -238,7 +288,7 @@ class ThreadPool:
         if len(self._jobs) >= self._most_waiting:
             self._warn()
             raise PoolSaturated(self.threads, self._wait)
-        return self._put(context, call, time.monotonic() + self._wait)
+        return self._put(context, call, time.monotonic() + self._wait, follow)
 
     def submit_cleanup(self, context: Context, call: Callable[[], Result]) -> Job[Result]:
         """As `submit`, for what has to run in any case: it is never refused and may wait for ever, even when closed.
@@ -288,8 +338,8 @@ class ThreadPool:
             raise RuntimeError("this ThreadPool belongs to another event loop: make one for each loop, after a fork too")
         self._loop = loop
 
-    def _put(self, context: Context, call: Callable[[], Result], deadline: float) -> Job[Result]:
-        job = Job(self, context, call, deadline)
+    def _put(self, context: Context, call: Callable[[], Result], deadline: float, follow: Follow | None = None) -> Job[Result]:
+        job = Job(self, context, call, deadline, follow)
         self._jobs.append(job)
         if not self._waking:
             try:
