@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Callable
 
 import pytest
+from tests.servers import own_postgres, own_valkey, postgres, valkey  # noqa: F401  # fixtures, one of each for all folders
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 

@@ -51,10 +51,13 @@ class Bench:
         asyncio.run(main())
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "valkey", "postgres"])
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
-    urls = {"memory": "memory:", "sqlite": f"sqlite:///{tmp_path}/store.db"}
-    return Bench(urls[request.param])
+    if request.param == "memory":
+        return Bench("memory:")
+    if request.param == "sqlite":
+        return Bench(f"sqlite:///{tmp_path}/store.db")
+    return Bench(request.getfixturevalue(request.param).url())
 
 
 def test_what_is_not_there_is_none(bench: Bench) -> None:

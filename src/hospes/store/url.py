@@ -5,18 +5,26 @@
 | `sqlite:///hospes.db` | the file hospes.db in the working directory |
 | `sqlite:////var/lib/shop/hospes.db` | a file by its absolute path |
 | `memory:` | nothing is kept when the process ends |
+| `redis://user:password@host:6379/0` | a Redis or Valkey server; `rediss:` over TLS |
+| `postgresql://user:password@host:5432/database` | a PostgreSQL server; `postgres:` is the same |
 
-The path is percent-decoded, so `%3F` is how a question mark gets into a file's name.
+A path is percent-decoded, so `%3F` is how a question mark gets into a file's name, and `%40` an @ into a password. Behind a `?`,
+`redis:` takes `prefix`, `durable` and `ca` (see `RedisOptions`), and `postgresql:` takes `schema` and `durable` (see
+`PostgresOptions`) and what libpq knows.
 """
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import replace
 from urllib.parse import unquote
 
 from hospes.errors import SetupError
 from hospes.store.contract import Clock, Store
+from hospes.store.place import Place, parse_place
 
 
 def open_store(url: str, clock: Clock = time.time) -> Store:
@@ -29,31 +37,99 @@ def open_store(url: str, clock: Clock = time.time) -> Store:
     Raises:
         SetupError: if no engine has this URL's scheme, or the URL is incomplete.
     """
-    scheme, colon, rest = url.partition(":")
+    scheme, colon, _ = url.partition(":")
     engine = _ENGINES.get(scheme.lower()) if colon else None
     if engine is None:
         # A URL may hold a password: only its scheme is repeated.
         named = f"scheme {scheme!r}" if colon else "no scheme"
         raise SetupError(f"the store's URL has {named}, which no engine answers to", remedy=_REMEDY)
-    return engine(rest, clock)
+    return engine(url, clock)
 
 
-def _sqlite(rest: str, clock: Clock) -> Store:
+def _sqlite(url: str, clock: Clock) -> Store:
     from hospes.store.sqlite import SqliteStore  # here, so that a program without it does not pay for its import
 
+    rest = url.partition(":")[2]
     path = unquote(rest.removeprefix("///"))
     if not rest.startswith("///") or not path or "?" in rest or "#" in rest or "\0" in path:
         raise SetupError("the store's URL sqlite: names no file, or more than a file", remedy=_REMEDY)
     return SqliteStore(path, clock)
 
 
-def _memory(rest: str, clock: Clock) -> Store:
+def _memory(url: str, clock: Clock) -> Store:
     from hospes.store.memory import MemoryStore
 
-    if rest.strip("/"):
+    if url.partition(":")[2].strip("/"):
         raise SetupError("the store's URL memory: takes nothing behind the colon", remedy=_REMEDY)
     return MemoryStore(clock)
 
 
-_ENGINES: dict[str, Callable[[str, Clock], Store]] = {"sqlite": _sqlite, "memory": _memory}
-_REMEDY = 'Write "sqlite:///hospes.db" (a file), "sqlite:////absolute/path.db" or "memory:" (kept until the process ends).'
+def _redis(url: str, clock: Clock) -> Store:
+    place = _place(url)
+    options = dict(place.parameters)
+    durable = _choice(options, "durable", "yes")
+    prefix, ca = options.pop("prefix", "hospes:"), options.pop("ca", "")
+    if options or not place.host or not (place.path or "0").isdecimal() or not prefix:
+        raise _wrong(place.scheme, "names no host, a database that is no number, or a parameter that there is not")
+    with _needing("redis", "redis"):
+        from hospes.store.redis import RedisStore
+        from hospes.store.redis_link import RedisOptions
+    return RedisStore(place, clock, RedisOptions(prefix=prefix, durable=durable, ca=ca))
+
+
+def _postgres(url: str, clock: Clock) -> Store:
+    place = _place(url)
+    options = dict(place.parameters)
+    durable = _choice(options, "durable", "yes")
+    schema = options.pop("schema", "hospes")
+    if not _IDENTIFIER.fullmatch(schema):
+        raise _wrong(place.scheme, "has a schema that is no plain name: take a-z, 0-9 and _")
+    with _needing("psycopg", "postgres"):
+        from hospes.store.postgres import PostgresStore
+        from hospes.store.postgres_link import PostgresOptions
+    return PostgresStore(replace(place, parameters=options), clock, PostgresOptions(schema=schema, durable=durable))
+
+
+def _place(url: str) -> Place:
+    try:
+        return parse_place(url)
+    except ValueError as error:
+        raise _wrong(url.partition(":")[0].lower(), f"cannot be read: {error}") from None
+
+
+def _choice(options: dict[str, str], name: str, default: str) -> bool:
+    chosen = options.pop(name, default)
+    if chosen not in ("yes", "no"):
+        raise SetupError(f"the store's URL has a {name} that is neither yes nor no", remedy=_REMEDY)
+    return chosen == "yes"
+
+
+def _wrong(scheme: str, how: str) -> SetupError:
+    return SetupError(f"the store's URL {scheme}: {how}", remedy=_REMEDY)
+
+
+@contextmanager
+def _needing(package: str, extra: str) -> Generator[None, None, None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != package:
+            raise
+        raise SetupError(
+            f"the store's URL needs the package {package}, which is not installed", remedy=f"pip install 'hospes[{extra}]'"
+        ) from None
+
+
+_ENGINES: dict[str, Callable[[str, Clock], Store]] = {
+    "sqlite": _sqlite,
+    "memory": _memory,
+    "redis": _redis,
+    "rediss": _redis,
+    "postgresql": _postgres,
+    "postgres": _postgres,
+}
+_IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_REMEDY = (
+    'Write "sqlite:///hospes.db" (a file), "sqlite:////absolute/path.db", "redis://host/0", "postgresql://user@host/database" '
+    'or "memory:" (kept until the process ends).'
+)
