@@ -481,3 +481,39 @@ def test_awaitables_are_returned_types_too() -> None:
     registry = ProviderRegistry()
     registry.add(awaitable)
     assert run(served(registry, use)).url == "slow"
+
+
+def test_the_visitor_arrives_before_its_objects_are_asked_for() -> None:
+    """Also where only another provider asks, and where the object is there already."""
+    registry: ProviderRegistry
+
+    async def arrive(request: Request) -> None:
+        request.session = request.headers.get("who")
+
+    registry = ProviderRegistry(VisitorOptions(key=lambda request: request.session, arrive=arrive))
+    made: list[Cart] = []
+
+    def cart() -> Cart:
+        made.append(Cart("somebody"))
+        return made[-1]
+
+    def visit(cart: Cart) -> Visit:
+        return Visit(cart.owner)
+
+    registry.add(cart, "session")
+    registry.add(visit, "request")
+
+    async def main() -> None:
+        async with registry.opened():
+            for name in ("ada", "ada", "bob"):
+                one = request(fields=[f"Who: {name}"])
+                assert (await registry.get(Visit, one)).token == "somebody"
+                assert await registry.get(Cart, one) is made[-1]
+                await finish(one)
+            with registry.override(Cart, Cart("other")):
+                one = request(fields=["Who: eve"])
+                assert (await registry.get(Cart, one)).owner == "other"
+                await finish(one)
+
+    asyncio.run(main())
+    assert len(made) == 2

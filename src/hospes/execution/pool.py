@@ -50,7 +50,7 @@ def default_threads() -> int:
 
 
 Follow: TypeAlias = "Callable[[Any, BaseException | None], Coroutine[Any, Any, Any] | None]"
-"""Asked on the loop, in no task, for what remains to be done: with the call's result and None, or with what went wrong: what the
+"""Asked on the loop for what remains to be done: with the call's result and None, or with what went wrong: what the
 call raised, a refusal, a cancellation (then with the result as well, where there is one). The coroutine's outcome is the job's
 then; None leaves it as it is."""
 
