@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import UserDict
+from collections.abc import Mapping
 from typing import Any, Self
 
 import pytest
 from tests.binding.making import bound, call, finish, request
 
+from hospes.binding import ProviderRegistry
 from hospes.binding.itself import BindsItself, ModelBinding, ModelBindings, injected_response
 from hospes.errors import HttpError
 from hospes.http.cookies import SetCookie
@@ -37,12 +40,40 @@ class Guarded(Quick):
         raise HttpError(401)
 
 
+class Known(UserDict[str, int]):
+    """A mapping of the program's own."""
+
+
 def test_types_that_bind_themselves() -> None:
     def handler(quick: Quick, slow: Slow, maybe: Quick | None = None, n: int = 1, default=Quick("")) -> Any:  # type: ignore[no-untyped-def]  # noqa: B008 (the seed's form)
         return quick.host, slow.host, maybe and maybe.host, n, default.host
 
     assert bound(handler, request("/?n=2")) == ("example.org", "example.org!", "example.org", 2, "example.org")
     assert isinstance(Quick(""), BindsItself)
+
+
+def test_a_provider_comes_before_what_the_type_does_itself() -> None:
+    def provide() -> Quick:
+        return Quick("provided")
+
+    def handler(quick: Quick, slow: Slow, default=Quick("")) -> Any:  # type: ignore[no-untyped-def]  # noqa: B008 (the seed's form)
+        return quick.host, slow.host, default.host
+
+    registry = ProviderRegistry()
+    registry.add(provide, "request")
+    assert bound(handler, request("/"), providers=registry) == ("provided", "example.org!", "provided")
+
+
+def test_who_asks_for_a_mapping_means_none_that_is_provided() -> None:
+    def provide() -> Known:
+        return Known()
+
+    def handler(known: Known, numbers: Mapping[str, int]) -> Any:
+        return type(known), numbers
+
+    registry = ProviderRegistry()
+    registry.add(provide, "request")
+    assert bound(handler, request("/?numbers={%22a%22:1}"), providers=registry) == (Known, {"a": 1})
 
 
 def test_what_they_raise_is_the_answer() -> None:

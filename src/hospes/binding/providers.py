@@ -44,6 +44,8 @@ _YIELDING = {
     collections.abc.Coroutine,
 }
 _AWAITABLE = {collections.abc.Awaitable, collections.abc.Coroutine}
+_NOBODYS = frozenset({"builtins", "collections.abc", "typing"})
+"""Modules of types that are no program's own: who asks for a `dict` or a `Mapping` does not mean a provided subclass of it."""
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY
 _PLACED = inspect.Parameter.POSITIONAL_OR_KEYWORD
 
@@ -366,7 +368,7 @@ class ProviderRegistry:
         )
 
     def _subclass_of(self, wanted: Any) -> Provided | None:
-        if not isinstance(wanted, type) or wanted.__module__ == "builtins":
+        if not isinstance(wanted, type) or wanted.__module__ in _NOBODYS:
             return None
         found = [each for kind, each in self._by_kind.items() if isinstance(kind, type) and wanted in kind.__mro__]
         if len(found) > 1:

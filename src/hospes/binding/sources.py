@@ -5,7 +5,7 @@ The questions, in order; the first that is answered with yes decides:
 1. Does a marker say it (`Header("X-Token")` as default, as annotation, or in `Annotated`)?
 2. Is its type one that is injected (Request, Response, Headers, Cookies, RequestBodyReader …)?
 3. Has the route a path value of its name, and the type a form as text?
-4. Has the program a model binding for its type, does the type bind itself, is the type provided?
+4. Has the program a model binding for its type, is the type provided, does the type bind itself?
 5. Can a text be it? Then it is a parameter of query or form. A dict is one too, in JSON.
 6. Is it a model, or made of models? Then it is the content; in a route whose requests have none, its members are parameters.
 7. Is there a default model binding?
@@ -226,14 +226,15 @@ class Chooser:
         binding = self._bindings.for_type.get(wanted)
         if binding is not None:
             return by_binding(argument, wanted, binding, self._forms)
-        if wanted is not BindsItself and hasattr(wanted, "__from_request__"):
+        binds_itself = wanted is not BindsItself and hasattr(wanted, "__from_request__")
+        # An object as default is what is taken where nothing comes; one of a type that binds itself stands for what does.
+        if self._providers is not None and (binds_itself or argument.annotation is not EMPTY):
+            provider = self._providers.find(wanted)
+            if provider is not None:
+                return Source(provider.get, provider.reads, is_object=True, waits=provider.waits)
+        if binds_itself:
             return Source(getattr(wanted, "__from_request__"), is_object=True, waits=True)  # noqa: B009 (a class, no Any)
-        if self._providers is None or argument.annotation is EMPTY:
-            return None
-        provider = self._providers.find(wanted)
-        if provider is None:
-            return None
-        return Source(provider.get, provider.reads, is_object=True, waits=provider.waits)
+        return None
 
     def _by_default_binding(self, argument: Argument) -> Source | None:
         wanted = class_of(plain(_typed(argument)))

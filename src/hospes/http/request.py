@@ -16,7 +16,7 @@ import copy
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from hospes.errors import HttpError
 from hospes.http import json
@@ -59,6 +59,14 @@ Finisher: TypeAlias = "Callable[[Response | None], Awaitable[None]]"
 """What has to happen between the handler's answer and its leaving: a visitor's record is stored, provided objects are closed.
 
 It gets None where there will be no answer, because the request was cancelled: then only what is held is let go of."""
+
+
+class SessionSource(Protocol):
+    """What gives requests their sessions; an application lends one as a service."""
+
+    async def take(self, request: Request, create: bool = True) -> Any:
+        """The request's session; None where there is none and `create` is false."""
+        ...
 
 
 class Request:
@@ -192,6 +200,24 @@ class Request:
     def get_parameter(self, name: str, default: str | None = None) -> str | None:
         """The first value of a parameter of form or query, or `default`."""
         return self.parameter.get(name, default)
+
+    async def get_session(self, create: bool = True) -> Any:
+        """The session of this request; `session` holds it from then on.
+
+        Args:
+            create: Whether to begin one where there is none.
+
+        Returns:
+            A `hospes.Session`; None where there is none and `create` is false.
+
+        Raises:
+            HttpError: 503 where the session's turn does not come in time, or the store is away.
+            RuntimeError: for a request that no application answers.
+        """
+        source: SessionSource | None = self.services.get(SessionSource)
+        if source is None:
+            raise RuntimeError("only an application has sessions: this request did not come to one")
+        return await source.take(self, create)
 
     async def read(self) -> bytes:
         """Read the whole content, once; `body` holds it from then on.

@@ -1,0 +1,362 @@
+"""One session in one request, from its loading to its commit.
+
+    take ─→ serving ──finish──→ answered ←──end── inside ←─begin─ (async with session.turn())
+               └──cancelled──→ abandoned: nothing is kept
+
+A request that may ask for a change (POST, PUT …) has the session's turn from the beginning, so that others of the same session
+wait for it. One that may not (GET, HEAD; RFC 9110 §9.2.1) takes none: it reads what is there, and whoever writes does not keep it
+waiting. If it changes the session nevertheless, it takes the turn at its end and carries its changes over to what is there then
+(`merging`).
+
+Laws:
+
+* A request that changes nothing writes nothing, but for one move of the record's end in a minute.
+* The change is durable before the response leaves; if it cannot be made so, another response leaves, without a cookie.
+* Every write is a compare-and-set. Where the turn was lost (a lease that ran out), the change is carried over, never lost.
+* A session that another request has ended stays ended: what this one stored is refused with 409. Signing out is final.
+* Under a new id the record is written before the old one is deleted; a crash between the two leaves the old one as it was.
+* A turn is given back exactly once, and not before the write that ends it is over, even if the peer leaves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from hospes.http import Response
+from hospes.sessions.cookie import SessionCookie
+from hospes.sessions.merging import merge
+from hospes.sessions.options import SessionOptions
+from hospes.sessions.record import SPACE, Kept, decode, encode, key_of, new_id
+from hospes.sessions.stored import StoredSession
+from hospes.store import Conflict, Record, Store
+from hospes.store.contract import Clock
+from hospes.store.values import fingerprint
+
+_RENEWAL: Final = 60.0  # seconds between two moves of a record's end
+_TRIES: Final = 5
+_EMPTY: Final = fingerprint({})
+_REFUSAL: Final = (
+    "this request has been answered, the change would be lost: write `async with session.turn():` around it, which takes the "
+    "session's turn for as long as the block lasts"
+)
+
+
+class Turns(Protocol):
+    """Gives turns at records, as `hospes.users.turns.Turns` does. What is held has the record as it was when the turn began."""
+
+    async def take(self, space: str, key: bytes) -> Any:
+        """Wait for the turn, and read the record."""
+        ...
+
+    async def write(self, held: Any, value: bytes, expires: float | None) -> int:
+        """Write the record as the turn's last act, if nobody else did; gives the new version."""
+        ...
+
+    def give_back(self, held: Any) -> None:
+        """Give the turn back, after `write` too."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What all stays share.
+
+    Args:
+        store: Keeps the records; it is open.
+        turns: Gives the turns.
+        options: How sessions are kept.
+        clock: Tells the time in seconds since the epoch.
+        writing: Writes under way.
+    """
+
+    store: Store
+    turns: Turns
+    options: SessionOptions
+    clock: Clock
+    writing: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
+
+
+class Stay:
+    """Keeps a session; a `Keeper`.
+
+    Args:
+        house: What all stays share.
+        cookie: The cookie of the request.
+        record: The session's record; None for a new session, which nobody else can know.
+        kept: The record, decoded.
+        held: The turn, where the request has it.
+    """
+
+    __slots__ = (
+        "_announce",
+        "_cookie",
+        "_created",
+        "_ended",
+        "_held",
+        "_house",
+        "_id",
+        "_idle",
+        "_inside",
+        "_is_abandoned",
+        "_line",
+        "_next_id",
+        "_print",
+        "_record",
+        "is_serving",
+        "is_superseded",
+        "session",
+    )
+
+    def __init__(self, house: House, cookie: SessionCookie, record: Record | None, kept: Kept | None, held: Any) -> None:
+        self.is_serving = True
+        """Whether its request has not been answered yet."""
+        self.is_superseded = False
+        """Whether the request goes on with another session, whose cookie counts."""
+        self._house = house
+        self._cookie = cookie
+        self._held = held
+        self._id = cookie.value if record is not None else ""
+        self._next_id = ""
+        self._announce = self._ended = self._is_abandoned = False
+        self._inside: asyncio.Task[Any] | None = None
+        self._line: asyncio.Lock | None = None  # of the blocks and the finisher
+        now = house.clock()
+        if record is None or kept is None:
+            kept = Kept({}, now, house.options.idle, _EMPTY)
+        accessed = record.expires - kept.idle if record is not None and record.expires is not None else now
+        self._take_over(record, kept)
+        self.session = StoredSession(created=kept.created, accessed=accessed, is_new=record is None, keeper=self)
+        self.session.show(kept.attributes, kept.idle)
+
+    @property
+    def refusal(self) -> str:
+        """Why the session cannot be changed now; "" if it can. After a cancelled request nobody cares: nothing is kept."""
+        may_change = self.is_serving or self._inside is not None or self._is_abandoned
+        return "" if may_change else _REFUSAL
+
+    def establish(self) -> str:
+        """Let the session last, and give its id; "" where the answer has left without a cookie."""
+        if not self._id and self.is_serving:
+            self._id = new_id()
+        return self._next_id or self._id
+
+    def rotate(self) -> None:
+        """Have the session go on under a new id."""
+        self._check_serving("session.rotate() changes the cookie")
+        if self._record is not None:
+            self._next_id = new_id()
+        elif self._id:
+            self._id = new_id()
+
+    def invalidate(self) -> None:
+        """Have the record deleted, and the cookie removed."""
+        self._check_serving("session.invalidate() removes the cookie")
+        self._ended = True
+
+    async def finish(self, response: Response | None) -> None:
+        """The request's finisher: make the changes durable, tell the cookie, give the turn back.
+
+        Args:
+            response: What is to leave; None where the request was cancelled, and its changes are dropped.
+        """
+        if self._line is None:
+            await self._finish(response)
+            return
+        async with self._line:  # a block of another task ends first
+            await self._finish(response)
+
+    async def begin(self) -> bool:
+        """Take the session's turn and bring it up to date; False where it is held already, by the request or by this task."""
+        task = asyncio.current_task()
+        if self._inside is task or (self.is_serving and (self._held is not None or self._record is None)):
+            return False
+        if self._line is None:
+            self._line = asyncio.Lock()
+        await self._line.acquire()
+        try:
+            await self._enter()
+            if self._is_changed():  # what was changed before the block is not the block's to undo
+                await self._undisturbed(self._commit())
+                await self._enter()
+        except BaseException:
+            self._give_back()
+            self._line.release()
+            raise
+        self._inside = task
+        return True
+
+    async def end(self, failed: bool) -> None:
+        """Make the changes of a `turn()` block durable, unless it failed, and give the turn back."""
+        assert self._line is not None
+        assert self._record is not None
+        try:
+            self._inside = None
+            if failed:
+                kept = decode(self._record.value)
+                self.session.show(kept.attributes, kept.idle)
+                self._give_back()
+            elif self._is_changed():
+                await self._undisturbed(self._commit())
+            else:
+                self._give_back()
+        finally:
+            self._line.release()
+
+    def step_aside(self) -> bool:
+        """Give the request's turn back for a moment; False where it has none."""
+        if self._held is None or not self.is_serving or self._inside is not None:
+            return False
+        self._give_back()
+        return True
+
+    async def step_in(self) -> None:
+        """Take the turn again after `step_aside`, and bring the session up to date."""
+        await self._enter()
+
+    # The record.
+
+    def _take_over(self, record: Record | None, kept: Kept) -> None:
+        """Know what the store has."""
+        self._record, self._created, self._idle, self._print = record, kept.created, kept.idle, kept.print
+
+    async def _enter(self) -> None:
+        """Have the turn, and in the session what others have written, with one's own changes."""
+        if self._held is not None:
+            return
+        self._check_record()
+        held = await self._house.turns.take(SPACE, key_of(self._id))
+        self._held = held
+        try:
+            self._carry_over(held.record)
+        except BaseException:
+            self._give_back()
+            raise
+
+    def _carry_over(self, record: Record | None) -> None:
+        mine = self._record
+        if record is None or mine is None:
+            raise Conflict("the session has ended in the meantime")
+        if record.version == mine.version:
+            return
+        session, theirs, base = self.session, decode(record.value), decode(mine.value)
+        idle = theirs.idle if session.max_inactive_interval == base.idle else session.max_inactive_interval
+        session.show(merge(base.attributes, session.attributes, theirs.attributes, session.looked_at), idle)
+        self._take_over(record, theirs)
+
+    def _check_record(self) -> None:
+        if self._record is None:
+            raise Conflict("there is no such session any more, or there never was: nothing had been stored in it")
+
+    def _is_changed(self) -> bool:
+        session = self.session
+        if self._record is None and not self._id:
+            return bool(session.attributes)
+        now_print = fingerprint(session.attributes)
+        is_same = now_print == self._print and now_print and session.max_inactive_interval == self._idle
+        return not is_same or self._record is None or bool(self._next_id)
+
+    async def _commit(self) -> None:
+        """Write the session. The turn is given back, whatever comes of it."""
+        try:
+            for _ in range(_TRIES):
+                if self._record is not None:
+                    await self._enter()
+                try:
+                    await self._put()
+                except Conflict:  # the turn was lost, and somebody else wrote: once more, with what is there now
+                    self._give_back()
+                    if self._record is None:
+                        raise
+                else:
+                    return
+            raise Conflict
+        finally:
+            self._give_back()
+
+    async def _put(self) -> None:
+        house, session = self._house, self.session
+        idle = session.max_inactive_interval
+        octets = encode(session.attributes, self._created, idle, house.options.size)
+        now_print, expires = fingerprint(session.attributes), house.clock() + idle
+        if self._record is not None and not self._next_id:
+            version = await house.turns.write(self._held, octets, expires)
+        else:
+            id, old = self.establish(), self._id if self._record is not None else ""
+            version = await house.store.compare_and_set(SPACE, key_of(id), octets, 0, expires=expires)
+            if old:
+                await house.store.delete(SPACE, key_of(old))
+            self._id, self._next_id, self._announce = id, "", True
+        self._take_over(Record(octets, version, expires), Kept({}, self._created, idle, now_print))
+
+    async def _touch(self, expires: float) -> None:
+        try:
+            await self._house.store.touch(SPACE, key_of(self._id), expires)
+        finally:
+            self._give_back()
+
+    async def _delete(self) -> None:
+        try:
+            await self._house.store.delete(SPACE, key_of(self._id))
+        finally:
+            self._give_back()
+
+    # The request's end.
+
+    async def _finish(self, response: Response | None) -> None:
+        if not self.is_serving:
+            return
+        if response is None:
+            self.is_serving, self._is_abandoned = False, True
+            self._give_back()
+            return
+        try:
+            work = self._work()
+        except BaseException:
+            self._give_back()
+            raise
+        finally:
+            self.is_serving = False
+        if work is None:
+            self._give_back()
+        else:
+            await self._undisturbed(work)
+        self._tell(response)
+
+    def _work(self) -> Coroutine[Any, Any, None] | None:
+        """What there is to write; None for nothing."""
+        record = self._record
+        if self._ended:
+            return self._delete() if record is not None else None
+        if self._is_changed():
+            self.establish()
+            return self._commit()
+        now, idle = self._house.clock(), self._idle
+        if record is not None and record.expires is not None and record.expires - idle + min(_RENEWAL, idle / 10) <= now:
+            return self._touch(now + idle)
+        return None
+
+    async def _undisturbed(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do it in a task of its own that nobody cancels."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._house.writing.add(task)
+        task.add_done_callback(self._house.writing.discard)
+        await asyncio.shield(task)
+
+    def _tell(self, response: Response) -> None:
+        if self._ended:
+            if self._cookie.value and not self.is_superseded:
+                self._cookie.remove(response)
+        elif self._announce:
+            self._cookie.tell(response, self._id)
+
+    def _give_back(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            self._house.turns.give_back(held)
+
+    def _check_serving(self, what: str) -> None:
+        if not self.is_serving:
+            raise RuntimeError(f"{what} too, and this request's answer has left without that")
