@@ -12,6 +12,10 @@ def home(user: User) -> str:
 app.run()
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from hospes.app import Event, EventStream, Template
 from hospes.binding import (
     BytesBody,
@@ -67,12 +71,20 @@ from hospes.running import App
 from hospes.server import ServerOptions, Tls
 from hospes.users import User
 
+if TYPE_CHECKING:
+    from hospes.client import AsyncHttpClient, ClientError, ClientLimits, ClientOptions, ClientTimeouts, HttpClient
+
 __all__ = [
     "Address",
     "App",
+    "AsyncHttpClient",
     "BytesBody",
     "CallNext",
     "ClientDisconnected",
+    "ClientError",
+    "ClientLimits",
+    "ClientOptions",
+    "ClientTimeouts",
     "Cookie",
     "Cookies",
     "Event",
@@ -83,6 +95,7 @@ __all__ = [
     "Header",
     "Headers",
     "HospesError",
+    "HttpClient",
     "HttpError",
     "InvalidRequest",
     "JSONBody",
@@ -129,3 +142,14 @@ __all__ = [
     "run",
     "using",
 ]
+
+_CLIENT = frozenset({"AsyncHttpClient", "ClientError", "ClientLimits", "ClientOptions", "ClientTimeouts", "HttpClient"})
+
+
+def __getattr__(name: str) -> Any:
+    # Most programs only serve: the client is loaded when it is asked for.
+    if name in _CLIENT:
+        import hospes.client
+
+        return getattr(hospes.client, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
