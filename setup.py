@@ -33,7 +33,11 @@ def engine() -> list[Extension]:
         return []
     flags = os.environ.get("HOSPES_ENGINE_FLAGS", "").split()
     module = Extension(
-        "hospes.engine._core", [f"{FOLDER}/_core.pyx"], depends=parts, extra_compile_args=flags, extra_link_args=flags
+        "hospes.engine._core",
+        [f"{FOLDER}/_core.pyx"],
+        depends=parts,
+        extra_compile_args=["-fno-strict-aliasing", *flags],
+        extra_link_args=flags,
     )
     modules: list[Extension] = cythonize([module], build_dir="build/cython")
     return modules

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import pytest
-from tests.server.support import GET, Peer, Serve, plain, request
+from tests.server.support import CARRIERS, GET, Peer, Serve, plain, request
 
 from hospes.execution import ThreadPool
+from hospes.http.content import FileContent
 from hospes.http.request import Request
 from hospes.http.response import Response
 from hospes.limits import Limits
+from hospes.server.sending import FILE_AT_ONCE
 
 core = pytest.importorskip("hospes.engine._core", reason="platform: the engine is not built here")
 
 
 @pytest.fixture
 def serve() -> Serve:
-    from tests.server.support import CARRIERS
-
     return CARRIERS["engine"]
 
 
@@ -139,18 +142,19 @@ def test_awaitables_of_every_kind(serve: Serve) -> None:
 
 
 def test_a_job_of_the_pool_answers_without_a_task(serve: Serve) -> None:
-    pools: list[ThreadPool] = []
+    pool = ThreadPool(1)
+
+    async def close() -> Response:
+        return Response(str(await pool.close()))
 
     def handler(request: Request) -> Awaitable[Response]:
-        if not pools:
-            pools.append(ThreadPool(1))
-        from contextvars import copy_context
-
-        return pools[0].submit(copy_context(), lambda: Response(f"thread {request.path}"))
+        if request.path == "/close":
+            return close()
+        return pool.submit(copy_context(), lambda: Response(f"thread {request.path}"))
 
     with serve(handler) as port, Peer(port) as peer:
-        peer.send(b"".join(request(f"/{n}") for n in range(3)))
-        assert [peer.get().content for _ in range(3)] == [b"thread /%d" % n for n in range(3)]
+        peer.send(b"".join(request(f"/{n}") for n in range(3)) + request("/close"))
+        assert [peer.get().content for _ in range(4)] == [b"thread /0", b"thread /1", b"thread /2", b"True"]
 
 
 @pytest.mark.parametrize("value", [None, "text", 3, object()])
@@ -171,3 +175,48 @@ def test_a_response_of_a_kind_of_its_own_is_sent(serve: Serve) -> None:
         peer.send(GET)
         got = peer.get()
         assert (got.content, got.fields["x-a"]) == (b"mine", "b")
+
+
+@pytest.mark.parametrize("status", [200, 201, 204, 205, 304, 404])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("content", [b"", b"text", b"x" * 20_000])
+def test_answers_are_octet_for_octet_those_of_the_portable_carrier(status: int, method: str, content: bytes) -> None:
+    """Those with fields of their own too; but for the date."""
+    responses: list[dict[str, Any]] = [
+        {},
+        {"headers": {"X-A": "b", "Content-Length": "7"}},
+        {"cookies": {"a": "b"}},
+        {"content_type": "text/x"},
+        {"headers": {"X-Content-Type-Options": "other"}},
+    ]
+
+    def handler(request: Request) -> Response:
+        return Response(content, status, **responses[int(request.path[1:])])
+
+    answers = []
+    for carrier in ("engine", "portable"):
+        with CARRIERS[carrier](handler) as port, Peer(port) as peer:
+            peer.send(b"".join(request(f"/{n}", method) for n in range(len(responses))))
+            peer.send(request("/0", method, None, "Connection: close"))
+            answers.append(re.sub(rb"Date: [^\r]+", b"", peer.rest()))
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("length", [0, 1, FILE_AT_ONCE - 1, FILE_AT_ONCE, FILE_AT_ONCE + 1])
+def test_files_of_any_size(serve: Serve, tmp_path: Path, length: int) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"a" * length + b"bc")
+    files: list[BinaryIO] = []
+
+    def handler(request: Request) -> Response:
+        files.append(path.open("rb"))
+        return Response(FileContent(files[-1], 1, length), headers={"ETag": '"a"'})
+
+    with serve(handler) as port, Peer(port) as peer:
+        peer.send(GET + request("/", "HEAD") + GET)
+        for method in ("GET", "HEAD", "GET"):
+            got = peer.get(method)
+            assert (got.status, got.fields["etag"]) == (200, '"a"')
+            assert got.fields.get("content-length") == (str(length) if length or method == "GET" else None)
+            assert got.content == (path.read_bytes()[1 : length + 1] if method == "GET" else b"")
+    assert all(each.closed for each in files)

@@ -31,10 +31,14 @@ from os import fsdecode, strerror
 from sys import intern
 from types import CoroutineType as _CoroutineType
 
+from hospes.execution.driver import Driver, _Seat
 from hospes.execution.pool import Job as _Job
-from hospes.http.content import ContentReader
+from hospes.http.content import ContentReader, FileContent
 from hospes.http.request import Address, Connection as Ends, Request
 from hospes.http.response import Response
+from hospes.server.answers import answer_head
+from hospes.server.sending import FILE_AT_ONCE, read_file
+from hospes.server.service import Service
 from hospes.wire import TargetForm
 
 cdef object _enter_task = _enter, _leave_task = _leave

@@ -39,7 +39,7 @@ cdef class Conn:
     cdef bint starting  # its handler's first step runs: `answered` only keeps what came of it
     cdef bint counted  # among the connections of its address
     cdef unsigned char peer_length
-    cdef unsigned char peer[PEER]
+    cdef uint32_t peer[7]  # its address, PEER octets, aligned as such
     cdef double since  # when it became idle
     cdef object ends  # what its requests share; made for the first, dropped when it has been idle for a while
     cdef Head head  # of the request under way
@@ -173,8 +173,16 @@ cdef class Conn:
         cdef Engine engine = self.engine
         cdef int status
         response = self.response
-        if self.state != BUSY or self.failure is not None or type(response) is not Response:
+        if (
+            self.state != BUSY
+            or self.failure is not None
+            or not self.head._at.keep_alive
+            or self.served >= engine.last_request
+            or hospes_read(engine.service, _AT.draining) != Py_False
+        ):
             return False
+        if type(response) is not Response:
+            return self.respond_framed() if isinstance(response, Response) else False
         content = <object>hospes_read(response, _AT.answer)
         number = <object>hospes_read(response, _AT.status)
         if (
@@ -183,15 +191,12 @@ cdef class Conn:
             or hospes_read(response, _AT.headers) != Py_None
             or hospes_read(response, _AT.cookies) != Py_None
             or hospes_read(response, _AT.set_cookies) != Py_None
-            or not self.head._at.keep_alive
             or (self.head._at.method_length == 4 and memcmp(PyBytes_AS_STRING(self.head._octets), b"HEAD", 4) == 0)
-            or self.served >= engine.last_request
-            or engine.service.draining
         ):
-            return False
+            return self.respond_framed()
         status = number
         if status == 204 or status == 205 or status == 304:
-            return False
+            return self.respond_framed()
         try:
             prefix = engine.prefix(status, <object>hospes_read(response, _AT.content_type))
         except ValueError:  # the large form says what is wrong with it
@@ -199,28 +204,61 @@ cdef class Conn:
         self.response = _NOTHING
         return self.put(prefix, content)
 
+    cdef bint respond_framed(self) except -1:
+        """Answer with fields of the program's own, to HEAD, without content, with a small file; by the portable carrier's rules."""
+        cdef bytes octets
+        response = self.response
+        content = response.content
+        if type(content) is not bytes and (type(content) is not FileContent or content.length > FILE_AT_ONCE):
+            return False
+        try:
+            octets, framing = answer_head(response, self.head, True, self.engine.service.prefixes.date())
+            if framing.close:
+                return False
+            if type(content) is FileContent:
+                if framing.send_content:
+                    content = read_file(content)
+                else:
+                    content.close()
+        except Exception as error:  # a field that may not be sent, a file that cannot be read
+            self.engine.service.discard(content)
+            self.response, self.failure = None, error
+            return False
+        self.response = _NOTHING
+        return self.put_octets(octets, content if framing.send_content else b"")
+
     cdef bint put(self, bytes prefix, bytes content) except -1:
-        """Gather an answer, or send it at once if it is large. False where the peer does not take it."""
+        """Gather a usual answer, or send it at once if it is large. False where the peer does not take it."""
         cdef Engine engine = self.engine
         cdef Py_ssize_t before = PyBytes_GET_SIZE(prefix), length = PyBytes_GET_SIZE(content)
         cdef char *to
-        if engine.gathering is not self or before > BUFFER // 2:
-            return self.send(b"%b%d\r\n\r\n%b" % (prefix, length, content), NULL, 0)
-        if engine.gathered_length + before + AT_ONCE + 32 > BUFFER and not self.flush():
-            if self.state == HANDED:
-                self.transport.write(b"%b%d\r\n\r\n%b" % (prefix, length, content))
-            return False
+        if engine.gathering is not self or engine.gathered_length + before + length + 32 > BUFFER or length > AT_ONCE:
+            return self.put_octets(b"%b%d\r\n\r\n" % (prefix, length), content)
         to = engine.gathered + engine.gathered_length
         memcpy(to, PyBytes_AS_STRING(prefix), before)
         to = _write_number(to + before, length)
         memcpy(to, b"\r\n\r\n", 4)
-        to += 4
-        if length <= AT_ONCE:
-            memcpy(to, PyBytes_AS_STRING(content), length)
-            engine.gathered_length = to + length - engine.gathered
-            return True
-        engine.gathered_length = to - engine.gathered
-        return self.send(None, PyBytes_AS_STRING(content), length)
+        memcpy(to + 4, PyBytes_AS_STRING(content), length)
+        engine.gathered_length = to + 4 + length - engine.gathered
+        return True
+
+    cdef bint put_octets(self, bytes head, bytes content) except -1:
+        """Gather any answer, or send it at once if it is large."""
+        cdef Engine engine = self.engine
+        cdef Py_ssize_t before = PyBytes_GET_SIZE(head), length = PyBytes_GET_SIZE(content)
+        if engine.gathering is not self or before > BUFFER // 2:
+            return self.send(head + content, NULL, 0)
+        if engine.gathered_length + before + AT_ONCE > BUFFER and not self.flush():
+            if self.state == HANDED:
+                self.transport.write(head + content)
+            return False
+        memcpy(engine.gathered + engine.gathered_length, PyBytes_AS_STRING(head), before)
+        engine.gathered_length += before
+        if length > AT_ONCE:
+            return self.send(None, PyBytes_AS_STRING(content), length)
+        memcpy(engine.gathered + engine.gathered_length, PyBytes_AS_STRING(content), length)
+        engine.gathered_length += length
+        return True
 
     cdef bint flush(self) except -1:
         """Send what was gathered. False where the peer does not take it, or has gone."""
@@ -303,7 +341,7 @@ cdef class Conn:
 
     cdef object shared(self):
         """What this connection's requests share."""
-        cdef unsigned char name[128]
+        cdef uint64_t name[16]
         cdef socklen_t length = sizeof(name)
         if self.ends is None:
             server = self.engine.server

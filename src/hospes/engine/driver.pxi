@@ -34,12 +34,14 @@ cdef extern from "Python.h":
     int PyIter_Send(object, PyObject *, PyObject **) except -1
     int PYGEN_RETURN
     PyObject *Py_None
+    PyObject *Py_False
     void Py_DECREF(PyObject *)
 
 
 cdef struct _Slots:
     Py_ssize_t head, content, connection, finishers, method, path  # of a Request
     Py_ssize_t answer, status, content_type, headers, cookies, set_cookies  # of a Response
+    Py_ssize_t spare, task, draining  # of a Driver, its seats, a Service
 
 cdef _Slots _AT
 
@@ -51,6 +53,7 @@ cdef int _find_slots() except -1:
     _AT.answer, _AT.status = _slot(Response, b"content"), _slot(Response, b"status")
     _AT.content_type, _AT.headers = _slot(Response, b"_content_type"), _slot(Response, b"_headers")
     _AT.cookies, _AT.set_cookies = _slot(Response, b"_cookies"), _slot(Response, b"_set_cookies")
+    _AT.spare, _AT.task, _AT.draining = _slot(Driver, b"_spare"), _slot(_Seat, b"task"), _slot(Service, b"draining")
     return 0
 
 
@@ -83,10 +86,10 @@ cdef object _first_step(Conn conn, request):
     cdef Engine engine = conn.engine
     cdef PyObject *given = NULL
     driver = engine.driver
-    seat = driver._spare
+    seat = <object>hospes_read(driver, _AT.spare)
     if seat is None:
         seat = driver._park()
-    task = seat.task
+    task = <object>hospes_read(seat, _AT.task)
     context = PyContext_Copy(engine.context)
     try:
         _enter_task(engine.loop, task)

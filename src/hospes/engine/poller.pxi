@@ -139,7 +139,7 @@ cdef class Engine:
         return 0
 
     cdef int _accept(self, int listener) except -1:
-        cdef unsigned char name[128]
+        cdef uint64_t name[16]
         cdef socklen_t length
         cdef int fd, on = 1
         for _ in range(64):
@@ -170,7 +170,7 @@ cdef class Engine:
         self.on_full(number, first)
         return 0
 
-    cdef int _welcome(self, int fd, const unsigned char *name, socklen_t length) except -1:
+    cdef int _welcome(self, int fd, const void *name, socklen_t length) except -1:
         cdef Conn conn = Conn.__new__(Conn)
         conn.engine = self
         conn.fd = fd
