@@ -33,7 +33,7 @@ def test_there_and_back(value: Any) -> None:
     assert from_plain(json.loads(text)) == value
 
 
-@pytest.mark.parametrize("value", [1 << 4095, 1 << 4096, -(1 << 4096), 1 << 30_000])
+@pytest.mark.parametrize("value", [1 << 4095, 1 << 4096, -(1 << 4096), 1 << 30_000], ids=int.bit_length)
 def test_long_integers(value: int) -> None:
     assert from_plain(json.loads(json.dumps(to_plain(value)))) == value
 

@@ -1,0 +1,65 @@
+"""`kill -9` under load, again and again: what was acknowledged is there."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from http.client import HTTPException
+from pathlib import Path
+
+import pytest
+from tests.faults.support import Site, Visitor
+
+KILLS = 50
+VISITORS = 8
+
+
+class Counting(threading.Thread):
+    """Counts until there is no answer any more."""
+
+    def __init__(self, visitor: Visitor, acknowledged: int) -> None:
+        super().__init__(daemon=True)
+        self.visitor = visitor
+        self.acknowledged = acknowledged
+        self.problem = ""
+
+    def run(self) -> None:
+        try:
+            while True:
+                answer = self.visitor.ask("POST", "/count")
+                if answer != (200, {"n": self.acknowledged + 1}):
+                    self.problem = f"after {self.acknowledged} came {answer}"
+                    return
+                self.acknowledged += 1
+        except (OSError, HTTPException):
+            self.visitor.close()
+
+
+@pytest.mark.timeout(240)
+def test_what_was_acknowledged_is_there(tmp_path: Path) -> None:
+    moments = random.Random(5)
+    site = Site(f"sqlite:///{tmp_path}/kill.db", tmp_path)
+    with site.running():
+        visitors = [Visitor(site.port) for _ in range(VISITORS)]
+        counts = [visitor.ask("POST", "/count").value["n"] for visitor in visitors]
+        for kill in range(KILLS):
+            threads = [Counting(visitor, count) for visitor, count in zip(visitors, counts, strict=True)]
+            for thread in threads:
+                thread.start()
+            time.sleep(moments.uniform(0.0, 0.15))  # the moment is the point; nothing is waited for
+            site.kill()
+            for thread in threads:
+                thread.join()
+                assert thread.problem == "", f"kill {kill}"
+            site.start()
+            for number, thread in enumerate(threads):
+                visitors[number].at(site.port)
+                found = visitors[number].ask("GET", "/count").value
+                # What was under way when the server died may have been stored, or not.
+                assert found["n"] in {thread.acknowledged, thread.acknowledged + 1}, f"kill {kill}, visitor {number}"
+                assert not found["is_new"]
+                counts[number] = found["n"]
+        for visitor in visitors:
+            visitor.close()
+    assert sum(counts) > KILLS * VISITORS // 2, "there was hardly any load"

@@ -1,0 +1,51 @@
+"""Two servers on one file: a visitor of both is one visitor."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from tests.faults.support import Site, Visitor
+
+EACH = 20
+THREADS = 4
+
+
+def test_two_servers_count_160(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/shared.db"
+    with Site(url, tmp_path).running() as one, Site(url, tmp_path).running() as other:
+        first = Visitor(one.port)
+        first.ask("GET", "/count")
+        answers: list[int] = []
+
+        def count(port: int) -> None:
+            visitor = Visitor(port)
+            visitor.cookie = first.cookie
+            for _ in range(EACH):
+                status, value = visitor.ask("POST", "/count")
+                assert status == 200
+                answers.append(value["n"])
+            visitor.close()
+
+        threads = [threading.Thread(target=count, args=(site.port,)) for site in (one, other) for _ in range(THREADS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(answers) == list(range(1, 161))
+        assert first.ask("GET", "/count").value["n"] == 160
+        first.close()
+
+
+def test_when_one_is_killed_the_other_goes_on(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/shared.db"
+    with Site(url, tmp_path).running() as one, Site(url, tmp_path).running() as other:
+        visitor = Visitor(one.port)
+        assert visitor.ask("POST", "/count").value == {"n": 1}
+        assert visitor.ask("POST", "/login/ada").status == 200
+        visitor.close()
+        one.kill()
+        visitor.at(other.port)
+        assert visitor.ask("POST", "/count").value == {"n": 2}
+        assert visitor.ask("GET", "/count").value["name"] == "ada"
+        visitor.close()
