@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import asyncio
 import errno
+import gc
 import os
 import resource
 import socket
