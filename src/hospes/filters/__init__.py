@@ -1,0 +1,10 @@
+"""Filters that come with hospes: `async (request, call_next) -> response`, made with their options.
+
+| file | what |
+|---|---|
+| `csrf` | refuses what another site's page made a visitor's browser send |
+"""
+
+from hospes.filters.csrf import Csrf, csrf_matches, csrf_token
+
+__all__ = ["Csrf", "csrf_matches", "csrf_token"]
