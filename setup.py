@@ -32,13 +32,9 @@ def engine() -> list[Extension]:
         report("Cython is not installed")
         return []
     flags = os.environ.get("HOSPES_ENGINE_FLAGS", "").split()
-    module = Extension(
-        "hospes.engine._core",
-        [f"{FOLDER}/_core.pyx"],
-        depends=parts,
-        extra_compile_args=["-fno-strict-aliasing", *flags],
-        extra_link_args=flags,
-    )
+    module = Extension("hospes.engine._core", [f"{FOLDER}/_core.pyx"], depends=parts)
+    # The addresses of sockets are read through the types of their families.
+    module.extra_compile_args, module.extra_link_args = ["-fno-strict-aliasing", *flags], flags
     modules: list[Extension] = cythonize([module], build_dir="build/cython")
     return modules
 

@@ -13,6 +13,7 @@
 
 cdef enum:
     EVENTS = 256  # taken from the kernel at once
+    LOOKS = 4  # at the kernel in one turn
     REQUESTS_PER_POLL = 1024  # answered before other parts of the loop get their turn
     REQUESTS_PER_TURN = 64  # of one connection, as in hospes.server.connection
     AT_ONCE = 16 * 1024  # content of an answer that is not copied, as there
@@ -202,32 +203,38 @@ cdef class Engine:
 
     def poll(self):
         """Take what has happened, up to a bound. The loop calls this."""
-        cdef uint64_t data
-        cdef uint32_t slot
-        cdef Conn conn
         if self.polling or self.epoll < 0:  # a handler that runs a loop inside of the loop
             return
         self.polling = True
         self.budget = REQUESTS_PER_POLL
         try:
-            if self.event >= self.event_count:
-                self.event = 0
-                self.event_count = epoll_wait(self.epoll, self.events, EVENTS, 0)
-            while self.event < self.event_count and self.budget > 0:
-                data = self.events[self.event].data.u64
-                self.event += 1
-                slot = <uint32_t>data
-                if slot >= LISTENERS:
-                    if self.accepting:
-                        self._accept(self.listeners[slot - LISTENERS])
-                    continue
-                if slot >= <uint32_t>PyList_GET_SIZE(self.slots) or self.slots[slot] is None:
-                    continue
-                conn = <Conn>self.slots[slot]
-                if conn.generation == <uint32_t>(data >> 32):
-                    self._happened(conn, self.events[self.event - 1].events)
+            # What has come meanwhile is taken at once: a turn of the loop costs more than a look.
+            for _ in range(LOOKS):
+                if self.event >= self.event_count:
+                    self.event = 0
+                    self.event_count = epoll_wait(self.epoll, self.events, EVENTS, 0)
+                if self.event_count <= 0:
+                    break
+                while self.event < self.event_count:
+                    if self.budget <= 0:
+                        return
+                    self.event += 1
+                    self._take(&self.events[self.event - 1])
         finally:
             self.polling = False
+
+    cdef int _take(self, epoll_event *event) except -1:
+        cdef uint64_t data = event.data.u64
+        cdef uint32_t slot = <uint32_t>data
+        cdef Conn conn
+        if slot >= LISTENERS:
+            if self.accepting:
+                self._accept(self.listeners[slot - LISTENERS])
+        elif slot < <uint32_t>PyList_GET_SIZE(self.slots) and self.slots[slot] is not None:
+            conn = <Conn>self.slots[slot]
+            if conn.generation == <uint32_t>(data >> 32):
+                self._happened(conn, event.events)
+        return 0
 
     cdef int _happened(self, Conn conn, uint32_t events) except -1:
         try:
