@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import msgspec
 import pytest
+from tests.golden import check_golden
 
 from hospes.http.answer import Answer, to_response
 from hospes.http.content import Stream
@@ -21,7 +22,6 @@ from hospes.http.request import Address, Connection, Request
 from hospes.http.response import HTML, JSON, OCTETS, TEXT, XML, Redirect, Response
 from hospes.limits import Limits
 from hospes.wire import RequestHead, RequestReader
-from tests.golden import check_golden
 
 
 def made() -> Request:
@@ -244,7 +244,7 @@ def test_odd_tuples(value: tuple[object, ...], content: bytes, status: int) -> N
 
 
 def test_a_named_tuple_is_a_tuple() -> None:
-    Pair = namedtuple("Pair", ["body", "status"])  # noqa: PYI024 (the plain kind is what is to be taken)
+    Pair = namedtuple("Pair", ["body", "status"])
     response = to_response(Pair("x", 201), REQUEST)
     assert (response.content, response.status) == (b"x", 201)
 
@@ -282,7 +282,7 @@ def test_a_forgotten_await_is_named() -> None:
         return "x"
 
     forgotten = answer()
-    with pytest.raises(TypeError, match="a handler returned builtins.coroutine, which is no answer"):
+    with pytest.raises(TypeError, match=r"a handler returned builtins\.coroutine, which is no answer"):
         to_response(forgotten, REQUEST)
     forgotten.close()
 
