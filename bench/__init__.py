@@ -9,5 +9,6 @@
 | `report.py` | figures to a Markdown table |
 | `micro.py` | nanoseconds of the functions on the hot path |
 | `calls.py` | Python calls of one request, wire to wire |
+| `users.py` | visitors in a store of one million: start, lookup, sweeping |
 | `__main__.py` | `python -m bench` |
 """

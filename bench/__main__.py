@@ -1,4 +1,4 @@
-"""`python -m bench`: hospes beside its peers; `python -m bench micro`: single functions; `python -m bench calls`: Python calls."""
+"""`python -m bench`: hospes beside its peers; `… micro`: functions; `… calls`: Python calls of a request; `… users`: visitors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import calls, micro
+from bench import calls, micro, users
 from bench.load import MODES, Run, measure
 from bench.peers import PEERS
 from bench.report import machine, table
@@ -21,7 +21,7 @@ SERVER_CORE = 0
 def main() -> int:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("what", nargs="?", default="macro", choices=("macro", "micro", "calls"))
+    parser.add_argument("what", nargs="?", default="macro", choices=("macro", "micro", "calls", "users"))
     parser.add_argument("--peers", default="nginx,hospes,uvicorn,granian", help=", ".join(PEERS))
     parser.add_argument(
         "--workloads", default="plaintext,inline,threaded,json,typed,echo,upload,static1k", help=", ".join(WORKLOADS)
@@ -30,11 +30,14 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=2, help="of each measurement")
     parser.add_argument("--reference", default="nginx")
+    parser.add_argument("--users", type=int, default=1_000_000, help="how many the store has, for `users`")
     options = parser.parse_args()
     if options.what == "micro":
         return micro.main()
     if options.what == "calls":
         return calls.main()
+    if options.what == "users":
+        return users.main(options.users)
     for tool in ("wrk", "taskset"):
         if shutil.which(tool) is None:
             print(

@@ -148,6 +148,17 @@ ASKED: dict[str, list[Ask]] = {
         Ask(method="POST", target="/forget", status=303),
         Ask(target="/", holds="<h1>Visit 1</h1><p>In the cart: 0"),
     ],
+    "login": [
+        Ask(method="POST", target="/cart", sends={"form": {"item": "tea"}}, status=303),
+        Ask(method="POST", target="/login", sends={"form": {"name": "ada", "password": "x"}}, status=403, holds="is wrong"),
+        Ask(method="POST", target="/login", sends={"form": {"name": "bob", "password": "engine"}}, status=403, holds="is wrong"),
+        Ask(target="/", holds="Hello, stranger</h1><p>In the cart: tea"),
+        Ask(method="POST", target="/login", sends={"form": {"name": "ada", "password": "engine"}}, status=303),
+        Ask(target="/", holds="Hello, ada</h1><p>In the cart: tea"),
+        Ask(target="/data", holds='"name":"ada"'),
+        Ask(method="POST", target="/logout", sends={"form": {"everywhere": "1"}}, status=303),
+        Ask(target="/", holds="Hello, stranger</h1><p>In the cart: nothing"),
+    ],
     "embedded": [Ask(target="/progress", value={"done": 0})],
     "several_apps": [
         Ask(target="/", holds="the house", fields={"X-House": "hospes"}),
