@@ -23,7 +23,7 @@ def engine() -> list[Extension]:
     """The extension module; none where it could not run."""
     if WISH == "0" or (WISH != "1" and (sys.platform != "linux" or sys.implementation.name != "cpython")):
         return []
-    parts = [f"{FOLDER}/{name}" for name in sorted(os.listdir(FOLDER)) if name.endswith((".h", ".pxi"))]
+    parts = [f"{FOLDER}/{name}" for name in sorted(os.listdir(FOLDER)) if name.endswith((".h", ".pxi", ".pyx"))]
     try:
         from Cython.Build import cythonize
     except ImportError:
