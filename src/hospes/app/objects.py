@@ -16,6 +16,7 @@ from typing import Any
 from hospes.app.declarations import ClassEntry
 from hospes.app.endpoint import Construct
 from hospes.binding import Plan, Provided, ProviderRegistry, Site, compile_plan
+from hospes.errors import SetupError
 from hospes.http.request import Request
 
 
@@ -49,7 +50,11 @@ class Objects:
             make = lambda: fixed()  # noqa: E731  # without a signature: what has a default keeps it
         if entry.singleton:
             provided = Provided(self._registry, make, entry.cls, "app", entry.source)
-            _ = provided.plan  # its mistakes are told now
+            try:
+                _ = provided.plan  # its mistakes are told now
+            except SetupError as error:
+                remedy = f"{error.remedy}; for a controller that is singleton=False"
+                raise SetupError(error.problem, where=error.where, remedy=remedy) from None
             return provided
         site = Site(path_names=None, source=entry.source)
         return _ForRequest(compile_plan(make, site, self._registry))

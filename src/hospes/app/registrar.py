@@ -33,8 +33,8 @@ from hospes.app.declarations import (
 )
 from hospes.app.failures import ErrorHandler, ErrorHandlers, ErrorKey
 from hospes.app.onion import Layer
-from hospes.app.sites import is_method, program_frame, program_line, visible_names
-from hospes.binding import ModelBindings, local_names, source_of
+from hospes.app.sites import is_method, line_of, program_frame, program_line, visible_names
+from hospes.binding import ModelBindings, local_names
 from hospes.binding.signature import name_of
 from hospes.errors import SetupError
 from hospes.files import StaticFolder
@@ -290,7 +290,7 @@ class Registrar:
         def decorate(function: F) -> F:
             frame = program_frame()
             _check_callable(function, "error")
-            handler = ErrorHandler(function, source_of(function), local_names(function, visible_names(frame)))
+            handler = ErrorHandler(function, line_of(frame), local_names(function, visible_names(frame)))
             self._error_handlers.add(keys, handler)
             return function
 
@@ -337,7 +337,7 @@ class Registrar:
         self._below.append(Below(bare, owner, where))
 
     def _declare(self, function: Any, options: RouteOptions, frame: FrameType) -> Any:
-        where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        where = line_of(frame)
         if isinstance(function, type):
             entry = self._entry(function)
             entry.declare(where)
@@ -345,7 +345,7 @@ class Registrar:
             return function
         method = function.function if isinstance(function, MethodMark) else function
         _check_callable(method, "route")
-        options = replace(options, source=source_of(method), namespace=local_names(method, visible_names(frame)))
+        options = replace(options, source=where, namespace=local_names(method, visible_names(frame)))
         if isinstance(function, MethodMark):
             function.then(lambda owner, name: self._note_method(owner, name, options))
             return function

@@ -26,7 +26,11 @@ def program_frame() -> FrameType:
 
 def program_line() -> str:
     """`file:line` of the program's line that led here."""
-    frame = program_frame()
+    return line_of(program_frame())
+
+
+def line_of(frame: FrameType) -> str:
+    """`file:line` of what a frame is at."""
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
