@@ -15,7 +15,7 @@ from socket import AF_UNIX, socket
 from time import monotonic
 from typing import Final
 
-from hospes.engine._core import Engine
+from hospes.engine import _core
 from hospes.engine.guest import Guest
 from hospes.http.request import Address
 from hospes.server.listening import capacity
@@ -39,7 +39,7 @@ class EngineCarrier:
         self._sockets = sockets
         self._loop = service.driver.loop
         self._most = capacity(service.limits.connections)
-        self._engine = Engine(service, Guest, self._most, self._full)
+        self._engine = _core.Engine(service, Guest, self._most, self._full)
         self._supervisor = Supervisor(self._loop, service.connections, interval(service.timeouts))
         self._timer: asyncio.TimerHandle | None = None
         self._retry: asyncio.TimerHandle | None = None

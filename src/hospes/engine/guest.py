@@ -13,7 +13,7 @@ import asyncio
 from time import monotonic
 from typing import Any, cast
 
-from hospes.engine._core import Transport
+from hospes.engine import _core
 from hospes.execution import Handle
 from hospes.http.request import Connection as Ends
 from hospes.http.response import Response
@@ -35,7 +35,7 @@ class Guest(Connection):
 
     __slots__ = ()
 
-    def __init__(self, service: Service, transport: Transport, ends: Ends, served: int) -> None:
+    def __init__(self, service: Service, transport: _core.Transport, ends: Ends, served: int) -> None:
         super().__init__(service)
         self.made = True
         self.transport = cast("asyncio.Transport", transport)
@@ -91,4 +91,4 @@ class Guest(Connection):
             self._state = CLOSED
             self.deadline = NEVER
             self._service.connections.discard(self)
-            cast("Transport", self.transport).give_back(self._served)
+            cast("_core.Transport", self.transport).give_back(self._served)
