@@ -33,6 +33,7 @@ from hospes.binding import (
 )
 from hospes.errors import ClientDisconnected, HospesError, HttpError, ProtocolError, SetupError
 from hospes.files import File, StaticFile
+from hospes.filters import Csrf, csrf_matches, csrf_token
 from hospes.http import (
     Address,
     CallNext,
@@ -69,6 +70,8 @@ from hospes.quick import (
 )
 from hospes.running import App
 from hospes.server import ServerOptions, Tls
+from hospes.sessions import Flash, Session, SessionFactory, SessionOptions
+from hospes.signing import ExpiredSignature, InvalidSignature, Keyring, Signer
 from hospes.users import User
 
 if TYPE_CHECKING:
@@ -87,10 +90,13 @@ __all__ = [
     "ClientTimeouts",
     "Cookie",
     "Cookies",
+    "Csrf",
     "Event",
     "EventStream",
+    "ExpiredSignature",
     "FieldError",
     "File",
+    "Flash",
     "GiB",
     "Header",
     "Headers",
@@ -98,7 +104,9 @@ __all__ = [
     "HttpClient",
     "HttpError",
     "InvalidRequest",
+    "InvalidSignature",
     "JSONBody",
+    "Keyring",
     "KiB",
     "Limits",
     "MiB",
@@ -116,8 +124,12 @@ __all__ = [
     "RequestBodyReader",
     "Response",
     "ServerOptions",
+    "Session",
+    "SessionFactory",
+    "SessionOptions",
     "SetCookie",
     "SetupError",
+    "Signer",
     "StaticFile",
     "Stream",
     "Template",
@@ -125,6 +137,8 @@ __all__ = [
     "Tls",
     "User",
     "controller",
+    "csrf_matches",
+    "csrf_token",
     "default_app",
     "delete",
     "error",

@@ -25,20 +25,25 @@ from hospes.app.declarations import ClassEntry, Declaration, F, RouteOptions
 from hospes.app.dispatcher import Dispatcher, Mount, miss
 from hospes.app.endpoint import Endpoints, Target
 from hospes.app.failures import Failures
+from hospes.app.guarding import guarded, speaks_for_somebody
 from hospes.app.objects import Objects
 from hospes.app.places import where_it_runs
 from hospes.app.registrar import Below, Registrar
+from hospes.app.sites import program_line
 from hospes.app.template import Templates
 from hospes.app.threads import Threads
-from hospes.app.visiting import Visiting
-from hospes.binding import ProviderRegistry, Site, compile_plan, source_of
+from hospes.app.visiting import Guests, Visiting
+from hospes.binding import ProviderRegistry, Site, compile_plan
 from hospes.binding.signature import name_of
 from hospes.errors import SetupError
 from hospes.execution import ThreadPool, default_threads
+from hospes.filters import CrossSiteRequest, Csrf
 from hospes.http.handler import Handler
-from hospes.http.request import Request
+from hospes.http.request import Request, SessionSource
 from hospes.http.response import Response
 from hospes.routing import Matcher, Pattern, Route, Router, parse_pattern
+from hospes.sessions import SessionFactory, SessionOptions
+from hospes.signing import Keys
 
 Lifespan: TypeAlias = Callable[..., "AsyncGenerator[None] | AbstractAsyncContextManager[None]"]
 E = TypeVar("E")
@@ -55,14 +60,27 @@ class Application(Registrar):
         store: URL of the store that keeps visitors; the environment's `HOSPES_STORE`, else `sqlite:///hospes.db`.
         threads: Threads for plain handlers; a few more than there are processors by default.
         templates: Folder of the templates; `templates` in the working directory by default.
+        sessions: How sessions are kept, or a factory of the program's own.
+        keys: Secrets for signed values, the newest first; else one is made at random and kept in the store.
+        csrf: What another site's pages may send; False for everything.
     """
 
-    def __init__(self, *, store: str = "", threads: int = 0, templates: str | Path = "templates") -> None:
+    def __init__(
+        self,
+        *,
+        store: str = "",
+        threads: int = 0,
+        templates: str | Path = "templates",
+        sessions: SessionOptions | SessionFactory = SessionOptions(),  # noqa: B008 (frozen)
+        keys: Keys = (),
+        csrf: Csrf | bool = True,
+    ) -> None:
         super().__init__()
         self.store_url = store or os.environ.get("HOSPES_STORE", "") or DEFAULT_STORE
         self.threads = threads or default_threads()
         self.templates = Path(templates)
-        self._visiting = Visiting(self.store_url)
+        self._csrf = _csrf(csrf)
+        self._visiting = Visiting(Guests(store_url=self.store_url, sessions=sessions, keys=keys, csrf=self._csrf))
         self._lifespans: list[Lifespan] = []
 
     @property
@@ -89,7 +107,7 @@ class Application(Registrar):
             return self.provide()(scope)
 
         def decorate(function: F) -> F:
-            self.providers.add(function, scope, source_of(function))
+            self.providers.add(function, scope, program_line())
             return function
 
         return decorate
@@ -105,7 +123,7 @@ class Application(Registrar):
         if not inspect.isasyncgenfunction(inspect.unwrap(function)):
             raise SetupError(
                 f"the lifespan {name_of(function)}() does not yield",
-                where=(source_of(function),),
+                where=(program_line(),),
                 remedy="write `async def` with one `yield` in it: what comes before runs at start, what comes after at stop",
             )
         self._lifespans.append(function)
@@ -184,7 +202,11 @@ class Application(Registrar):
         owner: Any = below.owner
         handler: Handler = owner._checked(parts) if isinstance(owner, Application) else owner
 
+        csrf = None if isinstance(owner, Application) else self._csrf  # an application looks itself
+
         async def call(request: Request) -> Response:
+            if csrf is not None and speaks_for_somebody(request):
+                csrf.check(request)
             prefix = mount.prefix_of(request.head.path)
             assert prefix is not None
             answer = handler(request.below(prefix))
@@ -194,7 +216,7 @@ class Application(Registrar):
         return mount
 
     def _services(self) -> dict[type, Any]:
-        return {Templates: Templates(self.templates)}
+        return {Templates: Templates(self.templates), SessionSource: self._visiting.sessions}
 
     def _declarations(self) -> Iterator[tuple[Declaration, ClassEntry | None]]:
         for declaration in self._functions:
@@ -206,13 +228,17 @@ class Application(Registrar):
     def _matcher(self, endpoints: Endpoints) -> Matcher[Handler]:
         router: Router[Handler] = Router()
         objects = Objects(self._visiting)
+        refused = endpoints.around(_refuse, self._layers)
         for declaration, entry in self._declarations():
             options = declaration.options
             pattern = parse_pattern(options.url, options.source) if options.url else None
             target = self._target(declaration, entry, pattern, objects)
             layers = [*self._layers, *(entry.filters if entry else ())]
             path = quote(pattern.text) if pattern is not None and pattern.is_static else None
-            router.add(_route(options, endpoints.of(target, layers, path)))
+            endpoint = endpoints.of(target, layers, path)
+            if self._csrf is not None:
+                endpoint = guarded(endpoint, refused, self._csrf, options.methods)
+            router.add(_route(options, endpoint))
         return router.freeze()
 
     def _target(self, declaration: Declaration, entry: ClassEntry | None, pattern: Pattern | None, objects: Objects) -> Target:
@@ -242,6 +268,20 @@ class _Part:
 async def _entering(lifespan: AsyncGenerator[None]) -> AsyncGenerator[None]:
     async with asynccontextmanager(lambda: lifespan)():
         yield
+
+
+def _csrf(option: Csrf | bool) -> Csrf | None:
+    csrf = option if isinstance(option, Csrf) else Csrf() if option else None
+    if csrf is not None and csrf.token:
+        raise SetupError(
+            "App(csrf=Csrf(token=True)) would demand a token of every request that asks for a change",
+            remedy='demand it where it is meant: app.filter("/account/**")(Csrf(token=True))',
+        )
+    return csrf
+
+
+async def _refuse(request: Request) -> Response:
+    raise CrossSiteRequest
 
 
 def _route(options: RouteOptions, endpoint: E) -> Route[E]:

@@ -1,10 +1,12 @@
-"""Visitors in an application: who asks for `User` gets the request's visitor, and the store is opened for that alone.
+"""Who comes: visitors, sessions and keys in an application, and the one store that keeps them.
 
 Laws:
 
-* A program in which nobody asks for a visitor opens no store. One in which a handler does, or anything a handler asks for, opens
-  it at start, where a store that cannot be used is said.
+* A program in which nobody asks for what the store keeps opens none. One in which a handler does, or anything a handler asks for,
+  opens it at start, where a store that cannot be used is said.
+* Visitors and sessions are in one store. Who wants both turns takes the visitor's first, so that nobody waits in a circle.
 * Objects of a visitor ("session") are made for the one whose request it is, so asking for one asks for the visitor first.
+* What another site's page made a browser send gets neither a visitor nor a session: that would be somebody else's.
 * What lives longer than a request lives on one event loop: an application may be started several times at once there, not on two.
 """
 
@@ -13,35 +15,62 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from hospes.binding import Provided, ProviderRegistry, VisitorOptions
 from hospes.errors import SetupError
-from hospes.http.request import Request
+from hospes.filters import Csrf
+from hospes.http.request import SAFE_METHODS, Request
+from hospes.sessions import OwnSessions, Session, SessionFactory, SessionOptions, Sessions, StoredSessions
+from hospes.signing import Keyring, Keys
 from hospes.users import User, Visitors
 
 
-class Visiting(ProviderRegistry):
-    """The provided objects of an application, its visitors among them.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guests:
+    """How an application knows who comes.
 
     Args:
-        store_url: Where visitors are kept.
+        store_url: Where visitors, sessions and keys are kept.
+        sessions: How sessions are kept, or a factory of the program's own.
+        keys: The secrets that sign; none for one that is made once and kept in the store.
+        csrf: What looks at where requests come from; None for nobody.
     """
 
-    def __init__(self, store_url: str) -> None:
+    store_url: str
+    sessions: SessionOptions | SessionFactory = SessionOptions()  # noqa: RUF009 (frozen)
+    keys: Keys = ()
+    csrf: Csrf | None = None
+
+
+class Visiting(ProviderRegistry):
+    """The provided objects of an application, its visitors and sessions among them.
+
+    Args:
+        guests: How the application knows who comes.
+    """
+
+    def __init__(self, guests: Guests) -> None:
         super().__init__(VisitorOptions(key=_key, arrive=self.take))
-        self.store_url = store_url
+        self.guests = guests
+        self.sessions = SessionDoor(self)
         self._is_wanted = False
         self._recogniser: Visitors | None = None
+        own = guests.sessions
+        self._own = OwnSessions(own) if isinstance(own, SessionFactory) else None
+        self._stored: StoredSessions | None = None
         self._starts = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._opening: asyncio.Lock | None = None
         self.add(self.take, "request")
+        self.add(self.take_session, "request")
+        self.add(self.take_keys, "app")
 
     def find(self, wanted: Any) -> Provided | None:
         """The provider of a type; see `ProviderRegistry.find`."""
         found = super().find(wanted)
-        if found is not None and (found.kind is User or found.scope == "session"):
+        if found is not None and (found.scope == "session" or self._is_kept(found.kind)):
             self._is_wanted = True
         return found
 
@@ -49,12 +78,48 @@ class Visiting(ProviderRegistry):
         """The request's visitor, in his turn.
 
         Raises:
-            HttpError: 503, if the turn does not come in time, or the store is away.
+            HttpError: 403, if another site's page made it; 503, if the turn does not come in time, or the store is away.
         """
         visitors = self._recogniser
         if visitors is None:
             visitors = await self._open()
-        return await visitors.take(request)
+        if request.method in SAFE_METHODS:
+            return await visitors.take(request)
+        if self.guests.csrf is not None:
+            self.guests.csrf.check(request)
+        stay = self._stored.step_aside(request) if self._stored is not None and request.user is None else None
+        user = await visitors.take(request)
+        if stay is not None:
+            await stay.step_in()
+        return user
+
+    async def take_session(self, request: Request) -> Session:
+        """The request's session, in its turn if the request may ask for changes.
+
+        Raises:
+            HttpError: 403, if another site's page made it; 503, if the turn does not come in time, or the store is away.
+        """
+        session: Session = await self.sessions.take(request)
+        return session
+
+    async def take_keys(self) -> Keyring:
+        """The application's keys.
+
+        Raises:
+            StoreError: if they are in the store, and that is away.
+        """
+        if self.guests.keys:
+            return Keyring(self.guests.keys)
+        return await Keyring.of((self._recogniser or await self._open()).store)
+
+    async def all_sessions(self) -> Sessions[Any]:
+        """Where sessions come from."""
+        if self._own is not None:
+            return self._own
+        if self._stored is None:
+            await self._open()
+        assert self._stored is not None
+        return self._stored
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -72,9 +137,11 @@ class Visiting(ProviderRegistry):
         finally:
             self._starts -= 1
             if self._starts == 0:
-                visitors, self._recogniser = self._recogniser, None
-                if visitors is not None:
-                    await visitors.close()
+                await self._close()
+
+    def _is_kept(self, kind: Any) -> bool:
+        """Whether objects of this type come from the store."""
+        return kind is User or (kind is Session and self._own is None) or (kind is Keyring and not self.guests.keys)
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._starts and self._loop is not loop:
@@ -90,10 +157,43 @@ class Visiting(ProviderRegistry):
         assert self._opening is not None, "an application takes visitors only while it runs"
         async with self._opening:
             if self._recogniser is None:
-                visitors = Visitors.at(self.store_url)
+                visitors = Visitors.at(self.guests.store_url)
                 await visitors.open()
+                options = self.guests.sessions
+                if isinstance(options, SessionOptions):
+                    self._stored = StoredSessions(visitors.store, visitors.turns, options)
                 self._recogniser = visitors
             return self._recogniser
+
+    async def _close(self) -> None:
+        visitors, self._recogniser = self._recogniser, None
+        sessions, self._stored = self._stored, None
+        if sessions is not None:
+            await sessions.close()
+        if visitors is not None:
+            await visitors.close()
+
+
+class SessionDoor:
+    """What `Request.get_session` asks; a `hospes.http.request.SessionSource`.
+
+    Args:
+        visiting: Of whose application it is.
+    """
+
+    def __init__(self, visiting: Visiting) -> None:
+        self._visiting = visiting
+
+    async def take(self, request: Request, create: bool = True) -> Any:
+        """The request's session; None where there is none and `create` is false.
+
+        Raises:
+            HttpError: 403, if another site's page made the request; 503, if its turn does not come in time, or the store is away.
+        """
+        csrf = self._visiting.guests.csrf
+        if csrf is not None and request.method not in SAFE_METHODS:
+            csrf.check(request)
+        return await (await self._visiting.all_sessions()).take(request, create)
 
 
 def _key(request: Request) -> str | None:

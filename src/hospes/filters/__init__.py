@@ -5,6 +5,6 @@
 | `csrf` | refuses what another site's page made a visitor's browser send |
 """
 
-from hospes.filters.csrf import Csrf, csrf_matches, csrf_token
+from hospes.filters.csrf import CrossSiteRequest, Csrf, MissingToken, csrf_matches, csrf_token
 
-__all__ = ["Csrf", "csrf_matches", "csrf_token"]
+__all__ = ["CrossSiteRequest", "Csrf", "MissingToken", "csrf_matches", "csrf_token"]

@@ -32,12 +32,12 @@ from typing import Final, Protocol
 from hospes.errors import HttpError
 from hospes.http import Request, Response
 from hospes.http.handler import CallNext
+from hospes.http.request import SAFE_METHODS
 from hospes.routing import Match, Route, Router
 
 FIELD: Final = "X-CSRF-Token"
 PARAMETER: Final = "_csrf"
 
-_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _FROM_HERE: Final = frozenset({b"same-origin", b"none"})
 _ORIGIN: Final = re.compile(r"(https?)://([a-z0-9._~%!$&'()*+,;=\[\]:-]+)", re.ASCII)  # RFC 6454 §7.1
 _DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
@@ -104,12 +104,16 @@ class Csrf:
         Raises:
             CrossSiteRequest: 403, if it asks for a change and comes from another site.
         """
-        if request.method in _SAFE:
-            return
+        if not self.passes(request):
+            raise CrossSiteRequest
+
+    def passes(self, request: Request) -> bool:
+        """Whether a request asks for no change, or comes from where it may."""
+        if request.method in SAFE_METHODS:
+            return True
         sites = [value for name, value in request.head.fields if name == b"sec-fetch-site"]
         origins = [value for name, value in request.head.fields if name == b"origin"]
-        if (sites or origins) and not self._is_fine(sites, origins, request) and self._looks_at(request):
-            raise CrossSiteRequest
+        return not (sites or origins) or self._is_fine(sites, origins, request) or not self._looks_at(request)
 
     def _is_fine(self, sites: list[bytes], origins: list[bytes], request: Request) -> bool:
         if sites and _FROM_HERE.issuperset(sites):
@@ -120,7 +124,10 @@ class Csrf:
         return all(each in self._origins or (each is not None and is_ours(each, request)) for each in parsed)
 
     def _looks_at(self, request: Request) -> bool:
-        return request.method not in _SAFE and type(self._exempt.match(request.method, request.head.path, request)) is not Match
+        return (
+            request.method not in SAFE_METHODS
+            and type(self._exempt.match(request.method, request.head.path, request)) is not Match
+        )
 
 
 def parse_origin(text: str) -> tuple[str, str] | None:

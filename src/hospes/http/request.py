@@ -16,7 +16,7 @@ import copy
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from hospes.errors import HttpError
 from hospes.http import json
@@ -59,6 +59,10 @@ Finisher: TypeAlias = "Callable[[Response | None], Awaitable[None]]"
 """What has to happen between the handler's answer and its leaving: a visitor's record is stored, provided objects are closed.
 
 It gets None where there will be no answer, because the request was cancelled: then only what is held is let go of."""
+
+
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+"""Methods that ask for no change (RFC 9110 §9.2.1)."""
 
 
 class SessionSource(Protocol):

@@ -16,6 +16,7 @@ from abc import ABC, abstractmethod
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from hospes.http import Request, Response
+from hospes.http.request import SAFE_METHODS
 from hospes.sessions.cookie import SessionCookie
 from hospes.sessions.options import SessionOptions
 from hospes.sessions.record import SPACE, Kept, decode, is_id, key_of, new_id
@@ -26,8 +27,6 @@ from hospes.store.contract import Clock
 
 _STAY: Final = "hospes.session"
 _TAKING: Final = "hospes.session.taking"
-SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-"""Methods that ask for no change (RFC 9110 §9.2.1)."""
 
 
 class _Kept(Protocol):
@@ -126,7 +125,7 @@ class StoredSessions(Sessions[Stay]):
         if not is_id(cookie.value):
             return None
         key = key_of(cookie.value)
-        if request.method in SAFE:
+        if request.method in SAFE_METHODS:
             record = await house.store.get(SPACE, key)
             kept = self._opened(record)
             return Stay(house, cookie, record, kept, None) if kept is not None else None

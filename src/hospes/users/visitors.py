@@ -119,6 +119,24 @@ class Visitors:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
+    @property
+    def store(self) -> Store:
+        """The open store, for others who keep something in it.
+
+        Raises:
+            SetupError: if this is not open in this process.
+        """
+        return self._opened()[0].store
+
+    @property
+    def turns(self) -> Turns:
+        """What gives the turns at the store's records.
+
+        Raises:
+            SetupError: if this is not open in this process.
+        """
+        return self._opened()[0].turns
+
     async def take(self, request: Request) -> User:
         """The request's visitor, whose turn the request has from here until its response is finished.
 
