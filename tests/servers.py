@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import TypeVar
@@ -80,19 +81,29 @@ class Server:
             process.wait()
 
     def freeze(self) -> None:
-        """It keeps its connections and says nothing."""
-        assert self.process is not None
-        self.process.send_signal(signal.SIGSTOP)
+        """It keeps its connections and says nothing; it with the processes it started."""
+        self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         """It goes on."""
-        assert self.process is not None
-        self.process.send_signal(signal.SIGCONT)
+        self._signal(signal.SIGCONT)
 
     def remove(self) -> None:
         """Stop it and delete its data."""
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def url(self, more: str = "") -> str:
+        """A store of its own in this server; `more` are further parameters, each behind an &."""
+        raise NotImplementedError
+
+    def _signal(self, which: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(which)
+        found = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True)  # none: 1
+        for child in found.stdout.split():
+            with suppress(ProcessLookupError):
+                os.kill(int(child), which)
 
     def _launch(self, log: int) -> subprocess.Popen[bytes]:
         raise NotImplementedError

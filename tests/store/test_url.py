@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from tests.golden import check_golden
 
 from hospes.errors import SetupError
 from hospes.store import open_store
 from hospes.store.memory import MemoryStore
+from hospes.store.postgres import PostgresStore
+from hospes.store.redis import RedisStore
 from hospes.store.sqlite import SqliteStore
 
 
@@ -52,7 +57,20 @@ def test_memory(url: str) -> None:
     [
         "",
         "hospes.db",
-        "redis://user:secret@host/0",
+        "mysql://user:secret@host/0",
+        "redis:",
+        "redis:///0",
+        "redis://user:secret@host/name",
+        "redis://user:secret@host:port/0",
+        "redis://user:secret@host/0?prefix=",
+        "redis://user:secret@host/0?secret=1",
+        "redis://user:secret@host/0?durable=secret",
+        "redis://user:secret@host/0?patience=0",
+        "rediss://user:secret@host/0?patience=-1",
+        "postgresql://user:secret@host:99999/database",
+        "postgres://user:secret@host/database?schema=Secret",
+        "postgres://user:secret@host/database?durable=",
+        "postgres://user:secret@host/database?patience=secret",
         "sqlite",
         "sqlite:",
         "sqlite:hospes.db",
@@ -72,3 +90,45 @@ def test_what_names_no_store_is_refused(url: str) -> None:
     assert "sqlite:///hospes.db" in refused.value.remedy
     assert "memory:" in refused.value.remedy
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://host", "rediss://u:p@host:1/15?ca=/a.pem&prefix=a:&durable=no&patience=0.5", "REDIS://[::1]/"]
+)
+def test_redis(url: str) -> None:
+    assert isinstance(open_store(url), RedisStore)
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql:///", "postgres://u:p@h:1/d?schema=a_1&durable=no&patience=60", "postgresql://h/d?sslmode=verify-full"]
+)
+def test_postgres(url: str) -> None:
+    assert isinstance(open_store(url), PostgresStore)
+
+
+def test_a_parameter_that_nobody_knows() -> None:
+    with pytest.raises(SetupError, match="has a parameter that PostgreSQL's library does not know") as refused:
+        open_store("postgresql://user:secret@host/database?colour=secret")
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("package", "extra"), [("redis", "redis"), ("psycopg", "postgres")])
+def test_a_package_that_is_not_installed(package: str, extra: str) -> None:
+    program = f"""
+import sys
+sys.modules[{package!r}] = None
+from hospes.errors import SetupError
+from hospes.store import open_store
+try:
+    open_store("{"redis" if extra == "redis" else "postgresql"}://host/0")
+except SetupError as error:
+    print(error)
+"""
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    check_golden(f"store/no_{package}", shown)
+
+
+def test_a_refusal_says_what_there_is() -> None:
+    with pytest.raises(SetupError) as refused:
+        open_store("mysql://user:secret@host/0")
+    check_golden("store/no_engine", str(refused.value))

@@ -178,7 +178,9 @@ class _Link:
         if connection is None or connection.closed:
             return False
         try:
-            connection.pgconn.consume_input()  # a server that has gone has said so, if we look
+            # A server that has gone has said so, if we look: first its last words, and then that there are no more.
+            connection.pgconn.consume_input()
+            connection.pgconn.consume_input()
         except psycopg.Error:
             return False
         return connection.pgconn.status == ConnStatus.OK

@@ -149,11 +149,10 @@ class RedisLink:
         self._connection = connection = self._make()
         try:
             await connection.connect()
-            schema, information = await self._exchange(
-                connection, [("GET", self._options.prefix + "schema"), ("INFO",)], at_start=True
-            )
-            _check_schema(schema, self._name)
+            (information,) = await self._exchange(connection, [("INFO",)], at_start=True)
             _check_server(information, self._options.durable, self._name)
+            (schema,) = await self._exchange(connection, [("GET", self._options.prefix + "schema")], at_start=True)
+            _check_schema(schema, self._name)
             await self._load(connection)
         except errors.AuthenticationError as error:
             raise self._refused(f"refuses the user or the password: {error}") from None

@@ -9,8 +9,8 @@
 | `postgresql://user:password@host:5432/database` | a PostgreSQL server; `postgres:` is the same |
 
 A path is percent-decoded, so `%3F` is how a question mark gets into a file's name, and `%40` an @ into a password. Behind a `?`,
-`redis:` takes `prefix`, `durable` and `ca` (see `RedisOptions`), and `postgresql:` takes `schema` and `durable` (see
-`PostgresOptions`) and what libpq knows.
+`redis:` takes `patience`, `prefix`, `durable` and `ca` (see `RedisOptions`), and `postgresql:` takes `patience`, `schema` and
+`durable` (see `PostgresOptions`) and what libpq knows.
 """
 
 from __future__ import annotations
@@ -67,27 +67,29 @@ def _memory(url: str, clock: Clock) -> Store:
 def _redis(url: str, clock: Clock) -> Store:
     place = _place(url)
     options = dict(place.parameters)
-    durable = _choice(options, "durable", "yes")
+    durable, patience = _durable(options), _patience(options)
     prefix, ca = options.pop("prefix", "hospes:"), options.pop("ca", "")
     if options or not place.host or not (place.path or "0").isdecimal() or not prefix:
         raise _wrong(place.scheme, "names no host, a database that is no number, or a parameter that there is not")
     with _needing("redis", "redis"):
         from hospes.store.redis import RedisStore
         from hospes.store.redis_link import RedisOptions
-    return RedisStore(place, clock, RedisOptions(prefix=prefix, durable=durable, ca=ca))
+    return RedisStore(place, clock, RedisOptions(patience=patience, prefix=prefix, durable=durable, ca=ca))
 
 
 def _postgres(url: str, clock: Clock) -> Store:
     place = _place(url)
     options = dict(place.parameters)
-    durable = _choice(options, "durable", "yes")
+    durable, patience = _durable(options), _patience(options)
     schema = options.pop("schema", "hospes")
     if not _IDENTIFIER.fullmatch(schema):
         raise _wrong(place.scheme, "has a schema that is no plain name: take a-z, 0-9 and _")
     with _needing("psycopg", "postgres"):
         from hospes.store.postgres import PostgresStore
         from hospes.store.postgres_link import PostgresOptions
-    return PostgresStore(replace(place, parameters=options), clock, PostgresOptions(schema=schema, durable=durable))
+    return PostgresStore(
+        replace(place, parameters=options), clock, PostgresOptions(patience=patience, schema=schema, durable=durable)
+    )
 
 
 def _place(url: str) -> Place:
@@ -97,11 +99,18 @@ def _place(url: str) -> Place:
         raise _wrong(url.partition(":")[0].lower(), f"cannot be read: {error}") from None
 
 
-def _choice(options: dict[str, str], name: str, default: str) -> bool:
-    chosen = options.pop(name, default)
+def _durable(options: dict[str, str]) -> bool:
+    chosen = options.pop("durable", "yes")
     if chosen not in ("yes", "no"):
-        raise SetupError(f"the store's URL has a {name} that is neither yes nor no", remedy=_REMEDY)
+        raise SetupError("the store's URL has a durable that is neither yes nor no", remedy=_REMEDY)
     return chosen == "yes"
+
+
+def _patience(options: dict[str, str]) -> float:
+    written = options.pop("patience", "5")
+    if not _SECONDS.fullmatch(written) or float(written) == 0:
+        raise SetupError("the store's URL has a patience that is no positive number of seconds", remedy=_REMEDY)
+    return float(written)
 
 
 def _wrong(scheme: str, how: str) -> SetupError:
@@ -128,6 +137,7 @@ _ENGINES: dict[str, Callable[[str, Clock], Store]] = {
     "postgresql": _postgres,
     "postgres": _postgres,
 }
+_SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _REMEDY = (
     'Write "sqlite:///hospes.db" (a file), "sqlite:////absolute/path.db", "redis://host/0", "postgresql://user@host/database" '

@@ -1,0 +1,197 @@
+"""The connection to Redis: servers that would break the contract are refused at the start, errors have the contract's names."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import redis.exceptions as errors
+import trustme
+from tests.golden import check_golden
+from tests.servers import ValkeyServer
+
+from hospes.errors import SetupError
+from hospes.store import Conflict, StoreFull, StoreUnavailable, open_store
+from hospes.store.redis_link import RedisOptions, translate
+
+
+async def use(url: str) -> None:
+    store = open_store(url)
+    await store.open()
+    try:
+        await store.put("users", b"a", b"1")
+        assert await store.get("users", b"a") is not None
+    finally:
+        await store.close()
+
+
+def refusal(url: str) -> str:
+    with pytest.raises(SetupError) as refused:
+        asyncio.run(use(url))
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("wrong", [{"patience": 0.0}, {"lease": -1.0}, {"prefix": ""}])
+def test_options_are_looked_at(wrong: dict[str, float | str]) -> None:
+    with pytest.raises(ValueError, match="RedisOptions"):
+        RedisOptions(**wrong)  # type: ignore[arg-type]  # that is the point
+
+
+def test_a_server_that_forgets_is_refused_unless_that_is_wanted(own_valkey: ValkeyServer) -> None:
+    own_valkey.ask("CONFIG", "SET", "appendonly", "no")
+    text = refusal(own_valkey.url())
+    check_golden("store/redis_forgets", text.replace(str(own_valkey.port), "6379"))
+    asyncio.run(use(own_valkey.url("&durable=no")))
+
+
+def test_a_server_that_throws_away_is_refused_unless_that_is_wanted(own_valkey: ValkeyServer) -> None:
+    own_valkey.ask("CONFIG", "SET", "maxmemory", "100000000")
+    asyncio.run(use(own_valkey.url()))
+    own_valkey.ask("CONFIG", "SET", "maxmemory-policy", "volatile-lru")
+    text = refusal(own_valkey.url())
+    check_golden("store/redis_throws_away", text.replace(str(own_valkey.port), "6379"))
+    asyncio.run(use(own_valkey.url("&durable=no")))
+
+
+def test_passwords(own_valkey: ValkeyServer) -> None:
+    own_valkey.ask("CONFIG", "SET", "requirepass", "s@cret")
+    right = own_valkey.url().replace("127.0.0.1", ":s%40cret@127.0.0.1")
+    asyncio.run(use(right))
+    for wrong in (right.replace("s%40cret", "secret"), own_valkey.url()):
+        text = refusal(wrong)
+        assert "secret" not in text
+        assert "s@cret" not in text
+        assert "redis://127.0.0.1" in text
+
+
+def test_a_password_that_changes_under_way_is_an_outage(own_valkey: ValkeyServer) -> None:
+    async def main() -> None:
+        store = open_store(own_valkey.url())
+        await store.open()
+        await store.put("users", b"a", b"1")
+        own_valkey.ask("CONFIG", "SET", "requirepass", "secret")
+        own_valkey.stop()
+        await asyncio.to_thread(own_valkey.start)
+        own_valkey.ask("CONFIG", "SET", "requirepass", "")
+        await store.put("users", b"a", b"2")
+        await store.close()
+
+    asyncio.run(main())
+
+
+def test_a_replica_is_waited_for_until_it_leads(own_valkey: ValkeyServer) -> None:
+    async def main() -> None:
+        store = open_store(own_valkey.url("&patience=0.3"))
+        await store.open()
+        await store.put("users", b"a", b"1")
+        own_valkey.ask("REPLICAOF", "127.0.0.1", "1")
+        with pytest.raises(StoreUnavailable):
+            await store.put("users", b"a", b"2")
+        with pytest.raises(StoreUnavailable, match="did not answer within"):
+            await store.put("users", b"a", b"2")
+        own_valkey.ask("REPLICAOF", "NO", "ONE")
+        while True:
+            try:
+                await store.put("users", b"a", b"3")
+                break
+            except StoreUnavailable:
+                continue
+        await store.close()
+        own_valkey.ask("REPLICAOF", "127.0.0.1", "1")
+        with pytest.raises(StoreUnavailable, match="is a replica"):
+            await open_store(own_valkey.url("&patience=0.1")).open()
+
+    asyncio.run(main())
+
+
+def test_a_user_without_the_right_commands_is_told_so(own_valkey: ValkeyServer) -> None:
+    own_valkey.ask("ACL", "SETUSER", "ada", "on", "nopass", "~*", "&*", "+@all", "-info")
+    text = refusal(own_valkey.url().replace("127.0.0.1", "ada:x@127.0.0.1"))
+    assert "refuses a command" in text
+    assert "docs/guide/stores.md" in text
+
+
+def test_a_cluster_is_refused() -> None:
+    server = ValkeyServer("--cluster-enabled", "yes")
+    try:
+        server.start()
+        assert "is part of a cluster" in refusal(server.url())
+    finally:
+        server.remove()
+
+
+def test_another_database_is_another_store(valkey: ValkeyServer) -> None:
+    async def main() -> None:
+        url = valkey.url()
+        other = open_store(url.replace("/0?", "/1?"))
+        await use(url)
+        await other.open()
+        assert await other.get("users", b"a") is None
+        await other.close()
+
+    asyncio.run(main())
+    assert "DB index is out of range" in refusal(valkey.url().replace("/0?", "/99?"))
+
+
+@asynccontextmanager
+async def encrypted(port: int, certificate: trustme.LeafCert) -> AsyncIterator[int]:
+    """TLS in front of a server, as the managed ones have it."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    certificate.configure_cert(context)
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while octets := await reader.read(65536):
+                writer.write(octets)
+                await writer.drain()
+        except OSError:
+            pass
+        finally:
+            writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        behind = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(pump(reader, behind[1]), pump(behind[0], writer))
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        await asyncio.sleep(0.05)  # its connections end with their peers
+
+
+def test_tls_is_verified(valkey: ValkeyServer, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    file = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(file))
+
+    async def main() -> None:
+        async with encrypted(valkey.port, authority.issue_cert("127.0.0.1")) as port:
+            url = valkey.url("&patience=1").replace("redis:", "rediss:").replace(str(valkey.port), str(port))
+            await use(f"{url}&ca={file}")
+            with pytest.raises(StoreUnavailable, match=r"no answer from the store at rediss://.*certificate"):
+                await use(url)
+        async with encrypted(valkey.port, authority.issue_cert("elsewhere.example")) as port:
+            url = valkey.url("&patience=1").replace("redis:", "rediss:").replace(str(valkey.port), str(port))
+            with pytest.raises(StoreUnavailable, match="certificate"):
+                await use(f"{url}&ca={file}")
+
+    asyncio.run(main())
+
+
+def test_names_of_errors() -> None:
+    assert isinstance(translate(errors.OutOfMemoryError("command not allowed")), StoreFull)
+    assert isinstance(
+        translate(errors.ResponseError("MISCONF Errors writing to the AOF file: No space left on device")), StoreFull
+    )
+    assert isinstance(
+        translate(errors.ResponseError("MISCONF Errors writing to the AOF file: Input/output error")), StoreUnavailable
+    )
+    assert isinstance(translate(errors.ResponseError("ERR")), StoreUnavailable)
+    conflict = Conflict()
+    assert translate(conflict) is conflict
