@@ -14,6 +14,7 @@ import logging
 import platform
 import sys
 from contextlib import suppress
+from functools import partial
 
 from hospes.app import Application
 from hospes.errors import SetupError
@@ -76,7 +77,8 @@ class App(Application):
         Raises:
             SetupError: for a mistake in the program, or an address that cannot be had.
         """
-        async with self.started() as handler:
+        options = options if options is not None else ServerOptions()
+        async with self.started(options.timeouts.queue) as handler:
             return await serve(handler, options, ready=self._announce, signals=signals)
 
     def serving(
@@ -97,7 +99,8 @@ class App(Application):
             limits: How much a peer may send.
             timeouts: How long it may take.
         """
-        return ServingThread(self.started, _options(host, port, tls, limits, timeouts))
+        options = _options(host, port, tls, limits, timeouts)
+        return ServingThread(partial(self.started, options.timeouts.queue), options)
 
     def test(self, *, scheme: str = "http", limits: Limits | None = None) -> TestDoor:
         """A client that asks this app without sockets: `with app.test() as client: …`, or `async with`.

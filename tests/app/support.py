@@ -57,9 +57,9 @@ async def answered(handler: Handler, request: Request) -> Response:
 
 
 @asynccontextmanager
-async def asked(app: App) -> AsyncGenerator[Callable[[Request], Coroutine[Any, Any, Response]]]:
+async def asked(app: App, queue: float = PATIENCE) -> AsyncGenerator[Callable[[Request], Coroutine[Any, Any, Response]]]:
     """A started app as a coroutine function, to be cancelled for one."""
-    async with app.started() as handler:
+    async with app.started(queue) as handler:
 
         async def ask(request: Request) -> Response:
             return await answered(handler, request)

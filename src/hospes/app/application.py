@@ -41,6 +41,7 @@ from hospes.filters import CrossSiteRequest, Csrf
 from hospes.http.handler import Handler
 from hospes.http.request import Request, SessionSource
 from hospes.http.response import Response
+from hospes.limits import Timeouts
 from hospes.routing import Matcher, Pattern, Route, Router, parse_pattern
 from hospes.sessions import SessionFactory, SessionOptions
 from hospes.signing import Keys
@@ -147,21 +148,24 @@ class Application(Registrar):
         return tuple(self._below)
 
     @asynccontextmanager
-    async def started(self) -> AsyncGenerator[Handler]:
+    async def started(self, queue: float = Timeouts().queue) -> AsyncGenerator[Handler]:
         """Start, give the handler that answers requests, and stop.
+
+        Args:
+            queue: Seconds that a plain handler may wait for a thread; 5.0.
 
         Raises:
             SetupError: for every mistake that can be found before the first request.
         """
         parts: dict[Application, _Part | None] = {}
-        handler = self._checked(parts)
+        handler = self._checked(parts, queue)
         async with AsyncExitStack() as stack:
             for application, part in parts.items():
                 assert part is not None
                 await stack.enter_async_context(application._alive(part))
             yield handler
 
-    def _checked(self, parts: dict[Application, _Part | None]) -> Handler:
+    def _checked(self, parts: dict[Application, _Part | None], queue: float) -> Handler:
         """The handler of this application and of what is mounted in it, before any of it lives; the inmost parts first."""
         if self in parts:
             part = parts[self]
@@ -169,19 +173,19 @@ class Application(Registrar):
                 raise SetupError("an application is mounted inside of itself", remedy="mount another App there")
             return part.handler
         parts[self] = None
-        part = self._part(parts)
+        part = self._part(parts, queue)
         del parts[self]
         parts[self] = part
         return part.handler
 
-    def _part(self, parts: dict[Application, _Part | None]) -> _Part:
+    def _part(self, parts: dict[Application, _Part | None], queue: float) -> _Part:
         for mark in self._marks:
             mark.check()
-        pool = ThreadPool(self.threads)
+        pool = ThreadPool(self.threads, wait=queue)
         threads = Threads(pool)
         endpoints = Endpoints(Failures(self._error_handlers, threads), threads)
         matcher = self._matcher(endpoints)
-        mounts = [self._mount(each, endpoints, parts) for each in self._below]
+        mounts = [self._mount(each, self._owner(each, parts, queue), endpoints) for each in self._below]
         return _Part(Dispatcher(matcher, mounts, endpoints.around(miss, self._layers), self._services()), pool)
 
     @asynccontextmanager
@@ -197,12 +201,14 @@ class Application(Registrar):
                 await stack.enter_async_context(entered)
             yield
 
-    def _mount(self, below: Below, endpoints: Endpoints, parts: dict[Application, _Part | None]) -> Mount:
-        """What owns the paths below a prefix, with this application's filters around it."""
+    def _owner(self, below: Below, parts: dict[Application, _Part | None], queue: float) -> Handler:
         owner: Any = below.owner
-        handler: Handler = owner._checked(parts) if isinstance(owner, Application) else owner
+        handler: Handler = owner._checked(parts, queue) if isinstance(owner, Application) else owner
+        return handler
 
-        csrf = None if isinstance(owner, Application) else self._csrf  # an application looks itself
+    def _mount(self, below: Below, handler: Handler, endpoints: Endpoints) -> Mount:
+        """What owns the paths below a prefix, with this application's filters around it."""
+        csrf = None if isinstance(below.owner, Application) else self._csrf  # an application looks itself
 
         async def call(request: Request) -> Response:
             if csrf is not None and speaks_for_somebody(request):
