@@ -369,6 +369,12 @@ def _cookies(request: Request) -> dict[str, str]:
     return parse_cookies("; ".join(value)) if value else {}
 
 
+def _query(request: Request) -> dict[str, list[str]]:
+    # The usual query_string is the head's, and asking for it would fill a slot that hardly anybody looks at.
+    text = request.query_string if request.has("query_string") else request.head.query
+    return parse_query(text, request.connection.limits.parameters)
+
+
 def _urlencoded(request: Request, content: bytes) -> dict[str, list[str]]:
     try:
         text = content.decode()  # octets beyond ASCII are to be encoded, but not all do so (WHATWG URL §5.1 reads them as UTF-8)
@@ -432,7 +438,7 @@ _FILL: Mapping[str, Callable[[Request], object]] = {
     "headers": lambda request: Headers.from_wire(request.head.fields),
     "cookies": _cookies,
     "media_type": _media_type,
-    "query": lambda request: parse_query(request.query_string, request.connection.limits.parameters),
+    "query": _query,
     "parameters": _parameters,
     "parameter": lambda request: {name: values[0] for name, values in request.parameters.items()},
     "path_values": lambda request: {},
