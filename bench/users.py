@@ -27,7 +27,8 @@ from hospes.wire import RequestHead, RequestReader
 _SMALL = 1_000
 _LOOKUPS = 20_000
 _SWEPT = 5  # one in so many is over
-_SECONDS = 8.0  # of each measurement with requests
+_SECONDS = 4.0  # of each measurement with requests
+_ROUNDS = 4  # of them, sweeping and not in turn, so that a machine that slows down slows both down
 _PAUSE = 0.002  # seconds between two requests of one client
 _CLIENTS = 4
 
@@ -51,6 +52,14 @@ class Times:
         return f"| {self.median:.3f} | {self.p99:.3f} | {self.longest:.1f} | {self.count:,} |"
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Seconds that requests took."""
+
+    reads: list[float]
+    writes: list[float]
+
+
 def main(users: int) -> int:
     """Print the figures, as Markdown."""
     with tempfile.TemporaryDirectory(prefix="hospes-bench-") as folder:
@@ -63,11 +72,13 @@ def main(users: int) -> int:
         print("\n| ms | median | p99 | longest | of |\n|---|---|---|---|---|")
         for path, count in ((small, _SMALL), (large, users)):
             print(f"| lookup among {count:,} {asyncio.run(_lookups(path, count))}")
-        for title, options in (("not sweeping", VisitorOptions()), ("sweeping", VisitorOptions(sweep=0.05))):
-            left = _records(large)
-            reads, writes = asyncio.run(_requests(large, users, options))
-            swept = left - _records(large)
-            print(f"| reading, {title} {reads}\n| writing, {title} ({swept:,} removed) {writes}")
+        left = _records(large)
+        quiet, busy = _Asked([], []), _Asked([], [])
+        for _ in range(_ROUNDS):
+            asyncio.run(_requests(large, users, VisitorOptions(), quiet))
+            asyncio.run(_requests(large, users, VisitorOptions(sweep=0.05), busy))
+        for title, asked in (("not sweeping", quiet), (f"sweeping ({left - _records(large):,} removed)", busy)):
+            print(f"| reading, {title} {Times.of(asked.reads)}\n| writing, {title} {Times.of(asked.writes)}")
     return 0
 
 
@@ -148,19 +159,16 @@ async def _lookups(path: Path, users: int) -> Times:
     return Times.of(times[_LOOKUPS // 10 :])  # the first ones fill the page cache
 
 
-async def _requests(path: Path, users: int, options: VisitorOptions) -> tuple[Times, Times]:
-    """Times of reading and of writing requests, of several clients at once."""
-    times: dict[bool, list[float]] = {False: [], True: []}
+async def _requests(path: Path, users: int, options: VisitorOptions, asked: _Asked) -> None:
+    """Note the times of reading and of writing requests, of several clients at once."""
     async with Visitors.at(f"sqlite:///{path}", options) as visitors:
         end = time.perf_counter() + _SECONDS
 
         async def client(seed: int) -> None:
-            chance = random.Random(seed)
+            chance, times = random.Random(seed), asked.writes if seed % 2 == 0 else asked.reads
             while (began := time.perf_counter()) < end:
-                writes = seed % 2 == 0
-                await _ask(visitors, _somebody(chance, users), writes)
-                times[writes].append(time.perf_counter() - began)
+                await _ask(visitors, _somebody(chance, users), writes=seed % 2 == 0)
+                times.append(time.perf_counter() - began)
                 await asyncio.sleep(_PAUSE)
 
         await asyncio.gather(*(client(seed) for seed in range(_CLIENTS)))
-    return Times.of(times[False]), Times.of(times[True])

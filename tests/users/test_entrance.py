@@ -404,6 +404,33 @@ def test_a_process_killed_at_any_write_leaves_everything_in_one_place(tmp_path: 
     asyncio.run(look(cookie))
 
 
+def test_a_move_into_an_account_that_is_gone_was_not_done() -> None:
+    async def main() -> None:
+        store = Failing()
+        async with Visitors(lambda: store) as visitors:
+            cookie, _ = await known(visitors, a=1)
+            store.left, store.error = 3, StoreFull("no room")  # the account, after the note
+            with pytest.raises(StoreFull):
+                await sign_in(visitors, cookie)
+            user, _ = await serve(visitors, cookie)
+            assert user == {"a": 1}
+
+    asyncio.run(main())
+
+
+def test_when_a_name_cannot_be_bound_the_turn_is_given_back() -> None:
+    async def main() -> None:
+        store = Failing()
+        async with Visitors(lambda: store) as visitors:
+            store.left = 2  # the key of the seal, the name
+            with pytest.raises(StoreUnavailable):
+                await sign_in(visitors)
+            user, _ = await sign_in(visitors)
+            assert user.name == "ada"
+
+    asyncio.run(main())
+
+
 def test_an_account_that_nobody_can_enter_is_an_error() -> None:
     class Fickle(MemoryStore):
         """Somebody else always binds the name first."""

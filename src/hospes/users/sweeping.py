@@ -2,8 +2,9 @@
 
 Laws:
 
-* One statement removes at most `_BATCH` records, and between two of them passes at least `_REST` times what one took: at most a
-  sixth of the writer's time, and a bounded piece of the loop's.
+* One statement removes at most `_BATCH` records, and between two of them passes a pause, at least `_REST` times what one took.
+  The records lie anywhere in a file, so each touches pages of its own, which have to be written twice: 50 at a time were
+  measured to be felt by others who write, 20 were not. 200 a second are 17 million a day.
 * A store that is away, or full, is left alone until the next look.
 * Processes that share a store do not all look at the same moment.
 """
@@ -17,9 +18,8 @@ import random
 from hospes.store import Store, StoreError
 from hospes.store.contract import Clock
 
-_BATCH = 50
+_BATCH = 20
 _REST = 5
-_SHORTEST = 0.01  # seconds between two batches
 
 _log = logging.getLogger("hospes.users")
 
@@ -31,12 +31,14 @@ class Sweeper:
         store: Is open until after `stop`.
         every: Seconds between two looks, more or less.
         clock: Tells the time in seconds since the epoch.
+        pause: Seconds between two batches, at least; 0.1 by default.
     """
 
-    def __init__(self, store: Store, every: float, clock: Clock) -> None:
+    def __init__(self, store: Store, every: float, clock: Clock, pause: float = 0.1) -> None:
         self._store = store
         self._every = every
         self._clock = clock
+        self._pause = pause
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -64,7 +66,7 @@ class Sweeper:
             swept += count
             if count < _BATCH:
                 return swept
-            await asyncio.sleep(max(_SHORTEST, _REST * (loop.time() - began)))
+            await asyncio.sleep(max(self._pause, _REST * (loop.time() - began)))
 
     async def _run(self) -> None:
         while True:
