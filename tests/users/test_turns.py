@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hospes.store import StoreUnavailable
+from hospes.store import Conflict, StoreUnavailable, Taken
 from hospes.store.memory import MemoryStore
 from hospes.users.rangelock import RangeLock
 from hospes.users.turns import Turns, TurnTimeout
@@ -192,6 +192,133 @@ def test_a_lock_that_breaks_while_somebody_waits_is_one_too() -> None:
         turns = Turns(MemoryStore(), 10.0, Breaking(""))
         with pytest.raises(StoreUnavailable, match="out of order"):
             await turns.enter(ADA)
+        assert turns.out == 0
+
+    asyncio.run(main())
+
+
+class Shared(MemoryStore):
+    """A store that parts turns, as one that machines share: a `TurnStore`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.out: list[bytes] = []
+        self.log: list[str] = []
+        self.free = asyncio.Event()
+        self.free.set()
+        self.fault: Exception | None = None
+
+    async def take(self, space: str, key: bytes, wait: float) -> Taken | None:
+        if self.fault is not None:
+            raise self.fault
+        try:
+            async with asyncio.timeout(wait):
+                await self.free.wait()
+        except TimeoutError:
+            return None
+        self.log.append("take")
+        self.out.append(key)
+        return Taken(space, key, b"token", await self.get(space, key))
+
+    def release(self, taken: Taken) -> None:
+        self.log.append("release")
+        self.out.remove(taken.key)
+
+    async def set_and_release(self, taken: Taken, value: bytes, *, expires: float | None = None) -> int:
+        self.log.append("write")
+        self.out.remove(taken.key)
+        version = taken.record.version if taken.record is not None else 0
+        return await self.compare_and_set(taken.space, taken.key, value, version, expires=expires)
+
+
+async def shared() -> Shared:
+    store = Shared()
+    await store.open()
+    return store
+
+
+def test_a_store_that_parts_turns_reads_and_writes_on_the_same_way() -> None:
+    async def main() -> None:
+        store = await shared()
+        turns = Turns(store, 10.0)
+        held = await turns.take("users", ADA)
+        assert held.record is None
+        await turns.write(held, b"1", 9e9)
+        turns.give_back(held)
+        held = await turns.take("users", ADA)
+        assert held.record is not None
+        assert (held.record.value, held.record.expires) == (b"1", 9e9)
+        turns.give_back(held)
+        assert store.log == ["take", "write", "take", "release"]
+        assert (store.out, turns.out) == ([], 0)
+
+    asyncio.run(main())
+
+
+def test_one_of_this_process_asks_the_store_at_a_time() -> None:
+    async def main() -> None:
+        store = await shared()
+        turns = Turns(store, 10.0)
+
+        async def one() -> None:
+            held = await turns.take("users", ADA)
+            assert store.out == [ADA]
+            await asyncio.sleep(0)
+            turns.give_back(held)
+
+        await asyncio.gather(*(one() for _ in range(20)))
+        assert (store.out, turns.out) == ([], 0)
+
+    asyncio.run(main())
+
+
+def test_both_lines_together_have_one_bound() -> None:
+    async def main() -> None:
+        store = await shared()
+        turns = Turns(store, 0.1)
+        store.free.clear()
+        began = asyncio.get_running_loop().time()
+        outcomes = await asyncio.gather(*(turns.take("users", ADA) for _ in range(3)), return_exceptions=True)
+        assert [type(each) for each in outcomes] == [TurnTimeout] * 3
+        assert asyncio.get_running_loop().time() - began < 2.0
+        assert turns.out == 0
+
+    asyncio.run(main())
+
+
+def test_when_the_store_fails_the_line_goes_on() -> None:
+    async def main() -> None:
+        store = await shared()
+        turns = Turns(store, 10.0)
+        store.fault = StoreUnavailable("away")
+        with pytest.raises(StoreUnavailable):
+            await turns.take("users", ADA)
+        store.fault = None
+        store.free.clear()
+        waiting = asyncio.create_task(turns.take("users", ADA))
+        await settle()
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        store.free.set()
+        turns.give_back(await turns.take("users", ADA))
+        assert turns.out == 0
+
+    asyncio.run(main())
+
+
+def test_a_write_without_a_shared_turn_is_a_compare_and_set() -> None:
+    async def main() -> None:
+        store = MemoryStore()
+        await store.open()
+        turns = Turns(store, 10.0)
+        held = await turns.take("users", ADA)
+        await turns.write(held, b"1", None)
+        turns.give_back(held)
+        held = await turns.take("users", ADA)
+        await store.put("users", ADA, b"theirs")
+        with pytest.raises(Conflict):
+            await turns.write(held, b"mine", None)
+        turns.give_back(held)
         assert turns.out == 0
 
     asyncio.run(main())

@@ -17,8 +17,10 @@ from hospes.store.memory import MemoryStore
 from hospes.users import User, VisitorOptions, Visitors
 
 
-@pytest.fixture(params=["memory:", "sqlite"])
+@pytest.fixture(params=["memory:", "sqlite", "valkey", "postgres"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param in ("valkey", "postgres"):
+        return str(request.getfixturevalue(request.param).url())
     return str(request.param) if request.param == "memory:" else f"sqlite:///{tmp_path}/visitors.db"
 
 

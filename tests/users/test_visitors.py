@@ -22,8 +22,10 @@ async def records(store: Store, space: str = "users") -> int:
     return len([each async for each in store.scan(space)])
 
 
-@pytest.fixture(params=["memory:", "sqlite"])
+@pytest.fixture(params=["memory:", "sqlite", "valkey", "postgres"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param in ("valkey", "postgres"):
+        return str(request.getfixturevalue(request.param).url())
     return str(request.param) if request.param == "memory:" else f"sqlite:///{tmp_path}/visitors.db"
 
 
