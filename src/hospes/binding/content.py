@@ -51,10 +51,16 @@ def json_value(annotation: Any, otherwise: Otherwise) -> Read:
         if not content:
             return otherwise()
         _check_type(request)
-        json.check_depth(content, request.connection.limits.json_depth)
+        _check_limits(content, request)
         return decode(content)
 
     return read
+
+
+def _check_limits(content: bytes, request: Request) -> None:
+    limits = request.connection.limits
+    json.check_depth(content, limits.json_depth)
+    json.check_digits(content, limits.json_digits)
 
 
 def decoder_for(annotation: Any) -> Callable[[bytes], Any]:
@@ -100,7 +106,7 @@ def text_decoder(annotation: Any) -> Callable[[Request, str, str, str], Any]:
     def read(request: Request, source: str, name: str, text: str) -> Any:
         content = text.encode()
         try:
-            json.check_depth(content, request.connection.limits.json_depth)
+            _check_limits(content, request)
             return decode(content)
         except HttpError as error:
             raise unfit(source, name, f"{error.message}: {error.explain}") from None

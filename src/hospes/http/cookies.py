@@ -113,7 +113,8 @@ class Cookies(SimpleCookie):
         """
         for morsel in self.values():
             for attribute, value in morsel.items():
-                if isinstance(value, str) and not _ATTRIBUTE_OCTETS.fullmatch(value):
+                # Whatever it is, it is sent as its str; a flag's truth is not.
+                if not _ATTRIBUTE_OCTETS.fullmatch(str(value)):
                     raise ValueError(
                         f"cookie {morsel.key!r}: {attribute} {value!r} holds a semicolon, a control or a non-ASCII character"
                     )

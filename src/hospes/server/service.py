@@ -15,7 +15,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from time import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from hospes.execution import Driver
 from hospes.http.content import FileContent, Stream
@@ -23,10 +23,26 @@ from hospes.http.handler import Handler
 from hospes.limits import Limits, Timeouts
 from hospes.server.answers import Prefixes
 
-if TYPE_CHECKING:
-    from hospes.server.connection import Connection
-
 LOG: Final = logging.getLogger("hospes.server")
+
+
+class Listed(Protocol):
+    """A connection, as it is listed: what the supervision and a stop ask of it."""
+
+    deadline: float
+    unsent: bool
+
+    def expire(self, now: float) -> None:
+        """See `supervision.Supervised`."""
+
+    def check_writing(self, now: float) -> None:
+        """See `supervision.Supervised`."""
+
+    def stop_if_idle(self) -> None:
+        """The server stops: close if no request is under way or coming in."""
+
+    def abort(self) -> None:
+        """End at once, whatever is under way."""
 
 
 class Service:
@@ -60,7 +76,7 @@ class Service:
         self.prefixes = Prefixes(time)
         self.draining = False
         """Whether the server is about to stop: every answer is its connection's last."""
-        self.connections: set[Connection] = set()
+        self.connections: set[Listed] = set()
         """The open ones, those whose TLS handshake is under way among them."""
         self.on_lost: Callable[[], object] = _nothing
         """Called whenever a connection has gone."""
@@ -73,7 +89,7 @@ class Service:
         most = self.limits.connections_per_address
         return not most or self._addresses[host] <= most
 
-    def lost(self, connection: Connection, host: str | None) -> None:
+    def lost(self, connection: Listed, host: str | None) -> None:
         """Forget a connection, which need not have come to be (`host` is None then)."""
         self.connections.discard(connection)
         if host is not None:
