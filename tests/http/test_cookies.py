@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 from http.cookies import SimpleCookie
+from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
@@ -228,3 +229,11 @@ def test_the_value_is_not_repeated_in_errors() -> None:
     with pytest.raises(ValueError, match="cookie") as caught:
         SetCookie("a", "secret;")
     assert "secret" not in str(caught.value)
+
+
+def test_an_attribute_that_is_no_text_cannot_add_another() -> None:
+    cookies = Cookies()
+    cookies["a"] = "1"
+    cookies["a"]["path"] = PurePosixPath("/x; Domain=evil.example")  # type: ignore[assignment]  # what typing would refuse
+    with pytest.raises(ValueError, match="path"):
+        list(cookies.to_fields())
