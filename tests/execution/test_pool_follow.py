@@ -24,6 +24,7 @@ class Followed:
         self.over = asyncio.Event()
         self.go_on = asyncio.Event()
         self.go_on.set()
+        self.begun = 0
         self._rest = rest
 
     def __call__(self, answer: Any, failure: BaseException | None) -> Coroutine[Any, Any, Any] | None:
@@ -31,6 +32,7 @@ class Followed:
         return self._finish(answer, failure) if self._rest else None
 
     async def _finish(self, answer: Any, failure: BaseException | None) -> Any:
+        self.begun += 1
         await self.go_on.wait()
         if isinstance(failure, asyncio.CancelledError):
             raise failure
@@ -153,17 +155,22 @@ def test_a_job_cancelled_in_its_thread_is_over_when_the_thread_is_through() -> N
     run(main)
 
 
-def test_a_job_cancelled_in_its_rest() -> None:
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_job_cancelled_in_its_rest(at_once: bool) -> None:
+    """Also before that has begun: it begins, and then learns of it."""
+
     async def main() -> None:
         pool, followed = ThreadPool(1), Followed()
         followed.go_on.clear()
         job = followed.submit(pool, lambda: "tea")
         while not followed.asked:
             await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        if not at_once:
+            await asyncio.sleep(0)
         assert job.cancel()
         await followed.over.wait()
         assert followed.told == [(None, "CancelledError")]
+        assert followed.begun == 1
         await pool.close()
 
     run(main)

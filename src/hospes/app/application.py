@@ -29,11 +29,11 @@ from hospes.app.guarding import guarded, speaks_for_somebody
 from hospes.app.objects import Objects
 from hospes.app.places import where_it_runs
 from hospes.app.registrar import Below, Registrar
-from hospes.app.sites import program_line
+from hospes.app.sites import called_of, line_of, program_frame, program_line, visible_names
 from hospes.app.template import Templates
 from hospes.app.threads import Threads
 from hospes.app.visiting import Guests, Visiting
-from hospes.binding import ProviderRegistry, Site, compile_plan
+from hospes.binding import ProviderRegistry, Site, compile_plan, local_names
 from hospes.binding.signature import name_of
 from hospes.errors import SetupError
 from hospes.execution import ThreadPool, default_threads
@@ -108,7 +108,8 @@ class Application(Registrar):
             return self.provide()(scope)
 
         def decorate(function: F) -> F:
-            self.providers.add(function, scope, program_line())
+            frame = program_frame()
+            self.providers.add(function, scope, line_of(frame), local_names(called_of(function), visible_names(frame)))
             return function
 
         return decorate

@@ -98,6 +98,8 @@ class ClassEntry:
     cls: type
     home: object
     """Whose entry it is."""
+    namespace: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Local names that the constructor's string annotations use."""
     source: str = ""
     prefixes: list[RouteOptions] = field(default_factory=list[RouteOptions])
     is_declared: bool = False

@@ -49,14 +49,14 @@ class Objects:
             fixed = partial(entry.cls, *entry.args, **entry.kwargs)
             make = lambda: fixed()  # noqa: E731  # without a signature: what has a default keeps it
         if entry.singleton:
-            provided = Provided(self._registry, make, entry.cls, "app", entry.source)
+            provided = Provided(self._registry, make, entry.cls, "app", entry.source, entry.namespace)
             try:
                 _ = provided.plan  # its mistakes are told now
             except SetupError as error:
                 remedy = f"{error.remedy}; for a controller that is singleton=False"
                 raise SetupError(error.problem, where=error.where, remedy=remedy) from None
             return provided
-        site = Site(path_names=None, source=entry.source)
+        site = Site(path_names=None, source=entry.source, namespace=entry.namespace)
         return _ForRequest(compile_plan(make, site, self._registry))
 
 

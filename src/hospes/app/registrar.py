@@ -33,7 +33,7 @@ from hospes.app.declarations import (
 )
 from hospes.app.failures import ErrorHandler, ErrorHandlers, ErrorKey
 from hospes.app.onion import Layer
-from hospes.app.sites import is_method, line_of, program_frame, program_line, visible_names
+from hospes.app.sites import called_of, is_method, line_of, program_frame, program_line, visible_names
 from hospes.binding import ModelBindings, local_names
 from hospes.binding.signature import name_of
 from hospes.errors import SetupError
@@ -370,7 +370,8 @@ class Registrar:
     def _entry(self, cls: type) -> ClassEntry:
         entry = self._classes.get(cls)
         if entry is None:
-            entry = self._classes[cls] = ClassEntry(cls, self)
+            names = visible_names(program_frame())  # of a method's decorator too: it is told of its class where that is made
+            entry = self._classes[cls] = ClassEntry(cls, self, local_names(called_of(cls), names))
         return entry
 
 

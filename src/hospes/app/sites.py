@@ -57,6 +57,11 @@ def visible_names(frame: FrameType) -> dict[str, Any]:
     return names
 
 
+def called_of(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Whose annotations count: of a class those of its constructor."""
+    return vars(function).get("__init__", function) if isinstance(function, type) else function
+
+
 def _is_class_body(frame: FrameType) -> bool:
     # A function may have local variables of these names too, but not without being optimised: class bodies and modules are not.
     return not frame.f_code.co_flags & _OPTIMIZED and "__qualname__" in frame.f_locals

@@ -14,7 +14,7 @@ from __future__ import annotations
 import collections.abc
 import inspect
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Hashable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Hashable, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import Context, copy_context
 from dataclasses import dataclass, replace
@@ -78,14 +78,23 @@ class VisitorOptions:
 class Provided:
     """One provider: a function, the type it provides, and how long its objects live."""
 
-    def __init__(self, registry: ProviderRegistry, function: Callable[..., Any], kind: Any, scope: str, source: str) -> None:
+    def __init__(
+        self,
+        registry: ProviderRegistry,
+        function: Callable[..., Any],
+        kind: Any,
+        scope: str,
+        source: str,
+        namespace: Mapping[str, Any] | None = None,
+    ) -> None:
         self.kind = kind
         self.scope = scope
         self.source = source
         self.function = function
+        self.namespace: Mapping[str, Any] = namespace or {}
         self.replaced: Provided | None = None
         self._registry = registry
-        self._makes = _makes(function)
+        self._makes = _makes(function, self.namespace)
         self._plan: Plan | None = None
 
     @property
@@ -193,13 +202,16 @@ class ProviderRegistry:
         """The context variables for objects that outlive requests: those of the start; None while the registry is not open."""
         return self._opened_in.copy() if self._opened_in is not None else None
 
-    def add(self, function: Callable[..., Any], scope: str = "app", source: str = "") -> None:
+    def add(
+        self, function: Callable[..., Any], scope: str = "app", source: str = "", namespace: Mapping[str, Any] | None = None
+    ) -> None:
         """Let a function provide objects of its return type; what it yields is cleaned up by what comes after the `yield`.
 
         Args:
             function: `def`, `async def`, a generator function or an async one, or a class, which provides itself.
             scope: "app", "session" or "request".
             source: `file:line` of the declaration; that of the function by default.
+            namespace: Names that string annotations may use beside the module's: see `local_names`.
 
         Raises:
             SetupError: for an unknown scope, a function without a return type, or a type that is provided already.
@@ -210,7 +222,7 @@ class ProviderRegistry:
             raise SetupError(
                 f"{name_of(function)}() is to provide for the unknown scope {scope!r}", where=(source,), remedy=remedy
             )
-        kind = _provided_type(function, source)
+        kind = _provided_type(function, source, namespace or {})
         other = self._by_kind.get(kind)
         if other is not None:
             raise SetupError(
@@ -218,7 +230,7 @@ class ProviderRegistry:
                 where=(source, other.source),
                 remedy="keep one of them, or let one return a subclass and ask for that",
             )
-        self._by_kind[kind] = Provided(self, function, kind, scope, source)
+        self._by_kind[kind] = Provided(self, function, kind, scope, source, namespace)
 
     def find(self, wanted: Any) -> Provided | None:
         """The provider of a type, ready to be asked; None where nobody provides it.
@@ -325,7 +337,7 @@ class ProviderRegistry:
             )
         self._preparing.append(provided)
         try:
-            site = Site(path_names=None, source=provided.source)
+            site = Site(path_names=None, source=provided.source, namespace=provided.namespace)
             if provided.scope == "request":
                 return compile_plan(provided.function, site, self)
             return self._lasting_plan(provided, site)
@@ -390,7 +402,7 @@ def _begun(generator: Any, scope: Scope) -> Any:
     return value
 
 
-def _makes(function: Callable[..., Any]) -> _Makes:
+def _makes(function: Callable[..., Any], namespace: Mapping[str, Any]) -> _Makes:
     called = function if inspect.isroutine(function) or inspect.isclass(function) else getattr(function, "__call__", function)  # noqa: B004
     for each in (function, called):
         if inspect.isasyncgenfunction(each):
@@ -399,13 +411,13 @@ def _makes(function: Callable[..., Any]) -> _Makes:
             return _Makes.YIELDS
         if inspect.iscoroutinefunction(each):
             return _Makes.AWAITED
-    declared = get_origin(return_type_of(function, {})) if inspect.isroutine(function) else None
+    declared = get_origin(return_type_of(function, namespace)) if inspect.isroutine(function) else None
     return _Makes.AWAITED if declared in _AWAITABLE else _Makes.RETURNS
 
 
-def _provided_type(function: Callable[..., Any], source: str) -> Any:
+def _provided_type(function: Callable[..., Any], source: str, namespace: Mapping[str, Any]) -> Any:
     """The type a function provides: what it returns, yields, or gives when awaited."""
-    kind = return_type_of(function, {})
+    kind = return_type_of(function, namespace)
     if get_origin(kind) in _YIELDING and get_args(kind):
         inner = get_args(kind)
         kind = inner[2] if get_origin(kind) is collections.abc.Coroutine else inner[0]
@@ -416,7 +428,11 @@ def _provided_type(function: Callable[..., Any], source: str) -> Any:
             remedy="annotate what it returns: `-> Database`, or `-> AsyncIterator[Database]` where it yields",
         )
     wrapped = getattr(function, "__wrapped__", None)
-    if wrapped is not None and _makes(function) is _Makes.RETURNS and _makes(wrapped) in {_Makes.YIELDS, _Makes.YIELDS_AWAITED}:
+    if (
+        wrapped is not None
+        and _makes(function, namespace) is _Makes.RETURNS
+        and _makes(wrapped, namespace) in {_Makes.YIELDS, _Makes.YIELDS_AWAITED}
+    ):
         remedy = "leave the decorator off: a provider yields by itself"
         raise SetupError(f"{name_of(function)}() yields inside a context manager", where=(source,), remedy=remedy)
     return kind

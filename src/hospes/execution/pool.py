@@ -123,7 +123,8 @@ class Job(Generic[Result]):
         if self._over:
             return False
         if self._rest is not None:
-            return self._rest.cancel()
+            self._pool.loop.call_soon(self._rest.cancel)  # after its first step: before that it would never begin
+            return True
         waited = self._pool.forget(self)
         if waited or self._follow is None:
             self._end(None, asyncio.CancelledError())
