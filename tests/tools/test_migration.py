@@ -150,8 +150,11 @@ def test_a_source_that_changes_is_noticed() -> None:
     asyncio.run(main())
 
 
-def test_from_file_to_file(tmp_path: Any) -> None:
+@pytest.mark.parametrize("to", ["sqlite", "valkey", "postgres"])
+def test_from_a_file(tmp_path: Any, request: pytest.FixtureRequest, to: str) -> None:
     one, two = f"sqlite:///{tmp_path}/one.db", f"sqlite:///{tmp_path}/two.db"
+    if to != "sqlite":
+        two = request.getfixturevalue(to).url()
     fill(one)
 
     async def main() -> migration.Comparison:

@@ -40,8 +40,10 @@ def put(**values: Any) -> Any:
     return lambda user: user.update(values)
 
 
-@pytest.fixture(params=["memory:", "sqlite"])
+@pytest.fixture(params=["memory:", "sqlite", "valkey", "postgres"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param in {"valkey", "postgres"}:
+        return str(request.getfixturevalue(request.param).url())
     return str(request.param) if request.param == "memory:" else f"sqlite:///{tmp_path}/visitors.db"
 
 
