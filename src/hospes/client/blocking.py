@@ -21,7 +21,7 @@ import httpcore2
 from hospes.client import addresses, errors
 from hospes.client.attempt import Attempt, current
 from hospes.client.content import Outgoing
-from hospes.client.link import Answer, Call, failure, headers_of, reason_of, request_of
+from hospes.client.link import Answer, Call, failure, has_surplus, headers_of, reason_of, request_of
 from hospes.client.options import ClientOptions
 from hospes.client.security import Trust, placeholder
 
@@ -76,7 +76,10 @@ class _BlockingAnswer:
         """The next octets; see `Answer.read`."""
         try:
             with self._attempt.under_way():
-                return next(self._pieces, b"")
+                piece = next(self._pieces, b"")
+            if not piece and has_surplus(self._raw):
+                self._raw.extensions["network_stream"].is_spoilt = True  # pyright: ignore[reportUnknownMemberType]
+            return piece
         except Exception as error:
             raise failure(error, self._attempt) from error
 
@@ -158,6 +161,8 @@ class _Stream(httpcore2.NetworkStream):
     def __init__(self, stream: httpcore2.NetworkStream, trust: Trust) -> None:
         self._stream = stream
         self._trust = trust
+        self.is_spoilt = False
+        """Whether more has come than was asked for: nothing more may be asked here."""
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         attempt = current()
@@ -188,4 +193,6 @@ class _Stream(httpcore2.NetworkStream):
         return _Stream(self._stream.start_tls(context, server_hostname, attempt.left(timeout)), self._trust)
 
     def get_extra_info(self, info: str) -> Any:
+        if info == "is_readable" and self.is_spoilt:
+            return True
         return self._stream.get_extra_info(info)

@@ -60,17 +60,17 @@ class _Zlib:
         self._bits = bits
         self._engine = zlib.decompressobj(bits) if bits else None
         self._start = b""
+        self._begun = False
 
     def pieces(self, octets: bytes) -> Iterator[bytes]:
+        self._begun = self._begun or bool(octets)
         try:
             yield from self._pieces(octets)
         except zlib.error as error:
             raise BadCoding(str(error)) from None
 
     def finish(self) -> None:
-        if self._engine is None and not self._start:
-            return
-        if self._engine is None or not self._engine.eof:
+        if self._begun and (self._engine is None or not self._engine.eof):
             raise BadCoding("it breaks off")
 
     def _pieces(self, octets: bytes) -> Iterator[bytes]:

@@ -6,6 +6,8 @@ over the blocking link they never suspend (see `hospes.client.driving`).
 
 from __future__ import annotations
 
+import os
+import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -125,6 +127,17 @@ def headers_of(lines: list[tuple[bytes, bytes]]) -> Headers:
     return Headers.from_wire((name.lower(), value) for name, value in lines)
 
 
+def has_surplus(raw: httpcore2.Response) -> bool:
+    """Whether octets have come behind an answer that was read to its end.
+
+    They would be taken for the answer to the next request, whoever makes it (RFC 9112 §6.3 and §9.3). The library passes over
+    them, so they are looked for in its parser. These names are not public; a release without them fails here, at once.
+    """
+    stream: Any = raw.stream
+    octets: bytes = stream._stream._connection._h11_state.trailing_data[0]
+    return bool(octets)
+
+
 def failure(error: Exception, attempt: Attempt) -> Exception:
     """What a failure in the library, or below it, means; what the program's own content raised stays what it is."""
     import httpcore2
@@ -152,8 +165,10 @@ def _first_reason(error: BaseException, default: str) -> str:
     for each in _causes(error):
         if isinstance(each, ssl.SSLCertVerificationError):
             return f"the certificate is not accepted: {each.verify_message}"
-        if isinstance(each, OSError) and each.strerror:
-            return each.strerror
+        if isinstance(each, OSError) and each.errno:
+            # asyncio puts words of its own in strerror; resolver and TLS have numbers of their own.
+            own = isinstance(each, (ssl.SSLError, socket.gaierror))
+            return (each.strerror or str(each)) if own else os.strerror(each.errno)
         if str(each):
             texts.append(str(each).partition("\n")[0])
     return texts[-1] if texts else default

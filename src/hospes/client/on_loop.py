@@ -19,7 +19,7 @@ import httpcore2
 from hospes.client import addresses, errors
 from hospes.client.attempt import Attempt, current
 from hospes.client.content import Outgoing
-from hospes.client.link import Answer, Call, failure, headers_of, reason_of, request_of
+from hospes.client.link import Answer, Call, failure, has_surplus, headers_of, reason_of, request_of
 from hospes.client.options import ClientOptions
 from hospes.client.security import Trust, placeholder
 from hospes.limits import KiB
@@ -84,7 +84,10 @@ class _LoopAnswer:
         """The next octets; see `Answer.read`."""
         try:
             with self._attempt.under_way():
-                return await anext(self._pieces, b"")
+                piece = await anext(self._pieces, b"")
+            if not piece and has_surplus(self._raw):
+                self._raw.extensions["network_stream"].is_spoilt = True  # pyright: ignore[reportUnknownMemberType]
+            return piece
         except Exception as error:
             raise failure(error, self._attempt) from error
 
@@ -251,6 +254,8 @@ class _Stream(httpcore2.AsyncNetworkStream):
     def __init__(self, pipe: _Pipe, network: _Network) -> None:
         self._pipe = pipe
         self._network = network
+        self.is_spoilt = False
+        """Whether more has come than was asked for: nothing more may be asked here."""
         network.open.add(self)
 
     @property
@@ -314,5 +319,5 @@ class _Stream(httpcore2.AsyncNetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         if info == "is_readable":
-            return self._pipe.is_readable
+            return self._pipe.is_readable or self.is_spoilt
         return self.transport.get_extra_info(info)

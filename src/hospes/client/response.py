@@ -232,4 +232,4 @@ def charset_of(content_type: str) -> str:
         "".encode(name)  # LookupError where a codec is not for text
     except (HttpError, LookupError, ValueError):
         return "utf-8"
-    return "utf-8" if name in _NO_CHARSETS else name
+    return "utf-8" if name.replace("-", "_") in _NO_CHARSETS else name

@@ -24,7 +24,8 @@ Query: TypeAlias = "Mapping[str, str | int | float | Sequence[str | int | float]
 _PORTS: Final = {"http": 80, "https": 443}
 _REFUSED = re.compile(r"[\x00-\x1f\x7f\\]")
 _AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*+://([^/?#]*+)")
-_NAME = re.compile(r"(?:[0-9A-Za-z_](?:[0-9A-Za-z_\-]{0,62})\.)*+[0-9A-Za-z_][0-9A-Za-z_\-]{0,62}\.?")
+_LABEL = r"[0-9A-Za-z_][0-9A-Za-z_\-]{0,62}"
+_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*+\.?")
 _LONGEST_NAME: Final = 253  # RFC 1035 §2.3.4, without the lengths of first label and root
 
 
