@@ -312,13 +312,8 @@ class Stay:
             self.is_serving, self._is_abandoned = False, True
             self._give_back()
             return
-        try:
-            work = self._work()
-        except BaseException:
-            self._give_back()
-            raise
-        finally:
-            self.is_serving = False
+        work = self._work()
+        self.is_serving = False
         if work is None:
             self._give_back()
         else:

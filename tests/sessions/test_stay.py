@@ -1,0 +1,614 @@
+"""One session in one request: turns, commits, rotation, and what happens when two meet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+import pytest
+from tests.sessions.support import House, ask, cookie_of, count, finish, opened, serve, set_cookie
+
+from hospes.errors import HttpError
+from hospes.http import Response
+from hospes.sessions import SessionOptions, StoredSession
+from hospes.sessions.record import encode, key_of
+from hospes.store import Conflict, StoreUnavailable
+from hospes.store.memory import MemoryStore
+
+
+def run(main: Callable[[House], Awaitable[None]], **options: Any) -> None:
+    async def inner() -> None:
+        async with opened(**options) as house:
+            await main(house)
+
+    asyncio.run(inner())
+
+
+async def met(house: House, change: Callable[[StoredSession], object] = count) -> str:
+    """The cookie of a session that has something in it."""
+    _, response = await serve(house.sessions, change=change)
+    return cookie_of(response)
+
+
+async def begun(
+    house: House, cookie: str, method: str = "GET"
+) -> tuple[StoredSession, Callable[[], Coroutine[Any, Any, Response]]]:
+    """A request under way: its session, and what ends it."""
+    request = ask(cookie, method)
+    session = await house.sessions.take(request)
+    assert isinstance(session, StoredSession)
+
+    async def end() -> Response:
+        response = Response("ok")
+        await finish(request, response)
+        return response
+
+    return session, end
+
+
+async def content(house: House, cookie: str) -> dict[str, Any]:
+    session, end = await begun(house, cookie)
+    await end()
+    return dict(session.attributes)
+
+
+# Turns.
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_however_many_come_at_once_they_are_counted(method: str) -> None:
+    async def main(house: House) -> None:
+        cookie = await met(house)
+
+        async def one() -> None:
+            session, end = await begun(house, cookie, method)
+            n = session.get("n", 0)
+            await asyncio.sleep(0)
+            session["n"] = n + 1
+            await end()
+
+        await asyncio.gather(*(one() for _ in range(160)))
+        assert await content(house, cookie) == {"n": 161}
+
+    run(main)
+
+
+def test_who_only_reads_waits_for_nobody_and_keeps_nobody_waiting() -> None:
+    async def main(house: House) -> None:
+        cookie = await met(house)
+        readers = [await begun(house, cookie, method) for method in ("GET", "HEAD", "OPTIONS")]
+        assert house.turns.out == 0
+        writer, end_writing = await begun(house, cookie, "POST")
+        assert house.turns.out == 1
+        readers.append(await begun(house, cookie, "GET"))
+        writer["n"] = 7
+        for session, end in readers:
+            assert session["n"] == 1
+            assert set_cookie(await end()) == ""
+        await end_writing()
+        assert await content(house, cookie) == {"n": 7}
+
+    run(main)
+
+
+def test_who_may_write_waits_for_the_one_before() -> None:
+    async def main(house: House) -> None:
+        cookie = await met(house)
+        first, end_first = await begun(house, cookie, "POST")
+        second = asyncio.create_task(serve(house.sessions, cookie, count, "PUT"))
+        await asyncio.sleep(0)
+        assert not second.done()
+        count(first)
+        await end_first()
+        session, _ = await second
+        assert session["n"] == 3
+
+    run(main)
+
+
+def test_a_turn_that_does_not_come_is_a_503() -> None:
+    async def main(house: House) -> None:
+        cookie = await met(house)
+        _, end = await begun(house, cookie, "POST")
+        with pytest.raises(HttpError) as caught:
+            await serve(house.sessions, cookie)
+        assert caught.value.code == 503
+        await end()
+
+    run(main, wait=0.01)
+
+
+def test_what_a_get_changed_is_carried_over() -> None:
+    async def main(house: House) -> None:
+        cookie = await met(house)
+        get, end_get = await begun(house, cookie, "GET")
+        post, end_post = await begun(house, cookie, "POST")
+        get["seen"] = True
+        post["cart"] = ["tea"]
+        count(get)
+        count(post)
+        ending = asyncio.create_task(end_get())
+        await asyncio.sleep(0)
+        await end_post()
+        await ending
+        assert await content(house, cookie) == {"n": 3, "cart": ["tea"], "seen": True}
+        assert dict(get) == {"n": 3, "cart": ["tea"], "seen": True}
+
+    run(main)
+
+
+def test_an_idle_time_that_was_changed_is_carried_over() -> None:
+    async def main(house: House) -> None:
+        cookie = await met(house)
+        one, end_one = await begun(house, cookie, "GET")
+        other, end_other = await begun(house, cookie, "GET")
+        third, end_third = await begun(house, cookie, "GET")
+        one.max_inactive_interval = 99
+        other["a"] = 1
+        third.max_inactive_interval = 77
+        for end in (end_one, end_other):
+            await end()
+        session, end = await begun(house, cookie)
+        assert (session.max_inactive_interval, session["a"]) == (99, 1)
+        await end()
+        await end_third()
+        session, end = await begun(house, cookie)
+        assert session.max_inactive_interval == 77
+        await end()
+
+    run(main)
+
+
+def test_a_message_is_shown_once() -> None:
+    async def main(house: House) -> None:
+        cookie = await met(house, lambda session: session.flash("saved", "good"))
+        first, end = await begun(house, cookie)
+        assert first.flashes() == ["saved"]
+        await end()
+        second, end = await begun(house, cookie)
+        assert second.flashes() == []
+        await end()
+
+    run(main)
+
+
+def test_a_message_that_comes_while_others_are_shown_is_shown_next() -> None:
+    async def main(house: House) -> None:
+        cookie = await met(house, lambda session: session.flash("one"))
+        page, end_page = await begun(house, cookie)
+        assert page.flashes() == ["one"]
+        await serve(house.sessions, cookie, lambda session: session.flash("two"))
+        await end_page()
+        page, end_page = await begun(house, cookie)
+        assert page.flashes() == ["two"]
+        await end_page()
+
+    run(main)
+
+
+# Commits.
+
+
+def test_nested_changes_are_noticed() -> None:
+    async def main(house: House) -> None:
+        cookie = await met(house, lambda session: session.update(cart=[{"n": 1}]))
+        for method in ("GET", "POST"):
+            session, end = await begun(house, cookie, method)
+            session["cart"][0]["n"] += 1
+            await end()
+        assert await content(house, cookie) == {"cart": [{"n": 3}]}
+
+    run(main)
+
+
+def test_the_change_is_durable_before_the_answer_and_with_it_the_cookie() -> None:
+    class Full(MemoryStore):
+        full = False
+
+        async def compare_and_set(
+            self, space: str, key: bytes, value: bytes, version: int, *, expires: float | None = None
+        ) -> int:
+            if self.full:
+                raise StoreUnavailable("away")
+            return await super().compare_and_set(space, key, value, version, expires=expires)
+
+    async def main(house: House) -> None:
+        assert isinstance(house.store, Full)
+        house.store.full = True
+        request, response = ask(), Response("ok")
+        session = await house.sessions.take(request)
+        assert session is not None
+        session["n"] = 1
+        with pytest.raises(StoreUnavailable):
+            await finish(request, response)
+        assert set_cookie(response) == ""
+
+    run(main, engine=Full)
+
+
+def test_too_much_is_refused() -> None:
+    async def main(house: House) -> None:
+        cookie = await met(house, lambda session: session.update(a="x" * 90))
+        for method in ("GET", "POST"):
+            with pytest.raises(HttpError, match="507 a session's record would have 101 octets"):
+                await serve(house.sessions, cookie, lambda session: session.update(a="x" * 96), method)
+            with pytest.raises(TypeError, match=r"session\['b'\]\[0\]: a session keeps"):
+                await serve(house.sessions, cookie, lambda session: session.update(b=[object()]), method)
+        assert await content(house, cookie) == {"a": "x" * 90}
+        await serve(house.sessions, cookie, lambda session: session.update(a="x" * 95))
+
+    run(main, options=SessionOptions(size=100))
+
+
+def test_what_a_cancelled_request_changed_is_dropped() -> None:
+    async def main(house: House) -> None:
+        cookie = await met(house)
+        for method in ("GET", "POST"):
+            request = ask(cookie, method)
+            session = await house.sessions.take(request)
+            assert session is not None
+            session["n"] = 9
+            await finish(request, None)
+            session["n"] = 10  # nobody cares any more
+        assert await content(house, cookie) == {"n": 1}
+
+    run(main)
+
+
+def test_a_commit_goes_on_when_its_peer_leaves() -> None:
+    class Slow(MemoryStore):
+        slow = False
+
+        async def open(self) -> None:
+            await super().open()
+            self.go, self.begun = asyncio.Event(), asyncio.Event()
+
+        async def compare_and_set(
+            self, space: str, key: bytes, value: bytes, version: int, *, expires: float | None = None
+        ) -> int:
+            if self.slow:
+                self.begun.set()
+                await self.go.wait()
+            return await super().compare_and_set(space, key, value, version, expires=expires)
+
+    async def main(house: House) -> None:
+        assert isinstance(house.store, Slow)
+        cookie = await met(house)
+        house.store.slow = True
+        leaving = asyncio.create_task(serve(house.sessions, cookie, count))
+        await house.store.begun.wait()
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        assert house.turns.out == 1, "the turn is held until the write is over"
+        house.store.go.set()
+        await house.sessions.close()
+        assert house.turns.out == 0
+        assert await content(house, cookie) == {"n": 2}
+
+    run(main, engine=Slow)
+
+
+def test_a_change_after_the_answer_is_an_error() -> None:
+    async def main(house: House) -> None:
+        session, _ = await serve(house.sessions, change=count)
+        assert session["n"] == 1
+        for change in (count, lambda s: s.rotate(), lambda s: s.invalidate()):
+            with pytest.raises(RuntimeError, match=r"async with session.turn\(\)"):
+                change(session)
+        unwritten, _ = await serve(house.sessions)
+        assert (unwritten.id, unwritten.is_new) == ("", True)
+
+    run(main)
+
+
+def test_a_turn_that_was_lost_is_no_loss() -> None:
+    async def main(house: House) -> None:
+        cookie = await met(house)
+        key = key_of(cookie.partition("=")[2])
+        post, end = await begun(house, cookie, "POST")
+        count(post)
+        # Somebody else takes the lease for run out, and writes.
+        await house.store.put("sessions", key, encode({"n": 5, "x": 1}, 1e6, 1800, 1000), expires=1e6 + 1800)
+        await end()
+        assert await content(house, cookie) == {"n": 6, "x": 1}
+
+    run(main)
+
+
+def test_a_turn_that_is_lost_time_and_again_is_a_conflict() -> None:
+    class Contested(MemoryStore):
+        contested = False
+
+        async def compare_and_set(
+            self, space: str, key: bytes, value: bytes, version: int, *, expires: float | None = None
+        ) -> int:
+            if self.contested:
+                raise Conflict
+            return await super().compare_and_set(space, key, value, version, expires=expires)
+
+    async def main(house: House) -> None:
+        assert isinstance(house.store, Contested)
+        cookie = await met(house)
+        house.store.contested = True
+        for method in ("GET", "POST"):
+            with pytest.raises(Conflict):
+                await serve(house.sessions, cookie, count, method)
+        with pytest.raises(Conflict):
+            await serve(house.sessions, change=count)
+
+    run(main, engine=Contested)
+
+
+def test_a_request_ends_once() -> None:
+    async def main(house: House) -> None:
+        cookie = await met(house)
+        request = ask(cookie)
+        await house.sessions.take(request)
+        (finisher,) = request.finishers or []
+        for _ in range(2):
+            await finisher(Response())
+            assert house.turns.out == 0
+
+    run(main)
+
+
+# Ends, and new ids.
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_end_is_final(method: str) -> None:
+    async def main(house: House) -> None:
+        cookie = await met(house)
+        get, end_get = await begun(house, cookie, "GET")
+        reading, end_reading = await begun(house, cookie, "GET")
+        _, response = await serve(house.sessions, cookie, lambda session: session.invalidate(), method)
+        assert set_cookie(response).startswith("hospes_session=; Max-Age=0")
+        get["n"] = 100
+        with pytest.raises(Conflict, match="ended in the meantime"):
+            await end_get()
+        house.clock.now += 100
+        assert reading["n"] == 1
+        assert set_cookie(await end_reading()) == ""
+        assert await house.records() == []
+
+    run(main)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_rotation(method: str) -> None:
+    async def main(house: House) -> None:
+        cookie = await met(house)
+        created: list[float] = []
+
+        def sign_in(session: StoredSession) -> None:
+            before = session.id
+            session.rotate()
+            assert session.id != before
+            session.rotate()
+            session["name"] = "ada"
+            created.append(session.creation_time)
+
+        house.clock.now += 100
+        session, response = await serve(house.sessions, cookie, sign_in, method)
+        new = cookie_of(response)
+        assert new == f"hospes_session={session.id}" != cookie
+        assert [key for key, _ in await house.records()] == [key_of(session.id)]
+        assert await content(house, new) == {"n": 1, "name": "ada"}
+        assert created == [1e6], "it is the same session, and ends in any case when it would have"
+        assert await content(house, cookie) == {}, "the old id is nobody's"
+
+    run(main)
+
+
+def test_a_rotation_alone_moves_the_session() -> None:
+    async def main(house: House) -> None:
+        cookie = await met(house)
+        _, response = await serve(house.sessions, cookie, lambda session: session.rotate())
+        assert cookie_of(response) not in {"", cookie}
+        assert await content(house, cookie_of(response)) == {"n": 1}
+
+    run(main)
+
+
+def test_a_new_sessions_rotation_is_another_id() -> None:
+    async def main(house: House) -> None:
+        ids: list[str] = []
+
+        def turn(session: StoredSession) -> None:
+            ids.append(session.id)
+            session.rotate()
+            ids.append(session.id)
+
+        _, response = await serve(house.sessions, change=turn)
+        assert ids[0] != ids[1]
+        assert cookie_of(response) == f"hospes_session={ids[1]}"
+        assert len(await house.records()) == 1
+
+    run(main)
+
+
+def test_a_crash_in_a_rotation_leaves_the_session_as_it_was() -> None:
+    class Crashing(MemoryStore):
+        async def delete(self, space: str, key: bytes) -> bool:
+            raise StoreUnavailable("crashed")
+
+    async def main(house: House) -> None:
+        cookie = await met(house)
+
+        def sign_in(session: StoredSession) -> None:
+            session.rotate()
+            session["name"] = "ada"
+
+        with pytest.raises(StoreUnavailable):
+            await serve(house.sessions, cookie, sign_in)
+        assert await content(house, cookie) == {"n": 1}
+
+    run(main, engine=Crashing)
+
+
+# session.turn()
+
+
+def test_a_get_counts_exactly_in_a_turn() -> None:
+    async def main(house: House) -> None:
+        cookie = await met(house)
+        seen: list[int] = []
+
+        async def one() -> None:
+            session, end = await begun(house, cookie)
+            async with session.turn():
+                session["n"] += 1
+                seen.append(session["n"])
+                await asyncio.sleep(0)
+            await end()
+
+        await asyncio.gather(*(one() for _ in range(50)))
+        assert seen == [*range(2, 52)]
+        assert await content(house, cookie) == {"n": 51}
+
+    run(main)
+
+
+def test_a_stream_takes_turns_after_the_answer() -> None:
+    async def main(house: House) -> None:
+        cookie = await met(house)
+        session, end = await begun(house, cookie, "POST")
+        await end()
+        assert house.turns.out == 0
+        await serve(house.sessions, cookie, count)
+        async with session.turn():
+            assert session["n"] == 2, "loaded anew"
+            async with session.turn():
+                session["n"] += 1
+            with pytest.raises(RuntimeError, match="changes the cookie"):
+                session.rotate()
+            with pytest.raises(RuntimeError, match="removes the cookie"):
+                session.invalidate()
+        assert await content(house, cookie) == {"n": 3}
+        async with session.turn():
+            pass
+        with pytest.raises(RuntimeError, match="has been answered"):
+            session["n"] = 1
+
+    run(main)
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_block_that_fails_changes_nothing(answered: bool) -> None:
+    async def main(house: House) -> None:
+        cookie = await met(house)
+        session, end = await begun(house, cookie)
+        if answered:
+            await end()
+        else:
+            session["before"] = True
+
+        async def fail() -> None:
+            async with session.turn():
+                session["n"] = 99
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await fail()
+        assert session["n"] == 1
+        if not answered:
+            await end()
+        assert await content(house, cookie) == ({"n": 1} if answered else {"n": 1, "before": True})
+
+    run(main)
+
+
+def test_within_a_turn_of_the_requests_there_is_no_other() -> None:
+    async def main(house: House) -> None:
+        cookie = await met(house)
+        session, end = await begun(house, cookie, "POST")
+        async with session.turn():
+            session["n"] = 5
+        assert house.turns.out == 1, "the request still has it"
+        await end()
+        fresh, end = await begun(house, "", "GET")
+        async with fresh.turn():
+            fresh["n"] = 6
+        assert await content(house, cookie_of(await end())) == {"n": 6}
+
+    run(main)
+
+
+def test_a_session_that_is_no_more_has_no_turn() -> None:
+    async def main(house: House) -> None:
+        cookie = await met(house)
+        session, end = await begun(house, cookie)
+        await end()
+        await serve(house.sessions, cookie, lambda each: each.invalidate())
+        with pytest.raises(Conflict, match="ended in the meantime"):
+            async with session.turn():
+                raise AssertionError
+        never, end = await begun(house, "")
+        await end()
+        with pytest.raises(Conflict, match="nothing had been stored in it"):
+            async with never.turn():
+                raise AssertionError
+
+    run(main)
+
+
+def test_the_answer_waits_for_a_block_of_another_task() -> None:
+    async def main(house: House) -> None:
+        cookie = await met(house)
+        session, end = await begun(house, cookie)
+        inside, go = asyncio.Event(), asyncio.Event()
+
+        async def background() -> None:
+            async with session.turn():
+                inside.set()
+                await go.wait()
+                session["n"] = 7
+
+        task = asyncio.create_task(background())
+        await inside.wait()
+        ending = asyncio.create_task(end())
+        await asyncio.sleep(0)
+        assert not ending.done()
+        go.set()
+        await asyncio.gather(task, ending)
+        assert await content(house, cookie) == {"n": 7}
+
+    run(main)
+
+
+# Stepping aside.
+
+
+def test_a_turn_is_given_back_for_a_moment() -> None:
+    async def main(house: House) -> None:
+        cookie = await met(house)
+        request = ask(cookie)
+        session = await house.sessions.take(request)
+        assert isinstance(session, StoredSession)
+        session["mine"] = 1
+        stay = house.sessions.step_aside(request)
+        assert stay is not None
+        assert house.turns.out == 0
+        assert house.sessions.step_aside(request) is None
+        await serve(house.sessions, cookie, count)
+        await stay.step_in()
+        assert house.turns.out == 1
+        assert dict(session) == {"n": 2, "mine": 1}
+        await finish(request, Response())
+        assert await content(house, cookie) == {"n": 2, "mine": 1}
+
+    run(main)
+
+
+def test_who_has_no_turn_does_not_step_aside() -> None:
+    async def main(house: House) -> None:
+        cookie = await met(house)
+        assert house.sessions.step_aside(ask(cookie)) is None
+        request = ask(cookie, "GET")
+        await house.sessions.take(request)
+        assert house.sessions.step_aside(request) is None
+        await finish(request, Response())
+
+    run(main)
