@@ -10,6 +10,7 @@ Laws:
 from __future__ import annotations
 
 import asyncio
+import select
 import ssl
 from collections.abc import AsyncIterator, Iterable
 from typing import Any, Final
@@ -182,7 +183,7 @@ class _Pipe(asyncio.Protocol):
 
     @property
     def is_readable(self) -> bool:
-        """Whether octets, or the end, have come."""
+        """Whether octets, or the end, have come, as far as the loop has seen."""
         return bool(self._buffer) or self.ended
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -241,6 +242,18 @@ class _Pipe(asyncio.Protocol):
                 await self._going
             finally:
                 self._going = None
+
+
+def _is_waiting(transport: asyncio.Transport) -> bool:
+    """Whether something has come that the loop has not seen yet."""
+    number = transport.get_extra_info("socket").fileno()
+    if number < 0:
+        return True
+    if not hasattr(select, "poll"):  # Windows
+        return bool(select.select([number], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(number, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _wake(waiting: asyncio.Future[None] | None) -> None:
@@ -319,5 +332,5 @@ class _Stream(httpcore2.AsyncNetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         if info == "is_readable":
-            return self._pipe.is_readable or self.is_spoilt
+            return self.is_spoilt or self._pipe.is_readable or _is_waiting(self.transport)
         return self.transport.get_extra_info(info)
