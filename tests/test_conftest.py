@@ -23,6 +23,7 @@ def run(folder: Path, suite: str, *, ci: bool) -> subprocess.CompletedProcess[st
     (folder / "test_suite.py").write_text(suite)
     environment = {name: value for name, value in os.environ.items() if name != "CI"} | ({"CI": "true"} if ci else {})
     environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    environment["PYTHONPATH"] = str(Path(__file__).parent.parent)  # conftest.py takes fixtures from the package of tests
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-ra", "--rootdir", str(folder), str(folder)]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from types import FrameType
 
 import pytest
 from tests.server.support import GET
 
+import hospes
 from hospes.execution import Driver
 from hospes.http.handler import Handler
 from hospes.http.request import Request
@@ -20,6 +22,7 @@ from hospes.server.service import Service
 BUDGET = 14
 """Calls of the carrier, the wire and the driver together."""
 ANSWER = Response("Hello, World!")
+PACKAGE = os.path.dirname(hospes.__file__) + os.sep
 
 
 def inline(request: Request) -> Response:
@@ -46,7 +49,7 @@ def test_calls_of_a_plain_request(handler: Handler) -> None:
     calls: list[str] = []
 
     def note(frame: FrameType, event: str, argument: object) -> None:
-        if event == "call" and "/hospes/" in frame.f_code.co_filename:
+        if event == "call" and frame.f_code.co_filename.startswith(PACKAGE):
             calls.append(frame.f_code.co_qualname)
 
     def measure(connection: Connection, sink: Sink) -> None:
