@@ -72,8 +72,9 @@ class Server:
         process, self.process = self.process, None
         if process is None:
             return
-        process.send_signal(signal.SIGCONT)
         process.send_signal(how)
+        if how != signal.SIGKILL:
+            process.send_signal(signal.SIGCONT)  # it may be frozen; SIGKILL ends it as it is
         try:
             process.wait(_SECONDS)
         except subprocess.TimeoutExpired:
@@ -155,7 +156,8 @@ class ValkeyServer(Server):
             "--appendonly",
             "yes",
         ]
-        return subprocess.Popen([self._program, *settings, *self._settings], stdout=log, stderr=log)
+        # Without restoring signals: Python ignores SIGXFSZ, and so the server is told when its file may not grow, and not killed.
+        return subprocess.Popen([self._program, *settings, *self._settings], stdout=log, stderr=log, restore_signals=False)
 
     def _answers(self) -> bool:
         try:

@@ -252,6 +252,21 @@ def test_closing_has_an_end() -> None:
     asyncio.run(main())
 
 
+def test_closing_leaves_nobody_waiting() -> None:
+    async def main() -> None:
+        link = FakeLink()
+        line = await opened(link, 0.05)
+        link.gate.clear()
+        asked = line.ask("a")
+        assert line._watch is not None
+        line._watch.cancel()  # as when the loop is so late that the end of closing comes first
+        await line.close()
+        with pytest.raises(StoreUnavailable, match=r"was closed before|failed"):
+            await asked
+
+    asyncio.run(main())
+
+
 def test_a_line_that_was_never_open_closes() -> None:
     async def main() -> None:
         line = Line(FakeLink(), 0.05, "fake://server")

@@ -100,6 +100,37 @@ def test_a_write_that_the_server_refuses_fails_alone(postgres: PostgresServer) -
     asyncio.run(main())
 
 
+def test_a_commit_that_fails_is_not_acknowledged(postgres: PostgresServer) -> None:
+    async def main() -> None:
+        url = postgres.url()
+        schema = schema_of(url)
+        async with opened(url) as store:
+            await store.put("users", KEY, b"1")
+            sql(
+                postgres,
+                f"""CREATE FUNCTION {schema}.late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                    IF NEW.value = 'late' THEN RAISE EXCEPTION 'too late'; END IF;
+                    IF NEW.value = 'replica' THEN RAISE EXCEPTION 'led' USING ERRCODE = 'read_only_sql_transaction'; END IF;
+                    RETURN NEW; END $$;
+                    CREATE CONSTRAINT TRIGGER late AFTER INSERT OR UPDATE ON {schema}.record
+                    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION {schema}.late()""",
+            )
+            outcomes = await asyncio.gather(
+                *(store.put("users", b"%d" % i, value) for i, value in enumerate((b"a", b"late", b"b"))), return_exceptions=True
+            )
+            assert [type(each) for each in outcomes] == [int, StoreUnavailable, int]
+            assert await store.get("users", b"1") is None
+            outcomes = await asyncio.gather(
+                *(store.put("users", b"%d" % i, value) for i, value in enumerate((b"late", b"replica", b"c"), 10)),
+                return_exceptions=True,
+            )
+            assert [type(each) for each in outcomes] == [StoreUnavailable] * 3
+            assert [key async for key, _ in store.scan("users")] == [b"0", b"2", KEY]
+            await store.put("users", b"3", b"d")
+
+    asyncio.run(main())
+
+
 def test_a_read_that_the_server_refuses_is_an_error_and_no_visitor(postgres: PostgresServer) -> None:
     async def main() -> None:
         url = postgres.url()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -104,3 +105,38 @@ def test_names_of_errors() -> None:
     assert "LINE" not in str(unavailable)
     conflict = Conflict()
     assert translate(conflict) is conflict
+
+
+def test_a_replica_is_not_a_store(own_postgres: PostgresServer) -> None:
+    url = own_postgres.url("&patience=0.1")
+    asyncio.run(use(url))
+    own_postgres.stop()
+    signal_file = Path(own_postgres.data) / "standby.signal"
+    signal_file.touch()
+    own_postgres.start()
+    with pytest.raises(StoreUnavailable, match="is a replica"):
+        asyncio.run(use(url))
+
+
+def test_what_was_under_way_when_the_connection_broke(postgres: PostgresServer) -> None:
+    async def main() -> None:
+        url = postgres.url()
+        schema = url.partition("schema=")[2]
+        store = open_store(url)
+        await store.open()
+        await store.put("users", b"a", b"1")
+        with psycopg.connect(postgres.place) as lock, psycopg.connect(postgres.place, autocommit=True) as killer:
+            lock.execute(f"LOCK TABLE {schema}.record IN ACCESS EXCLUSIVE MODE".encode())
+            read, write = asyncio.ensure_future(store.get("users", b"a")), asyncio.ensure_future(store.put("users", b"a", b"2"))
+            waiting = b"SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            while len(found := killer.execute(waiting).fetchall()) < 2:
+                await asyncio.sleep(0.01)
+            for (process,) in found:
+                killer.execute("SELECT pg_terminate_backend(%s)", (process,))
+            with pytest.raises(StoreUnavailable, match="the connection to the store at postgresql:///postgres broke"):
+                await write
+            lock.rollback()
+        assert await read is not None, "a read is sent again"
+        await store.close()
+
+    asyncio.run(main())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import resource
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -227,6 +229,60 @@ def test_when_memory_is_full_writes_are_refused_and_reads_go_on(own_valkey: Valk
             own_valkey.ask("CONFIG", "SET", "maxmemory", "0")
             user, _ = await serve(visitors, cookie, count)
             assert user == {"n": 2}
+
+    asyncio.run(main())
+
+
+def test_when_its_file_may_not_grow_writes_are_refused_and_reads_go_on(own_valkey: ValkeyServer) -> None:
+    if sys.platform != "linux":
+        pytest.skip("platform: elsewhere a limit of another process cannot be set")
+
+    def limit(octets: int) -> None:
+        assert own_valkey.process is not None
+        resource.prlimit(own_valkey.process.pid, resource.RLIMIT_FSIZE, (octets, resource.RLIM_INFINITY))
+
+    async def main() -> None:
+        async with Visitors.at(own_valkey.url()) as visitors:
+            _, response = await serve(visitors, change=count)
+            cookie = cookie_of(response)
+            await serve(visitors, cookie, count)
+            limit(1)
+            refused = 0
+            for _ in range(3):  # the first may still be acknowledged: the server finds out by it
+                request = ask(cookie)
+                count(await visitors.take(request))
+                try:
+                    await finish(request, Response())
+                except StoreFull:
+                    refused += 1
+                user, _ = await serve(visitors, cookie)
+                assert user["n"] in (2, 3)
+            assert refused >= 2
+            limit(resource.RLIM_INFINITY)
+            until = time.monotonic() + 20.0
+            while True:
+                try:
+                    last, _ = await serve(visitors, cookie, count)
+                    break
+                except StoreFull:
+                    assert time.monotonic() < until
+            assert last["n"] == user["n"] + 1
+
+    asyncio.run(main())
+
+
+def test_who_comes_first_to_a_server_that_hangs_does_not_wait_for_ever(own_valkey: ValkeyServer) -> None:
+    async def main() -> None:
+        url = own_valkey.url()
+        store = RedisStore(parse_place(url), options=RedisOptions(prefix=prefix_of(url), patience=0.2))
+        await store.open()
+        own_valkey.freeze()
+        try:
+            with pytest.raises(StoreUnavailable, match="did not answer within"):
+                await store.take("users", KEY, 5.0)
+        finally:
+            own_valkey.thaw()
+        await store.close()
 
     asyncio.run(main())
 

@@ -88,9 +88,9 @@ class RedisStore:
         if self._renewal is not None:
             self._renewal.cancel()
             self._renewal = None
+        assert self._bell is not None
+        await self._bell.close()
         await line.close()
-        if self._bell is not None:
-            await self._bell.close()
         self._held.clear()
 
     async def get(self, space: str, key: bytes) -> Record | None:
@@ -295,11 +295,10 @@ class RedisStore:
             self._watch()
 
     def _renew_all(self) -> None:
-        if self._line is None or not self._process:
-            return
+        line = self._open_line()
         lease = round(1000 * self._options.lease)
         for token, turn in self._held.items():
-            self._line.ask(("EVALSHA", RENEW.digest, RENEW.keys, turn, token, lease), again=True)
+            line.ask(("EVALSHA", RENEW.digest, RENEW.keys, turn, token, lease), again=True)
 
 
 def _member(space: str, key: bytes) -> bytes:

@@ -110,7 +110,8 @@ def translate(error: Exception) -> StoreError:
     if isinstance(error, StoreError):
         return error
     text = str(error)
-    if isinstance(error, errors.OutOfMemoryError) or (text.startswith("MISCONF") and "No space left" in text):
+    # MISCONF: it could not write its file, and takes no writes until it can; reads go on.
+    if isinstance(error, errors.OutOfMemoryError) or text.startswith("MISCONF"):
         return StoreFull(f"there is no room left in the store: {text}")
     return StoreUnavailable(f"the store failed: {text}")
 

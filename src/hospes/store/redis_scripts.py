@@ -171,7 +171,8 @@ local record, turn, queue = unpack(KEYS)
 local token, lease, wake, grant, grace, wait = unpack(ARGV)
 local holder = redis.call('GET', turn)
 if not holder then
-    -- Free, or its lease has run out: those who wait come first.
+    -- Free, or its lease has run out: those who wait come first. (It is by LPOP, which needs no memory, that the server lets
+    -- the script write on where memory is full: so whoever only reads has his turn then, too.)
     holder = redis.call('LPOP', queue)
     while holder and holder ~= token and redis.call('PUBLISH', channel(holder, wake), holder) == 0 do
         holder = redis.call('LPOP', queue)
