@@ -186,11 +186,7 @@ class Registrar:
         )
         if not isinstance(url, str):
             return self._declare(url, options, program_frame())
-
-        def decorate(function: Any) -> Any:
-            return self._declare(function, options, program_frame())
-
-        return decorate
+        return lambda function: self._declare(function, options, program_frame())
 
     request_map = route
 
@@ -269,11 +265,11 @@ class Registrar:
 
         return decorate
 
-    @overload
-    def error(self, function: F, /) -> F: ...
+    @overload  # this first: an exception type is a key, and may be called too
+    def error(self, *keys: ErrorKey) -> Callable[[F], F]: ...
 
     @overload
-    def error(self, *keys: ErrorKey) -> Callable[[F], F]: ...
+    def error(self, function: F, /) -> F: ...
 
     def error(self, *keys: Any) -> Any:
         """Let a function answer failures.
