@@ -241,6 +241,13 @@ class Colour(Enum):
     RED = "red"
 
 
+class Markup(str):
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "never asked"
+
+
 @dataclass
 class Point:
     x: int
@@ -264,6 +271,7 @@ class Item(msgspec.Struct):
         (datetime(2026, 1, 2, tzinfo=UTC), '"2026-01-02T00:00:00Z"'),
         (math.nan, "null"),
         (math.inf, "null"),
+        ([Markup("<b>")], '["<b>"]'),
     ],
 )
 def test_encodes(value: object, expected: str) -> None:

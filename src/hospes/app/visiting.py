@@ -168,10 +168,12 @@ class Visiting(ProviderRegistry):
     async def _close(self) -> None:
         visitors, self._recogniser = self._recogniser, None
         sessions, self._stored = self._stored, None
-        if sessions is not None:
-            await sessions.close()
-        if visitors is not None:
-            await visitors.close()
+        try:
+            if sessions is not None:
+                await sessions.close()
+        finally:
+            if visitors is not None:
+                await visitors.close()
 
 
 class SessionDoor:

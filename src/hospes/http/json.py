@@ -25,7 +25,16 @@ DIGITS: Final = 4_300
 _AT_ONCE: Final = 64 * KiB
 
 _DECODER = msgspec.json.Decoder()
-_ENCODER = msgspec.json.Encoder()
+
+
+def _plain(value: object) -> str:
+    """What msgspec has no form for; a subclass of str (a template's Markup, a flash message) is the text it is."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    raise TypeError(f"Encoding objects of type {type(value).__name__} is unsupported")
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=_plain)
 # A string with its escapes, possessive so that nothing is tried twice; an unclosed one runs to the end, and the decoder
 # will say so.
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?+', re.DOTALL)
@@ -35,7 +44,7 @@ _NUMBER = re.compile(rb"([0-9]++)((?:\.[0-9]++)?+(?:[eE][+\-]?+[0-9]++)?+)")
 
 
 def encode(value: object) -> bytes:
-    """Encode as UTF-8 JSON: what msgspec encodes (dict, list, dataclass, Struct, datetime, UUID, Enum, Decimal …).
+    """Encode as UTF-8 JSON: what msgspec encodes (dict, list, dataclass, Struct, datetime, UUID, Enum, Decimal …), and any str.
 
     A float that JSON does not have, NaN or an infinity, becomes null.
 

@@ -73,7 +73,7 @@ def merge(
 
 def _both(base: Any, mine: Any, theirs: Any) -> Any:
     """A value that both have changed."""
-    kinds: set[type[Any]] = {type(each) for each in (base, mine, theirs)} - {_Absent}
+    kinds = {_kind(each) for each in (base, mine, theirs)} - {_Absent}
     if kinds == {list}:
         return _lists(_present(base, []), _present(mine, []), _present(theirs, [])) or mine
     if isinstance(mine, _Absent) or isinstance(theirs, _Absent):
@@ -83,6 +83,10 @@ def _both(base: Any, mine: Any, theirs: Any) -> Any:
     if kinds == {dict}:
         return merge(_present(base, {}), mine, theirs)
     return mine
+
+
+def _kind(value: object) -> type:
+    return type(value)
 
 
 def _present(value: Any, otherwise: Any) -> Any:
