@@ -310,7 +310,8 @@ def test_a_saturated_pool(kind: str, text: bytes | None, queue: float, waiting: 
         return "try later"
 
     if kind != "none":
-        blocked.app.error(503)(busy if kind == "async" else lambda: pytest.fail("there is no thread for it"))
+        plain: Any = lambda: pytest.fail("there is no thread for it")  # noqa: E731
+        blocked.app.error(503)(busy if kind == "async" else plain)
 
     async def main() -> None:
         async with asked(blocked.app, queue) as ask:

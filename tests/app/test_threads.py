@@ -41,6 +41,10 @@ class Held:
         return self._answer
 
 
+def fail() -> None:
+    raise KeyError("no")
+
+
 def with_pool(main: Callable[[Threads], Awaitable[None]], threads: int = 1, wait: float = 5.0) -> None:
     async def around() -> None:
         complaints: list[object] = []
@@ -65,7 +69,7 @@ def test_in_the_pool_with_the_context() -> None:
 def test_what_the_function_raises() -> None:
     async def main(threads: Threads) -> None:
         with pytest.raises(KeyError, match="no"):
-            await threads.run(lambda: {}["no"])
+            await threads.run(fail)
 
     with_pool(main)
 
@@ -228,7 +232,7 @@ def test_a_lent_thread_does_what_its_inside_needs() -> None:
             variable.set("inside")
             assert await threads.run(note) == "inside"
             with pytest.raises(KeyError):
-                await threads.run(lambda: {}["x"])
+                await threads.run(fail)
             with pytest.raises(RuntimeError, match="StopIteration"):
                 await threads.run(lambda: next(iter(())))
             return Response("answer")

@@ -15,10 +15,10 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeAlias, TypeVar, overload
+from typing import Any, Final, TypeVar, overload
 from urllib.parse import quote
 
 from hospes.app.declarations import ClassEntry, Declaration, F, RouteOptions
@@ -26,6 +26,7 @@ from hospes.app.dispatcher import Dispatcher, Mount, miss
 from hospes.app.endpoint import Endpoints, Target
 from hospes.app.failures import Failures
 from hospes.app.guarding import guarded, speaks_for_somebody
+from hospes.app.life import Life, Lifespan
 from hospes.app.objects import Objects
 from hospes.app.places import where_it_runs
 from hospes.app.registrar import Below, Registrar
@@ -46,7 +47,6 @@ from hospes.routing import Matcher, Pattern, Route, Router, parse_pattern
 from hospes.sessions import SessionFactory, SessionOptions
 from hospes.signing import Keys
 
-Lifespan: TypeAlias = Callable[..., "AsyncGenerator[None] | AbstractAsyncContextManager[None]"]
 E = TypeVar("E")
 
 DEFAULT_STORE: Final = "sqlite:///hospes.db"
@@ -160,11 +160,14 @@ class Application(Registrar):
         """
         parts: dict[Application, _Part | None] = {}
         handler = self._checked(parts, queue)
-        async with AsyncExitStack() as stack:
+        life = Life()
+        try:
             for application, part in parts.items():
                 assert part is not None
-                await stack.enter_async_context(application._alive(part))
+                await application._begin(life, part.pool)
             yield handler
+        finally:
+            await life.end()
 
     def _checked(self, parts: dict[Application, _Part | None], queue: float) -> Handler:
         """The handler of this application and of what is mounted in it, before any of it lives; the inmost parts first."""
@@ -189,18 +192,11 @@ class Application(Registrar):
         mounts = [self._mount(each, self._owner(each, parts, queue), endpoints) for each in self._below]
         return _Part(Dispatcher(matcher, mounts, endpoints.around(miss, self._layers), self._services()), pool)
 
-    @asynccontextmanager
-    async def _alive(self, part: _Part) -> AsyncGenerator[None]:
-        async with AsyncExitStack() as stack:
-            stack.push_async_callback(part.pool.close, _THREADS_END)
-            await stack.enter_async_context(self._visiting.running())
-            for lifespan in self._lifespans:
-                arguments = (self,) if inspect.signature(lifespan).parameters else ()
-                made = lifespan(*arguments)
-                # One that the program has made a context manager already is as welcome.
-                entered = made if isinstance(made, AbstractAsyncContextManager) else _entering(made)
-                await stack.enter_async_context(entered)
-            yield
+    async def _begin(self, life: Life, pool: ThreadPool) -> None:
+        await life.end_with(lambda: pool.close(_THREADS_END))
+        await life.begin(self._visiting.running())
+        for lifespan in self._lifespans:
+            await life.begin_lifespan(lifespan, self)
 
     def _owner(self, below: Below, parts: dict[Application, _Part | None], queue: float) -> Handler:
         owner: Any = below.owner
@@ -269,12 +265,6 @@ class _Part:
 
     handler: Handler
     pool: ThreadPool
-
-
-@asynccontextmanager
-async def _entering(lifespan: AsyncGenerator[None]) -> AsyncGenerator[None]:
-    async with asynccontextmanager(lambda: lifespan)():
-        yield
 
 
 def _csrf(option: Csrf | bool) -> Csrf | None:

@@ -186,7 +186,11 @@ class Registrar:
         )
         if not isinstance(url, str):
             return self._declare(url, options, program_frame())
-        return lambda function: self._declare(function, options, program_frame())
+
+        def decorate(function: Any) -> Any:
+            return self._declare(function, options, program_frame())
+
+        return decorate
 
     request_map = route
 
