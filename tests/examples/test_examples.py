@@ -62,6 +62,7 @@ PHOTOS = {"form": {"album": "sea"}, "files": {"photos": ("a.png", b"\x89PNG")}}
 TEA = {"json": {"item": "tea", "amount": 2}}
 STORED = {"id": 1, "item": "tea", "amount": 2}
 BEARER = {"Authorization": "Bearer open-sesame"}
+FOREIGN = {"Origin": "https://evil.example"}
 ROOM = {"room": 7, "arrival": "2026-05-01", "guests": 2, "extras": ["tea", "bath"]}
 
 ASKED: dict[str, list[Ask]] = {
@@ -159,6 +160,31 @@ ASKED: dict[str, list[Ask]] = {
         Ask(method="POST", target="/logout", sends={"form": {"everywhere": "1"}}, status=303),
         Ask(target="/", holds="Hello, stranger</h1><p>In the cart: nothing"),
     ],
+    "sessions": [
+        Ask(target="/", holds="<h1>Hello, stranger</h1><p>Pages seen: 1", fields={"Set-Cookie": "hospes_session="}),
+        Ask(
+            method="POST",
+            target="/login",
+            sends={"form": {"name": "<Ada>"}},
+            status=303,
+            fields={"Set-Cookie": "hospes_session="},
+        ),
+        Ask(target="/", holds="<p>You have signed in.</p><h1>Hello, &lt;Ada&gt;</h1><p>Pages seen: 2"),
+        Ask(target="/", holds="<title>Tea room</title><h1>Hello, &lt;Ada&gt;</h1><p>Pages seen: 3"),
+        Ask(method="POST", target="/logout", status=303, fields={"Set-Cookie": "hospes_session=; Max-Age=0"}),
+        Ask(target="/", holds="<h1>Hello, stranger</h1><p>Pages seen: 1"),
+    ],
+    "csrf": [
+        Ask(target="/", holds='name="_csrf" value="'),
+        Ask(method="POST", target="/vote", holds="Thank you"),
+        Ask(method="POST", target="/vote", headers=FOREIGN, status=403, holds="another site"),
+        Ask(method="POST", target="/transfer", sends={"form": {"amount": "5"}}, status=403, holds="no valid token"),
+        Ask(method="POST", target="/hooks/paid", headers=FOREIGN, holds="noted"),
+    ],
+    "signed_links": [
+        Ask(method="POST", target="/invitations", sends={"form": {"email": "ada@example.org"}}, holds="/join?token="),
+        Ask(target="/join?token=forged", status=400, holds="not made here"),
+    ],
     "embedded": [Ask(target="/progress", value={"done": 0})],
     "several_apps": [
         Ask(target="/", holds="the house", fields={"X-House": "hospes"}),
@@ -211,6 +237,21 @@ def test_typed_routes_tell_all_errors_at_once() -> None:
     with example("typed_routes") as module, module.app.test() as client:
         answer = client.get("/rooms/7?guests=9&extras=sauna")
         assert [error["pointer"] for error in answer.json()["errors"]] == ["arrival", "guests", "extras"]
+
+
+def test_a_form_with_its_token_is_taken() -> None:
+    with example("csrf") as module, module.app.test() as client:
+        token = client.get("/").text.partition('value="')[2].partition('"')[0]
+        for sent in (5, 10):
+            assert client.post("/transfer", form={"_csrf": token, "amount": "5"}).text == f"Transferred 5, {sent} in all"
+        headers = {**FOREIGN, "X-CSRF-Token": token}
+        assert client.post("/transfer", headers, form={"amount": "5"}).status == 403
+
+
+def test_a_signed_link_lets_in() -> None:
+    with example("signed_links") as module, module.app.test() as client:
+        link = client.post("/invitations", form={"email": "ada@example.org"}).json()["link"]
+        assert client.get(link).text == "Welcome, ada@example.org"
 
 
 def test_embedded_serves_while_the_host_works() -> None:
