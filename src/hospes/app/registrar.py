@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any, TypeVar, overload
 from urllib.parse import quote
 
@@ -184,13 +184,7 @@ class Registrar:
             inline=inline,
             body_limit=body_limit,
         )
-        if not isinstance(url, str):
-            return self._declare(url, options, program_frame())
-
-        def decorate(function: Any) -> Any:
-            return self._declare(function, options, program_frame())
-
-        return decorate
+        return partial(self._declare, options) if isinstance(url, str) else self._declare(options, url)
 
     request_map = route
 
@@ -336,7 +330,8 @@ class Registrar:
                 raise SetupError(problem, where=(where, each.source), remedy="give each its own prefix")
         self._below.append(Below(bare, owner, where))
 
-    def _declare(self, function: Any, options: RouteOptions, frame: FrameType) -> Any:
+    def _declare(self, options: RouteOptions, function: Any) -> Any:
+        frame = program_frame()
         where = line_of(frame)
         if isinstance(function, type):
             entry = self._entry(function)
