@@ -72,7 +72,7 @@ PEERS = {
     "nginx": Peer("nginx -c {scratch}/nginx.conf", frozenset({"plaintext", "json", "typed", "static1k"}), "nginx"),
     "uvicorn": Peer("{python} -m uvicorn asgi_app:app --port {port} --no-access-log --log-level warning", ALL, "uvicorn"),
     "granian": Peer(
-        "{python} -m granian --interface asgi --http 1 --port {port} --no-access-log --log-level warning asgi_app:app",
+        "{python} -m granian --interface asgi --http 1 --port {port} --no-access-log --log-level error asgi_app:app",
         ALL,
         "granian",
     ),

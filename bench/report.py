@@ -20,7 +20,7 @@ def table(results: Results, reference: str) -> str:
     than the reference, in both columns.
     """
     lines = [
-        f"| workload | mode | server | requests/s | best | CPU µs/request | p99 ms | best ÷ {reference} | CPU: {reference} ÷ it |",
+        f"| workload | mode | server | requests/s | best | CPU µs | p99 ms | best ÷ {reference} | CPU: {reference} ÷ it |",
         "|---|---|---|---:|---:|---:|---:|---:|---:|",
     ]
     for (workload, mode, peer), runs in results.items():

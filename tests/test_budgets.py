@@ -24,7 +24,7 @@ MAX_PARAMETERS = 7
 VAGUE_NAMES = frozenset({"helper", "helpers", "misc", "util", "utils"})
 
 MANY_PARAMETERS: dict[str, str] = {
-    "src/hospes/app/registrar.py::Registrar.route": "seven are the call form of simple_http_server's route; three say how to answer",
+    "src/hospes/app/registrar.py::Registrar.route": "seven are the seeds' call form; three say how to answer",
 }
 """`path::qualified name` → why; allowed only where the call form of the programs we must run demands it."""
 
