@@ -16,7 +16,7 @@ from tests.golden import check_golden
 from tests.servers import ValkeyServer
 
 from hospes.errors import SetupError
-from hospes.store import Conflict, StoreFull, StoreUnavailable, open_store
+from hospes.store import Conflict, StoreFull, StoreUnavailable, TurnStore, open_store
 from hospes.store.redis_link import RedisOptions, _check_server, translate
 
 
@@ -114,6 +114,30 @@ def test_a_user_without_the_right_commands_is_told_so(own_valkey: ValkeyServer) 
     text = refusal(own_valkey.url().replace("127.0.0.1", "ada:x@127.0.0.1"))
     assert "refuses a command" in text
     assert "docs/guide/stores.md" in text
+
+
+def test_a_user_needs_no_more_than_the_guide_says(own_valkey: ValkeyServer) -> None:
+    guide = (Path(__file__).parents[2] / "docs/guide/stores.md").read_text("utf-8")
+    rules = guide[guide.index("`~hospes:*") + 1 :].partition("`")[0].split()
+    own_valkey.ask("ACL", "SETUSER", "ada", "on", "nopass", *rules)
+    place = f"redis://ada:x@127.0.0.1:{own_valkey.port}/0"
+
+    async def main() -> None:
+        store = open_store(place)
+        assert isinstance(store, TurnStore)
+        await store.open()
+        await store.put("users", b"a", b"1", expires=9e9)
+        assert await store.touch("users", b"a", None)
+        turn = await store.take("users", b"a", 5.0)
+        assert turn is not None
+        await store.set_and_release(turn, b"2")
+        assert [key async for key, _ in store.scan("users")] == [b"a"]
+        assert await store.sweep(9e10, 10) == 0
+        assert await store.delete("users", b"a")
+        await store.close()
+
+    asyncio.run(main())
+    assert "refuses" in refusal(f"{place}?prefix=other:")
 
 
 def test_a_cluster_is_refused() -> None:
