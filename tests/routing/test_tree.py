@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hospes.routing.paths import split_path
 from hospes.routing.pattern import parse_pattern
-from hospes.routing.tree import Candidate, Node, insert_candidate, walk
+from hospes.routing.tree import Candidate, Node, insert_candidate, tail_match, tails, walk
 
 
 def tree(*patterns: str) -> Node[str]:
@@ -169,3 +171,31 @@ def test_who_demands_more_is_asked_first() -> None:
     for name, weight in (("none", 0), ("two", 2), ("one", 1), ("other one", 1)):
         insert_candidate(candidates, Candidate(name, (), None, weight))
     assert [each.endpoint for each in candidates] == ["two", "one", "other one", "none"]
+
+
+PARTED = [
+    "/{a}",
+    "/{a:int}",
+    "/a/{b}",
+    "/a/{b:int}",
+    "/a/b/{c}",
+    "/a/{b}/c",
+    "/a/*",
+    "/a/x{b}",
+    "/a/**",
+    "/{a}/{b}",
+    "/d/{e:path}",
+]
+
+
+@given(st.lists(st.sampled_from(["a", "b", "c", "d", "1", "x1", ""]), max_size=4), st.sets(st.sampled_from(PARTED), min_size=1))
+def test_a_tail_is_what_the_walk_finds_first(parts: list[str], patterns: set[str]) -> None:
+    root: Node[str] = Node()
+    for text in sorted(patterns):
+        pattern = parse_pattern(text)
+        root.add(pattern, Candidate(text, pattern.names, None, 0))
+    path = "/" + "/".join(parts)
+    prefix, _, last = path.rpartition("/")
+    tail = tails(root).get(prefix)
+    if tail is not None and tail.test(last):
+        assert tail_match(tail, last) == walk(root, path.split("/"), None)

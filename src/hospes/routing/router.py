@@ -38,6 +38,8 @@ from hospes.routing.tree import (
     Node,
     NotFound,
     insert_candidate,
+    tail_match,
+    tails,
     walk,
 )
 
@@ -218,12 +220,13 @@ class _Table(Generic[E]):
 class _Plan(Generic[E]):
     """All that may answer requests of one method, in order."""
 
-    __slots__ = ("instant", "regexps", "static", "trees")
+    __slots__ = ("instant", "regexps", "static", "tails", "trees")
 
     def __init__(self, tables: list[_Table[E]]) -> None:
         paths = {path for table in tables for path in table.static}
         self.static = {path: [each for table in tables for each in table.static.get(path, ())] for path in paths}
         self.trees = [table.tree for table in tables if table.tree is not None]
+        self.tails = tails(self.trees[0]) if self.trees else {}
         self.regexps = [each for table in tables for each in table.regexps]
         # What needs no look at anything but the path. A literal "%" never is in a raw path: it comes as "%25".
         self.instant: dict[str, Match[E]] = {
@@ -261,8 +264,13 @@ class Matcher(Generic[E]):
         if hit is not None:
             return hit
         if "%" not in path:
-            segments = path.split("/")
             static = plan.static.get(path)
+            if static is None and path[:1] == "/":
+                prefix, _, last = path.rpartition("/")
+                tail = plan.tails.get(prefix)
+                if tail is not None and tail.test(last):
+                    return tail_match(tail, last)
+            segments = path.split("/")
         else:
             decoded = split_path(path)
             if decoded is None:

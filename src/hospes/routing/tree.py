@@ -208,3 +208,34 @@ def walk(root: Node[E], segments: list[str], request: Conditioned | None) -> Mat
                 node, index, values = branch.node, end, values + taken
                 break
             branch = None
+
+
+class Tail(NamedTuple, Generic[E]):
+    """The end of the shortest way but a static one: literals up to the last segment, and a single field for that."""
+
+    test: Callable[[str], object]
+    name: str
+    endpoint: E
+
+
+def tails(root: Node[E]) -> dict[str, Tail[E]]:
+    """What `walk` would find first at the end of a way of literals, by the path up to its last slash.
+
+    Where a tail's test fails, or there is none, nothing is said: then the tree has to be walked.
+    """
+    found: dict[str, Tail[E]] = {}
+    todo = [("", root)]
+    while todo:
+        prefix, node = todo.pop()
+        branch = node.branch
+        if branch is not None and branch.test is not None and branch.node.candidates:
+            first = branch.node.candidates[0]
+            if first.condition is None:
+                found[prefix] = Tail(branch.test, first.names[0], first.endpoint)
+        todo.extend((f"{prefix}/{text}", child) for text, child in node.literals.items())
+    return found
+
+
+def tail_match(tail: Tail[E], value: str) -> Match[E]:
+    """The match that a tail leads to."""
+    return _match(Match, (tail.endpoint, {tail.name: value}, ()))
