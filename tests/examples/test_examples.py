@@ -185,6 +185,10 @@ ASKED: dict[str, list[Ask]] = {
         Ask(method="POST", target="/invitations", sends={"form": {"email": "ada@example.org"}}, holds="/join?token="),
         Ask(target="/join?token=forged", status=400, holds="not made here"),
     ],
+    "shared_store": [
+        Ask(target="/", holds="Visit 1, answered by"),
+        Ask(target="/", holds="Visit 2, answered by"),
+    ],
     "embedded": [Ask(target="/progress", value={"done": 0})],
     "several_apps": [
         Ask(target="/", holds="the house", fields={"X-House": "hospes"}),
