@@ -29,6 +29,12 @@ from hospes.tools.users import users
 class _Group(click.Group):
     """Turns a `SetupError` into a message and status 2."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except SetupError as error:
+            raise _Mistake(str(error)) from None
+
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
