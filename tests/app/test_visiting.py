@@ -228,6 +228,12 @@ def test_own_sessions(factory: Nothing) -> None:
         assert client.get("/own").json() == []
 
 
+@pytest.mark.parametrize("wrong", [Nothing, "sid", None])
+def test_sessions_come_from_a_factory(wrong: Any) -> None:
+    with pytest.raises(SetupError, match="neither SessionOptions nor a SessionFactory"):
+        App(sessions=wrong)
+
+
 # Turns of both.
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 from hospes.http import Address, Connection, Request, Response
 from hospes.limits import Limits
@@ -107,3 +109,39 @@ def set_cookie(response: Response) -> str:
 def cookie_of(response: Response) -> str:
     """The cookie that an answer sets, as a client sends it back."""
     return set_cookie(response).partition(";")[0]
+
+
+def run(main: Callable[[House], Awaitable[None]], **options: Any) -> None:
+    async def inner() -> None:
+        async with opened(**options) as house:
+            await main(house)
+
+    asyncio.run(inner())
+
+
+async def met(house: House, change: Callable[[StoredSession], object] = count) -> str:
+    """The cookie of a session that has something in it."""
+    _, response = await serve(house.sessions, change=change)
+    return cookie_of(response)
+
+
+async def begun(
+    house: House, cookie: str, method: str = "GET"
+) -> tuple[StoredSession, Callable[[], Coroutine[Any, Any, Response]]]:
+    """A request under way: its session, and what ends it."""
+    request = ask(cookie, method)
+    session = await house.sessions.take(request)
+    assert isinstance(session, StoredSession)
+
+    async def end() -> Response:
+        response = Response("ok")
+        await finish(request, response)
+        return response
+
+    return session, end
+
+
+async def content(house: House, cookie: str) -> dict[str, Any]:
+    session, end = await begun(house, cookie)
+    await end()
+    return dict(session.attributes)

@@ -58,6 +58,7 @@ class Visiting(ProviderRegistry):
         self._is_wanted = False
         self._recogniser: Visitors | None = None
         own = guests.sessions
+        _check_sessions(own)
         self._own = OwnSessions(own) if isinstance(own, SessionFactory) else None
         self._stored: StoredSessions | None = None
         self._starts = 0
@@ -196,6 +197,14 @@ class SessionDoor:
         if csrf is not None and request.method not in SAFE_METHODS:
             csrf.check(request)
         return await (await self._visiting.all_sessions()).take(request, create)
+
+
+def _check_sessions(given: object) -> None:
+    if not isinstance(given, (SessionOptions, SessionFactory)):
+        raise SetupError(
+            f"App(sessions={given!r}) is neither SessionOptions nor a SessionFactory",
+            remedy="derive from hospes.SessionFactory, and give an object of that class",
+        )
 
 
 def _key(request: Request) -> str | None:
