@@ -94,7 +94,10 @@ def test_joins(reference: str, expected: str) -> None:
     assert joined.credentials is None
 
 
-@pytest.mark.parametrize("reference", ["\\\\b.example", "/\r\n", "javascript:alert(1)", "mailto:a@b", "http://[::1", "http:///"])
+@pytest.mark.parametrize(
+    "reference",
+    ["\\\\b.example", "/\r\n", "javascript:alert(1)", "mailto:a@b", "http://[::1", "http:///", "https://u$+@//u$+@b.example"],
+)
 def test_refuses_to_join(reference: str) -> None:
     with pytest.raises(ValueError, match=r"location|URL"):
         join_url(parse_url("https://a.example/"), reference)

@@ -13,10 +13,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import unquote, urlencode
+
+if TYPE_CHECKING:
+    import httpx2
 
 Query: TypeAlias = "Mapping[str, str | int | float | Sequence[str | int | float]]"
 """Names and values of a query; a list gives its name several times."""
@@ -84,18 +87,9 @@ def parse_url(text: str) -> Url:
     if _REFUSED.search(text) or authority is None or re.search(r"\s", authority[1]):
         raise ValueError("the URL is not absolute (https://host/path), or holds a control character, a backslash or white space")
     try:
-        found = httpx2.URL(text)
-        scheme, host, port = found.scheme, found.raw_host.decode("ascii").lower(), found.port
-        target = found.raw_path.decode("ascii")
-    except (httpx2.InvalidURL, UnicodeError, ValueError) as error:
+        return _read(httpx2.URL(text))
+    except (httpx2.InvalidURL, UnicodeError) as error:
         raise ValueError(f"the URL cannot be read: {_first_line(error)}") from None
-    if scheme not in _PORTS:
-        raise ValueError(f"the URL's scheme is {scheme!r}; a client speaks http and https")
-    _check_host(host)
-    port = _PORTS[scheme] if port is None else port
-    if not 1 <= port <= 65_535:
-        raise ValueError(f"the URL's port is {port}; ports are 1 to 65535")
-    return Url(scheme, host, port, target if target.startswith("/") else "/" + target, _credentials(found.userinfo))
 
 
 def join_url(base: Url, reference: str) -> Url:
@@ -109,10 +103,21 @@ def join_url(base: Url, reference: str) -> Url:
     if _REFUSED.search(reference):
         raise ValueError("the location holds a control character or a backslash")
     try:
-        joined = str(httpx2.URL(str(base)).join(reference).copy_with(username=None, password=None, fragment=None))
-    except (httpx2.InvalidURL, UnicodeError, ValueError) as error:
+        return replace(_read(httpx2.URL(str(base)).join(reference)), credentials=None)
+    except (httpx2.InvalidURL, UnicodeError) as error:
         raise ValueError(f"the location cannot be read: {_first_line(error)}") from None
-    return parse_url(joined)
+
+
+def _read(found: httpx2.URL) -> Url:
+    scheme, host, port = found.scheme, found.raw_host.decode("ascii").lower(), found.port
+    target = found.raw_path.decode("ascii")
+    if scheme not in _PORTS:
+        raise ValueError(f"the URL's scheme is {scheme!r}; a client speaks http and https")
+    _check_host(host)
+    port = _PORTS[scheme] if port is None else port
+    if not 1 <= port <= 65_535:
+        raise ValueError(f"the URL's port is {port}; ports are 1 to 65535")
+    return Url(scheme, host, port, target if target.startswith("/") else "/" + target, _credentials(found.userinfo))
 
 
 def with_query(text: str, query: Query | None) -> str:
