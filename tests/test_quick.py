@@ -49,6 +49,12 @@ def declare(tmp_path: Path, log: list[str]) -> None:
         def bare(self) -> str:
             return "things"
 
+    quick.files("/static", tmp_path)
+    quick.mount("/in", lambda request: Response(request.path))
+    declare_more(log)
+
+
+def declare_more(log: list[str]) -> None:
     @quick.filter("/get")
     async def stamp(request: Request, call_next: CallNext) -> Response:
         response = await call_next(request)
@@ -82,8 +88,6 @@ def declare(tmp_path: Path, log: list[str]) -> None:
             return "bound"
 
     quick.model_binding(Point)
-    quick.files("/static", tmp_path)
-    quick.mount("/in", lambda request: Response(request.path))
 
 
 def test_the_decorators_declare_on_the_app_in_use(tmp_path: Path) -> None:
