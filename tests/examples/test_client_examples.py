@@ -1,0 +1,59 @@
+"""The examples that ask, and the one that was written for alink."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import runpy
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from hospes import HttpClient
+
+EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+
+
+@pytest.fixture(autouse=True)
+def _in_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOSPES_STORE", "memory:")
+    monkeypatch.chdir(tmp_path)
+
+
+def fresh(monkeypatch: pytest.MonkeyPatch, name: str) -> ModuleType:
+    monkeypatch.delitem(sys.modules, f"examples.{name}", raising=False)
+    return importlib.import_module(f"examples.{name}")
+
+
+def test_client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    example = fresh(monkeypatch, "client")
+    with example.app.serving() as server:
+        url = server.url
+        assert example.simple(url) == "blue"
+        assert example.redirected(url) == ("/weather/Rome", 1)
+        assert example.uploaded(url) == "Sea: sea.png, 4 octets"
+        assert example.streamed_up(url) == ("30000 octets", [10_000, 20_000, 30_000])
+        assert example.streamed_down(url, tmp_path) == 100_000
+        refused = f"looking up the address for {url}/weather/Rome failed: the host has an address that is not public"
+        assert example.careful(url) == refused
+        assert asyncio.run(example.several(url)) == ["Rome", "Oslo", "Lima"]
+
+
+def test_client_as_a_program(capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(EXAMPLES / "client.py"), run_name="__main__")
+    assert capsys.readouterr().out.startswith("blue\n/weather/Rome 1\n")
+
+
+def test_alink_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    example = fresh(monkeypatch, "alink_server")
+    with example.server.application().serving() as serving, HttpClient(cookies=True, redirects=1) as client:
+        assert "<h1>Visit 1</h1>" in client.get(serving.url).text
+        page = client.post(f"{serving.url}/note", form={"note": "tea & <b>"})
+        assert (page.url, page.status) == (f"{serving.url}/", 200)
+        assert "<h1>Visit 2</h1><ol><li>9 characters</ol>" in page.text
+        assert {each.name for each in client.cookies} == {"hospes", "last"}
+        missed = client.get(f"{serving.url}/nowhere")
+        assert missed.status == 404
+        assert missed.text.startswith("Nothing is at /nowhere, visitor ")
