@@ -291,3 +291,8 @@ def test_a_request_under_way_is_finished() -> None:
 def test_versions() -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+\S*", version())
     assert re.fullmatch(r"\w+ 3\.\d+\.\d+\S*", python())
+
+
+def test_a_client_without_sockets() -> None:
+    with saying("x").test(scheme="https", limits=Limits(body=3)) as client:
+        assert client.get("/").text == "x"

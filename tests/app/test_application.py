@@ -354,3 +354,41 @@ def test_routes_of_a_broken_pattern() -> None:
     app.get("/{")(lambda: "")
     with pytest.raises(SetupError):
         _ = app.routes
+
+
+def test_mounts_are_told(tmp_path: Path) -> None:
+    app = App()
+    app.files("/static", tmp_path)
+    app.mount("/in", App())
+    assert [each.prefix for each in app.mounts] == ["/static", "/in"]
+
+
+def test_a_method_whose_class_never_came() -> None:
+    app = App()
+
+    class Items:
+        show = staticmethod(app.get("/x")(lambda: ""))
+
+    assert "never came to its class" in refusal(app)
+
+
+def test_another_sites_page_is_refused() -> None:
+    """Where a request brings a cookie: at routes, and before what is mounted. See test_guarding."""
+    app = App()
+    app.post("/")(lambda: "posted")
+    app.mount("/in", lambda request: Response("mounted"))
+    foreign = {"Origin": "https://elsewhere.example", "Cookie": "a=1"}
+    with app.test() as client:
+        assert [client.post(path, foreign).status for path in ("/", "/in")] == [403, 403]
+        assert [client.post(path, {"Cookie": "a=1"}).status for path in ("/", "/in")] == [200, 200]
+    open_app = App(csrf=False)
+    open_app.post("/")(lambda: "posted")
+    open_app.mount("/in", lambda request: Response("mounted"))
+    with open_app.test() as client:
+        assert [client.post(path, foreign).status for path in ("/", "/in")] == [200, 200]
+
+
+def test_a_token_for_everything_is_refused() -> None:
+    from hospes.filters import Csrf
+
+    check_golden("app/csrf_token", mistake(lambda: App(csrf=Csrf(token=True))))

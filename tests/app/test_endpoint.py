@@ -419,3 +419,99 @@ def test_a_stream_is_closed_when_its_peer_leaves() -> None:
         peer.until(b"data: first\n\n")
         peer.sock.close()
         assert closed.wait(PATIENCE)
+
+
+class Database:
+    name = "db"
+
+
+class Waits:
+    """An object that has to be waited for."""
+
+    def __init__(self, database: Database) -> None:
+        self.text = database.name
+
+
+class Reads:
+    """An object that takes the content."""
+
+    def __init__(self, body: BytesBody) -> None:
+        self.text = body.decode()
+
+
+class Simple:
+    text = "simple"
+
+
+@pytest.mark.parametrize("filtered", [False, True])
+@pytest.mark.parametrize(("base", "text"), [(Simple, "simple"), (Waits, "db"), (Reads, "abc")])
+def test_methods_of_objects(base: type, text: str, filtered: bool) -> None:
+    app = App(threads=1)
+
+    @app.provide
+    async def database() -> Database:
+        return Database()
+
+    if filtered:
+
+        @app.filter
+        def through(request: Request, call_next: Callable[[Request], Response]) -> Response:
+            return call_next(request)
+
+    @app.controller("/x", singleton=False)
+    class Items(base):  # type: ignore[misc]  # any of the three
+        @app.post("/async")
+        async def awaited(self, n: int = 1) -> str:
+            return f"{self.text} {n}"
+
+        @app.post("/pool")
+        def plain(self, n: int = 1) -> str:
+            return f"{self.text} {n}"
+
+        @app.post("/inline", inline=True)
+        def inline(self, n: int = 1) -> str:
+            return f"{self.text} {n}"
+
+        @app.post("/bare")
+        def bare(self) -> str:
+            return f"{self.text} bare"
+
+        @app.post("/stream")
+        async def stream(self, body: RequestBodyReader) -> str:
+            return (await body.read()).decode()
+
+    with app.test() as client:
+        for path in ("/x/async", "/x/pool", "/x/inline"):
+            assert client.post(f"{path}?n=2", content=b"abc").text == f"{text} 2"
+            assert client.post(f"{path}?n=x", content=b"abc").status == 400
+        assert client.post("/x/bare", content=b"abc").text == f"{text} bare"
+        if base is not Reads:
+            assert client.post("/x/stream", content=b"abc").text == "abc"
+
+
+def test_what_is_not_routed_is_answered_inside_of_filters(caplog: pytest.LogCaptureFixture) -> None:
+    app, seen = App(), list[int]()
+
+    @app.filter
+    async def watch(request: Request, call_next: CallNext) -> Response:
+        response = await call_next(request)
+        seen.append(response.status)
+        return response
+
+    def broken(request: Request) -> Response:
+        raise ValueError
+
+    app.mount("/broken", broken)
+    with app.test() as client:
+        assert [client.get(path).status for path in ("/nowhere", "/broken")] == [404, 500]
+    assert seen == [404, 500]
+
+
+def test_a_plain_handler_below_a_lent_thread() -> None:
+    """That of a mounted app, inside of the outer app's plain filter."""
+    app, inner = App(threads=1), App(threads=1)
+    app.filter(lambda request, call_next: call_next(request))
+    inner.get("/")(thread)
+    app.mount("/in", inner)
+    with app.test() as client:
+        assert client.get("/in").text.startswith("hospes-worker-")

@@ -257,3 +257,19 @@ def test_data_without_a_json_form() -> None:
         await stream.aclose()
 
     asyncio.run(main())
+
+
+def test_a_source_that_cannot_be_closed() -> None:
+    class Source:
+        def __aiter__(self) -> Source:
+            return self
+
+        async def __anext__(self) -> str:
+            raise StopAsyncIteration
+
+    async def main() -> None:
+        await opened(Source()).aclose()
+        stream = opened(Source())
+        assert [piece async for piece in stream] == []
+
+    asyncio.run(main())

@@ -14,7 +14,7 @@ from tests.app.support import PATIENCE, asked, made, mistake, until
 
 from hospes import App, Headers, HttpError, InvalidRequest, Request, Response, Template
 from hospes.app.failures import ErrorHandler, ErrorHandlers, ErrorKey, as_http_error
-from hospes.errors import ClientDisconnected, HospesError, ProtocolError
+from hospes.errors import ClientDisconnected, HospesError, ProtocolError, SetupError
 
 
 class Tea(Exception):
@@ -344,3 +344,16 @@ def test_a_saturated_pool_and_a_failure_of_another_kind(caplog: pytest.LogCaptur
 
     asyncio.run(main())
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+def test_two_handlers_for_one_key() -> None:
+    for keys in ([404], [Tea], []):
+        handlers = table(*keys or [""])
+        with pytest.raises(SetupError, match="two error handlers are for"):
+            handlers.add(keys, ErrorHandler(lambda: "", "here:1"))
+
+
+@pytest.mark.parametrize("key", [200, 600, "4x4", "abc", KeyboardInterrupt, 4.04, True])
+def test_what_is_no_key(key: Any) -> None:
+    with pytest.raises(SetupError, match="that is no error status"):
+        ErrorHandlers().add([key], ErrorHandler(lambda: "", "here:1"))

@@ -226,3 +226,19 @@ def test_one_object_for_all_its_routes_and_prefixes() -> None:
         assert [client.get(path).status for path in ("/a/x", "/a/y", "/b/x", "/b/y")] == [200] * 4
     assert len(log) == 1
     assert made("/").path == "/"
+
+
+def test_a_new_one_for_each_request_without_parameters() -> None:
+    app, log = App(), list[object]()
+
+    class Items:
+        def __init__(self) -> None:
+            log.append(self)
+
+        @app.get("/")
+        async def show(self) -> str:
+            return "shown"
+
+    with app.test() as client:
+        assert [client.get("/").text for _ in range(2)] == ["shown", "shown"]
+    assert len(log) == 2

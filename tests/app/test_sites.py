@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from hospes.app.sites import is_method, program_frame, program_line, visible_names
+from hospes.app.sites import called_of, is_method, program_frame, program_line, visible_names
 
 
 def here() -> FrameType:
@@ -117,3 +117,16 @@ def test_a_modules_names_are_no_local_ones() -> None:
     assert scope["found"] == {}
     assert scope["C"].found["x"] == 1
     assert "sys" not in scope["C"].found
+
+
+def test_of_a_class_its_constructor_counts() -> None:
+    class Plain: ...
+
+    class Made:
+        def __init__(self, n: int) -> None: ...
+
+    def function() -> None: ...
+
+    assert called_of(Made) is Made.__init__
+    assert called_of(Plain) is Plain
+    assert called_of(function) is function
