@@ -515,3 +515,11 @@ def test_a_plain_handler_below_a_lent_thread() -> None:
     app.mount("/in", inner)
     with app.test() as client:
         assert client.get("/in").text.startswith("hospes-worker-")
+
+
+@pytest.mark.parametrize("inline", [False, True])
+def test_content_that_nobody_asks_for(inline: bool) -> None:
+    app = App()
+    app.post("/", inline=inline, body_limit=3)(lambda: "x")
+    with app.test() as client:
+        assert [client.post("/", content=b"x" * size).status for size in (2, 3, 4)] == [200, 200, 413]
