@@ -248,7 +248,7 @@ def test_damage_below_the_schema_fails_closed(tmp_path: Path) -> None:
 
 def test_a_store_refuses_a_file_it_may_not_read(tmp_path: Path) -> None:
     if not hasattr(os, "geteuid") or os.geteuid() == 0:
-        pytest.skip("root may read everything")
+        pytest.skip("platform: root may read everything")
     path = tmp_path / "a.db"
     path.write_bytes(b"\0" * 4096)
     path.chmod(0)
