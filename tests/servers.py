@@ -114,7 +114,7 @@ class Server:
 
 
 class ValkeyServer(Server):
-    """A Valkey that writes an append-only file.
+    """A Valkey that keeps what it acknowledges.
 
     Args:
         settings: More of its settings, as on its command line.
@@ -156,8 +156,11 @@ class ValkeyServer(Server):
             "--appendonly",
             "yes",
         ]
+        durable = ["--appendonly", "yes", "--appendfsync", "always"]
         # Without restoring signals: Python ignores SIGXFSZ, and so the server is told when its file may not grow, and not killed.
-        return subprocess.Popen([self._program, *settings, *self._settings], stdout=log, stderr=log, restore_signals=False)
+        return subprocess.Popen(
+            [self._program, *settings, *durable, *self._settings], stdout=log, stderr=log, restore_signals=False
+        )
 
     def _answers(self) -> bool:
         try:

@@ -49,6 +49,24 @@ def test_a_server_that_forgets_is_refused_unless_that_is_wanted(own_valkey: Valk
     asyncio.run(use(own_valkey.url("&durable=no")))
 
 
+@pytest.mark.parametrize("policy", ["everysec", "no"])
+def test_a_server_that_acknowledges_first_is_refused_unless_that_is_wanted(own_valkey: ValkeyServer, policy: str) -> None:
+    own_valkey.ask("CONFIG", "SET", "appendfsync", policy)
+    text = refusal(own_valkey.url())
+    check_golden(f"store/redis_fsync_{policy}", text.replace(str(own_valkey.port), "6379"))
+    for durable in ("second", "no"):
+        asyncio.run(use(own_valkey.url(f"&durable={durable}")))
+    own_valkey.ask("CONFIG", "SET", "appendonly", "no")
+    assert "forgets what it acknowledged" in refusal(own_valkey.url("&durable=second"))
+
+
+def test_a_server_that_does_not_say_when_it_writes_is_refused_unless_that_is_wanted(own_valkey: ValkeyServer) -> None:
+    own_valkey.ask("ACL", "SETUSER", "ada", "on", "nopass", "~*", "&*", "+@all", "-config|get")
+    place = f"redis://ada:x@127.0.0.1:{own_valkey.port}/0"
+    check_golden("store/redis_fsync_unknown", refusal(place).replace(str(own_valkey.port), "6379"))
+    asyncio.run(use(f"{place}?durable=second"))
+
+
 def test_a_server_that_throws_away_is_refused_unless_that_is_wanted(own_valkey: ValkeyServer) -> None:
     own_valkey.ask("CONFIG", "SET", "maxmemory", "100000000")
     asyncio.run(use(own_valkey.url()))

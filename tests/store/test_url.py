@@ -70,6 +70,7 @@ def test_memory(url: str) -> None:
         "postgresql://user:secret@host:99999/database",
         "postgres://user:secret@host/database?schema=Secret",
         "postgres://user:secret@host/database?durable=",
+        "postgres://user:secret@host/database?durable=second",
         "postgres://user:secret@host/database?patience=secret",
         "sqlite",
         "sqlite:",
@@ -93,7 +94,13 @@ def test_what_names_no_store_is_refused(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["redis://host", "rediss://u:p@host:1/15?ca=/a.pem&prefix=a:&durable=no&patience=0.5", "REDIS://[::1]/"]
+    "url",
+    [
+        "redis://host",
+        "redis://host?durable=second",
+        "rediss://u:p@host:1/15?ca=/a.pem&prefix=a:&durable=no&patience=0.5",
+        "REDIS://[::1]/",
+    ],
 )
 def test_redis(url: str) -> None:
     assert isinstance(open_store(url), RedisStore)

@@ -2,7 +2,8 @@
 
 Every act is one round trip: a read is a GET, everything else a script (see `redis_scripts`). What one turn of the loop asks for
 travels together (see `line`). A visitor's changed request takes two: one takes the turn and reads, one writes and gives the turn
-back. The server must keep what it acknowledges (append-only file, no eviction), or the store is not opened.
+back. The server must keep what it acknowledges (append-only file, fsync, no eviction), or the store is not
+opened.
 
 A turn here is a lease, which its holder renews. It ends when he gives it back, when the server sees that he is gone (his
 subscription is, see `redis_bell`), or when it runs out. Whoever waits is called in the order in which he came.

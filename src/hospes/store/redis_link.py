@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import redis.asyncio.connection as connections
 import redis.exceptions as errors
@@ -56,6 +56,7 @@ _GONE = (errors.ReadOnlyError, errors.ClusterDownError, errors.TryAgainError)
 
 _PORT = 6379
 _OR_NOT = "or, if visitors may be forgotten, add ?durable=no to the store's URL."
+_OR_SECOND = "or, if its last seconds may be lost with it, add ?durable=second to the store's URL."
 _SECONDS = 5.0  # for a TCP connection; the line's patience bounds all of it
 
 
@@ -68,7 +69,8 @@ class RedisOptions:
         lease: Seconds after which the turn of a machine that was lost is free; 5 by default. It is renewed while its holder
             lives, however long his request takes.
         prefix: What the names of all its keys begin with; "hospes:" by default.
-        durable: Whether a server that may forget what it acknowledged is refused; True by default.
+        durable: What a server must keep that is not refused: "yes", the default, all that it acknowledged (`appendfsync always`);
+            "second", all but what it acknowledged in its last moments; "no", nothing.
         ca: File of the certificates to trust, in PEM; the system's by default.
 
     Raises:
@@ -78,7 +80,7 @@ class RedisOptions:
     patience: float = 5.0
     lease: float = 5.0
     prefix: str = "hospes:"
-    durable: bool = True
+    durable: Literal["yes", "second", "no"] = "yes"
     ca: str = ""
 
     def __post_init__(self) -> None:
@@ -151,7 +153,9 @@ class RedisLink:
         try:
             await connection.connect()
             (information,) = await self._exchange(connection, [("INFO",)], at_start=True)
-            _check_server(information, self._options.durable, self._name)
+            _check_server(information, self._options.durable != "no", self._name)
+            if self._options.durable == "yes":
+                _check_fsync(await self._ask_fsync(connection), self._name)
             (schema,) = await self._exchange(connection, [("GET", self._options.prefix + "schema")], at_start=True)
             _check_schema(schema, self._name)
             await self._load(connection)
@@ -189,6 +193,13 @@ class RedisLink:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.disconnect(nowait=True)
+
+    async def _ask_fsync(self, connection: Connection) -> bytes:
+        try:
+            ((_, policy),) = await self._exchange(connection, [("CONFIG", "GET", "appendfsync")], at_start=True)
+        except (errors.ResponseError, ValueError):  # not allowed, or, with a managed server, not there
+            return b""
+        return bytes(policy)
 
     async def _load(self, connection: Connection) -> None:
         await self._exchange(connection, [("SCRIPT", "LOAD", script.text) for script in SCRIPTS], at_start=True)
@@ -250,4 +261,18 @@ def _check_server(information: bytes, durable: bool, name: str) -> None:
         raise SetupError(
             f"the store's server {name} throws records away when its memory is full: maxmemory-policy {policy}",
             remedy=f"Set `maxmemory-policy noeviction` there; {_OR_NOT}",
+        )
+
+
+def _check_fsync(policy: bytes, name: str) -> None:
+    """Refuse a server that acknowledges before it has written: between two fsyncs it may not even have handed its file over."""
+    if not policy:
+        raise SetupError(
+            f"the store's server {name} does not say when it writes: CONFIG GET appendfsync is refused",
+            remedy=f"Allow its user `+config|get`; {_OR_SECOND}",
+        )
+    if policy != b"always":
+        raise SetupError(
+            f"the store's server {name} acknowledges before it has written: appendfsync {policy.decode(errors='replace')}",
+            remedy=f"Set `appendfsync always` there; {_OR_SECOND}",
         )

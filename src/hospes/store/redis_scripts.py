@@ -18,6 +18,8 @@ Laws:
 * The clock is the caller's (`now`), so that all engines agree on what "its end has come" means. The server's own expiry stands
   behind it with a day's margin, for a store that nobody sweeps.
 * A script writes nothing before it has looked at everything, so one that is refused for want of memory has done nothing.
+* Turns stay in memory: they go neither into the server's file nor to its replicas, so that who only reads waits for no disk.
+  A server that restarts or fails over forgets them, and a write that was to follow is a compare-and-set.
 * A turn is handed to the first in the queue who is alive, which is who still listens to his channel.
 """
 
@@ -37,6 +39,8 @@ local function look(record, now)
     return head, #head == 16 and struct.unpack('>d', head, 9) > tonumber(now)
 end
 """
+
+_UNWRITTEN: Final = "redis.set_repl(redis.REPL_NONE)\n"
 
 _TURN: Final = f"""
 local function channel(token, wake) return wake .. string.sub(token, 1, {INSTANCE}) end
@@ -89,7 +93,9 @@ if done then
     end
     if #head == 0 then redis.call('ZADD', index, 0, key) end
 end
-if token ~= '' and redis.call('GET', turn) == token then pass_on(turn, queue, wake, grant) end
+if token ~= '' and redis.call('GET', turn) == token then
+    {_UNWRITTEN}    pass_on(turn, queue, wake, grant)
+end
 return done and 1 or 0
 """,
     6,
@@ -165,7 +171,8 @@ return found
 """Keys and records in turn; a record that the server has let expire is nil."""
 
 TAKE: Final = Script(
-    _TURN
+    _UNWRITTEN
+    + _TURN
     + """
 local record, turn, queue = unpack(KEYS)
 local token, lease, wake, grant, grace, wait = unpack(ARGV)
@@ -196,7 +203,8 @@ return {0, redis.call('PTTL', turn)}
 """{1, record}: the turn is the token's, for the length of a lease. {0, milliseconds}: it waits, and may ask again after these."""
 
 LEAVE: Final = Script(
-    _TURN
+    _UNWRITTEN
+    + _TURN
     + """
 local turn, queue = unpack(KEYS)
 local token, wake, grant = unpack(ARGV)
@@ -209,7 +217,8 @@ return 1
 """Give the turn back, or wait for it no longer."""
 
 RENEW: Final = Script(
-    """
+    _UNWRITTEN
+    + """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])
 """,

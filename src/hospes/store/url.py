@@ -20,11 +20,14 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Literal, TypeVar
 from urllib.parse import unquote
 
 from hospes.errors import SetupError
 from hospes.store.contract import Clock, Store
 from hospes.store.place import Place, parse_place
+
+C = TypeVar("C")
 
 
 def open_store(url: str, clock: Clock = time.time) -> Store:
@@ -67,7 +70,7 @@ def _memory(url: str, clock: Clock) -> Store:
 def _redis(url: str, clock: Clock) -> Store:
     place = _place(url)
     options = dict(place.parameters)
-    durable, patience = _durable(options), _patience(options)
+    durable, patience = _durable(options, _REDIS_DURABLE), _patience(options)
     prefix, ca = options.pop("prefix", "hospes:"), options.pop("ca", "")
     if options or not place.host or not (place.path or "0").isdecimal() or not prefix:
         raise _wrong(place.scheme, "names no host, a database that is no number, or a parameter that there is not")
@@ -80,7 +83,7 @@ def _redis(url: str, clock: Clock) -> Store:
 def _postgres(url: str, clock: Clock) -> Store:
     place = _place(url)
     options = dict(place.parameters)
-    durable, patience = _durable(options), _patience(options)
+    durable, patience = _durable(options, _POSTGRES_DURABLE), _patience(options)
     schema = options.pop("schema", "hospes")
     if not _IDENTIFIER.fullmatch(schema):
         raise _wrong(place.scheme, "has a schema that is no plain name: take a-z, 0-9 and _")
@@ -99,11 +102,11 @@ def _place(url: str) -> Place:
         raise _wrong(url.partition(":")[0].lower(), f"cannot be read: {error}") from None
 
 
-def _durable(options: dict[str, str]) -> bool:
-    chosen = options.pop("durable", "yes")
-    if chosen not in ("yes", "no"):
-        raise SetupError("the store's URL has a durable that is neither yes nor no", remedy=_REMEDY)
-    return chosen == "yes"
+def _durable(options: dict[str, str], choices: dict[str, C]) -> C:
+    chosen = choices.get(options.pop("durable", "yes"))
+    if chosen is None:
+        raise SetupError(f"the store's URL has a durable that is none of {', '.join(choices)}", remedy=_REMEDY)
+    return chosen
 
 
 def _patience(options: dict[str, str]) -> float:
@@ -137,6 +140,8 @@ _ENGINES: dict[str, Callable[[str, Clock], Store]] = {
     "postgresql": _postgres,
     "postgres": _postgres,
 }
+_REDIS_DURABLE: dict[str, Literal["yes", "second", "no"]] = {"yes": "yes", "second": "second", "no": "no"}
+_POSTGRES_DURABLE = {"yes": True, "no": False}
 _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _REMEDY = (
