@@ -16,6 +16,8 @@ from typing import Any, Protocol
 from hospes.client import AsyncHttpClient, Body, ClientOptions, ClientResponse, HttpClient
 from hospes.client.cookies import CookieJar
 from hospes.http.handler import Handler
+from hospes.http.request import Request
+from hospes.http.response import Response
 from hospes.server import ServerOptions, ServingThread
 
 WAIT = 20.0
@@ -276,3 +278,16 @@ def once(octets: bytes) -> Callable[[Peer], object]:
         peer.send(octets)
 
     return play
+
+
+async def echo(request: Request) -> Response:
+    """What was asked, as JSON."""
+    content = await request.read()
+    return Response(
+        {
+            "method": request.method,
+            "target": request.head.target,
+            "fields": dict(request.headers),
+            "content": content.decode("latin-1"),
+        }
+    )

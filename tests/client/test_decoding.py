@@ -132,6 +132,15 @@ def test_much_that_inflates_little_passes() -> None:
     assert decode("gzip", gzip.compress(content), inflation=2) == content
 
 
+@pytest.mark.parametrize("more", [0, 1, 129, 257, 258, 259, 1_000])
+def test_what_the_engine_still_holds_at_the_end(coding: Coding, more: int) -> None:
+    name, encode = coding
+    content = bytes(PIECE + more)
+    encoded = encode(content)
+    assert decode(name, encoded, inflation=10**6) == content
+    assert decode(name, *(encoded[at : at + 1] for at in range(len(encoded))), inflation=10**6) == content
+
+
 def test_two_codings_are_undone_from_the_last() -> None:
     undo = Decoding(["gzip", "br"], 100)
     assert b"".join(undo.pieces(brotli(gzip.compress(TEXT)))) == TEXT

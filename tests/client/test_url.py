@@ -44,6 +44,8 @@ def test_reads(text: str, expected: Url) -> None:
         "http://a\t.example/",
         "http://[::1/",
         "http://[::g]/",
+        "http://[v1.a:b]/",
+        "http://[1.2.3.4]/",
         "http://a..example/",
         "http://-%41.example/",
         "http://" + "a" * 64 + ".example/",

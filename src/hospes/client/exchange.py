@@ -116,20 +116,12 @@ class Exchange:
         dressed = self._dressed(call)
         attempt = Attempt(call.url, deadline)
         try:
-            return await self._send(dressed, attempt), attempt
+            return await self._link.send(dressed, attempt), attempt
         except (errors.SendError, errors.ReadError):
             if attempt.is_fresh or not planning.may_repeat(call):
                 raise
         attempt = Attempt(call.url, deadline)
-        return await self._send(dressed, attempt), attempt
-
-    async def _send(self, call: Call, attempt: Attempt) -> Answer:
-        try:
-            return await self._link.send(call, attempt)
-        except TimeoutError as error:  # the deadline passed before the link began
-            if error is attempt.source_error:
-                raise
-            raise errors.ClientTimeout(attempt.step, call.url.shown, str(error)) from None
+        return await self._link.send(dressed, attempt), attempt
 
     def _dressed(self, call: Call) -> Call:
         """The request with the fields that the client adds, where the program names none of that name."""

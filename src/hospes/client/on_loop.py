@@ -247,8 +247,6 @@ class _Pipe(asyncio.Protocol):
 def _is_waiting(transport: asyncio.Transport) -> bool:
     """Whether something has come that the loop has not seen yet."""
     number = transport.get_extra_info("socket").fileno()
-    if number < 0:
-        return True
     if not hasattr(select, "poll"):  # Windows
         return bool(select.select([number], [], [], 0)[0])
     poll = select.poll()

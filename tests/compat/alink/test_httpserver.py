@@ -99,6 +99,7 @@ def test_the_order(folder: Path) -> None:
         assert client.get(url + "/a.txt").text == "route a"
         assert client.get(url + "/b.txt").text == "file b"
         assert client.get(url + "/b.txt", headers={"Range": "bytes=0-3"}).status == 206
+        assert client.get(url + "/b.txt", headers={"Range": "bytes=99-"}).status == 416
         assert (client.get(url + "/c.txt").status, client.get(url + "/d.txt").text) == (410, "missed 2")
         assert client.post(url + "/b.txt").text == "missed 3"
         assert client.get(url + "/..%2fsecret.txt").text == "missed 4"

@@ -75,6 +75,7 @@ def test_an_encoding_that_was_told() -> None:
         ("snappy", b"x", "not known"),
         ("gzip", gzip.compress(bytes(65 * 1024 * 1024)), "inflates"),
         ("gzip", gzip.compress(bytes(3 * 1024 * 1024)), "inflates"),
+        ("gzip", gzip.compress(bytes(65 * 1024 * 1024), 0), "inflates to more than 67108864 octets"),
     ],
 )
 def test_what_cannot_be_decoded(coding: str, content: bytes, match: str) -> None:

@@ -272,7 +272,8 @@ class Request:
                     pieces.append(event)
                 elif event is not None:
                     part, pieces = event, []
-                elif part is not None:
+                else:
+                    assert part is not None, "a part ends only where one began"
                     filename = None if part.filename is None else base_name(part.filename)
                     yield part.name, FormObject(part.name, b"".join(pieces), filename, part.content_type)
             reader.finish()
