@@ -77,6 +77,17 @@ def test_an_unseen_answer_is_not_read_for_ever(make: Make) -> None:
         assert client.request("GET", server.url).content == b"here"
 
 
+def test_an_unseen_answer_may_be_broken(make: Make) -> None:
+    def play(peer: Peer) -> None:
+        if peer.request().startswith(b"GET /end"):
+            peer.send(answer(b"here"))
+        else:
+            peer.send(moved("/end").replace(b"Length: 5", b"Length: 50"))
+
+    with Script(play) as server, make(ClientOptions(redirects=1)) as client:
+        assert client.request("GET", server.url).content == b"here"
+
+
 def test_credentials_stay_with_their_origin(make: Make) -> None:
     given = {"Authorization": "Bearer x", "Cookie": "a=b", "X-Mine": "1"}
     options = ClientOptions(redirects=1, headers={"Authorization": "Bearer y"}, cookies=True)

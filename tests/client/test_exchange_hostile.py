@@ -177,3 +177,21 @@ def test_a_server_that_takes_much_but_in_its_own_time(make: Make) -> None:
 
     with Script(play) as server, make() as client:
         assert client.request("POST", server.url, body=Body(content=content)).content == b"taken"
+
+
+def test_a_server_that_takes_a_little_now_and_then(make: Make) -> None:
+    """It makes progress, so `write` does not end it; the time for the whole call does."""
+    over = threading.Event()
+
+    def play(peer: Peer) -> None:
+        while not over.wait(0.01) and peer.sock.recv(64 * KiB):
+            pass
+
+    options = ClientOptions(timeouts=ClientTimeouts(write=0.7, total=1.5))
+    began = time.monotonic()
+    with Script(play) as server:
+        with make(options) as client, pytest.raises(ClientTimeout) as caught:
+            client.request("POST", server.url, body=Body(content=bytes(64 * MiB)))
+        over.set()
+    assert caught.value.step == "send"
+    assert 1.4 < time.monotonic() - began < 10

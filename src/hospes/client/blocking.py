@@ -9,6 +9,7 @@ Laws:
 
 from __future__ import annotations
 
+import socket
 import ssl
 import time
 from collections.abc import Iterable, Iterator
@@ -174,11 +175,18 @@ class _Stream(httpcore2.NetworkStream):
         attempt = current()
         attempt.step = "send"
         assert timeout is not None, "every request says how long it waits"
-        try:
-            self._stream.write(buffer, attempt.left(timeout))
-        except httpcore2.WriteError:
-            attempt.write_failed = True
-            raise
+        sock: socket.socket = self._stream.get_extra_info("socket")
+        view = memoryview(buffer)
+        # The library's own loop would wait `timeout` for each bit that a slow server takes, and the deadline would not count.
+        while view:
+            sock.settimeout(attempt.left(timeout))
+            try:
+                view = view[sock.send(view) :]
+            except TimeoutError:
+                raise
+            except OSError as error:
+                attempt.write_failed = True
+                raise httpcore2.WriteError(error) from error
 
     def close(self) -> None:
         self._stream.close()

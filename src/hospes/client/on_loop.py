@@ -294,8 +294,24 @@ class _Stream(httpcore2.AsyncNetworkStream):
             attempt.write_failed = True
             raise httpcore2.WriteError("the server closed the connection") from self._pipe.error
         self.transport.write(buffer)
-        async with asyncio.timeout(attempt.left(timeout)):
-            await self._pipe.drained()
+        while not await self._drained(attempt.left(timeout)):
+            pass
+
+    async def _drained(self, seconds: float) -> bool:
+        """Whether there is room again; False where there is none yet, but the server is taking what there is.
+
+        Raises:
+            TimeoutError: if it took nothing for so many seconds.
+        """
+        waiting = self.transport.get_write_buffer_size()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._pipe.drained()
+        except TimeoutError:
+            if self.transport.get_write_buffer_size() >= waiting:
+                raise
+            return False
+        return True
 
     async def aclose(self) -> None:
         # At once: whoever closes reads no more and has sent all. Waiting for TLS's farewell would be waiting for the peer.

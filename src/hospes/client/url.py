@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import unquote, urlencode
 
@@ -131,11 +130,8 @@ def with_query(text: str, query: Query | None) -> str:
 
 def _check_host(host: str) -> None:
     if ":" in host:
-        try:
-            ip_address(host)
-        except ValueError:
-            raise ValueError("the URL's host is no IPv6 address") from None
-    elif len(host) > _LONGEST_NAME + 1 or not _NAME.fullmatch(host):
+        return  # an address in brackets, which the library has checked
+    if len(host) > _LONGEST_NAME + 1 or not _NAME.fullmatch(host):
         raise ValueError("the URL's host is no name: take letters, digits, hyphens and dots")
 
 
