@@ -19,6 +19,7 @@ import contextvars
 import importlib
 import inspect
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -166,7 +167,7 @@ def commands(text: str) -> list[tuple[str, str]]:
     """`(program, target or subcommand)` of every make and hospes command in a shell text."""
     found: list[tuple[str, str]] = []
     for match in COMMAND.finditer(text):
-        words = [word for word in match["rest"].split() if not word.startswith("-") and "=" not in word]
+        words = [word for word in shlex.split(match["rest"]) if not word.startswith("-") and "=" not in word]
         # hospes has one subcommand and then its arguments; make has targets all along.
         found += [(match["program"], word) for word in (words if match["program"] == "make" else words[:1])]
     return found
