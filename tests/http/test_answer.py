@@ -293,3 +293,13 @@ def test_what_refers_to_itself_is_refused() -> None:
     for value in (circle, (201, circle), cast("object", Many(cast("list[int]", circle)))):
         with pytest.raises(ValueError, match="refers to itself"):
             to_response(value, REQUEST)
+
+
+@pytest.mark.parametrize(("own", "status", "expected"), [(200, 200, 200), (200, 404, 404), (206, 201, 206), (304, 201, 304)])
+def test_an_answer_that_names_no_status_has_that_of_the_route(own: int, status: int, expected: int) -> None:
+    class Page:
+        def respond(self, request: Request) -> Response:
+            return Response("page", own)
+
+    assert to_response(Page(), REQUEST, status).status == expected
+    assert to_response((Headers({"X-A": "1"}), Page()), REQUEST, status).status == expected

@@ -25,7 +25,7 @@ from hospes.binding import Site
 from hospes.binding.signature import EMPTY, Argument, arguments_of, name_of
 from hospes.errors import ClientDisconnected, HospesError, HttpError, ProtocolError, SetupError
 from hospes.execution import PoolSaturated
-from hospes.http.answer import Answer, to_response
+from hospes.http.answer import to_response
 from hospes.http.problem import problem_response
 from hospes.http.request import Request
 from hospes.http.response import Response
@@ -191,8 +191,6 @@ class Failures:
 def _made(value: object, request: Request, status: HttpError) -> Response:
     """The answer that an error handler gave; its status is the failure's where it says none."""
     response = to_response(value, request, status.code)
-    if response.status == 200 and isinstance(value, Answer):
-        response.status = status.code  # a template, for one: a page that says "not found" must not say 200
     for name, line in status.headers.items():
         response.headers.setdefault(name, line)
     return response

@@ -51,7 +51,10 @@ def to_response(value: object, request: Request, status: int = 200) -> Response:
         return value
     # As isinstance(value, Answer), a tenth of its time; asked of the type, because a model may have a field of that name.
     if callable(getattr(type(value), "respond", None)):
-        return cast("Answer", value).respond(request)
+        response = cast("Answer", value).respond(request)
+        if response.status == 200:  # a template that names none, for one; 206, 304 and their like stand
+            response.status = status
+        return response
     if isinstance(value, tuple):
         return _of_tuple(cast("tuple[object, ...]", value), request, status)
     if _adds(value):
