@@ -30,8 +30,8 @@ install: $(DEVELOPMENT)  ## make .venv with hospes and all that its tests and to
 demo: $(RUNTIME)  ## run the guestbook at http://127.0.0.1:8080 (PORT=8080)
 	$(BIN)/python examples/guestbook/app.py --port $(PORT)
 
-test: $(DEVELOPMENT)  ## run all tests (ARGS="-k cookie" for some)
-	$(BIN)/python -m pytest $(ARGS)
+test: $(DEVELOPMENT)  ## run all tests, one process per core (ARGS="-k cookie" for some, ARGS="-n 0" in one process)
+	$(BIN)/python -m pytest --numprocesses auto $(ARGS)
 
 lint: $(DEVELOPMENT)  ## check style, types and import contracts
 	$(BIN)/ruff check .
