@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -15,8 +15,13 @@ import pytest
 from tests.app.support import PATIENCE, mistake, refusal
 from tests.golden import check_golden
 
-from hospes import App, Response, SetupError, User
+from hospes import App, HttpError, Response, SetupError, User
 from hospes.app import Application
+from hospes.app.application import Placed
+from hospes.app.places import Runs
+from hospes.app.threads import Threads
+from hospes.http.handler import Handler
+from hospes.routing import Router
 
 
 class Database:
@@ -392,3 +397,32 @@ def test_a_token_for_everything_is_refused() -> None:
     from hospes.filters import Csrf
 
     check_golden("app/csrf_token", mistake(lambda: App(csrf=Csrf(token=True))))
+
+
+class Face(App):
+    """What a face of another system does in its own way."""
+
+    def _make_router(self) -> Router[Handler]:
+        return Router("last")
+
+    def _show_failure(self, error: HttpError, accept: str | None) -> Response:
+        return Response(f"{error.code}!", error.code)
+
+    def _place(self, call: Callable[..., Any], function: Callable[..., Any], inline: bool, threads: Threads) -> Placed:
+        def shouted(*arguments: Any) -> str:
+            return str(call(*arguments)).upper()
+
+        return shouted, Runs.INLINE
+
+
+def test_a_face_has_its_own_ways() -> None:
+    declared, app = App(), Face()
+    declared.get("/twice")(lambda: "first")
+    declared.get("/twice")(lambda name="x": f"second {name}")
+    declared.error(410)(lambda: "gone")
+    app.get("/forgotten")(lambda: "")
+    app.adopt(declared)
+    declared.get("/later")(lambda: "")
+    with app.test() as client:
+        assert client.get("/twice?name=ada").text == "SECOND ADA"
+        assert [client.get(path).text for path in ("/forgotten", "/later")] == ["404!", "404!"]

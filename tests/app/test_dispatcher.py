@@ -9,7 +9,7 @@ import pytest
 from tests.app.support import peer_of
 from tests.server.support import request as octets
 
-from hospes import App, HttpError, Request, Response
+from hospes import App, HttpError, Request, RequestBodyReader, Response
 from hospes.app.dispatcher import Dispatcher, Mount, miss
 
 
@@ -55,6 +55,40 @@ def test_methods_and_misses(app: App, method: str, path: str, status: int, text:
         answer = client.request(method, path)
         assert (answer.status, answer.headers.get("Allow")) == (status, allow)
         assert text is None or answer.text == text
+
+
+def test_a_condition_on_parameters_sees_the_form() -> None:
+    app = App()
+    app.post("/kinds", params="kind=a")(lambda note="": f"a {note}")
+    app.post("/kinds", params=["!kind"])(lambda note="": f"none {note}")
+    app.post("/kinds")(lambda kind="", note="": f"{kind} {note}")
+    app.post("/stream", inline=True)(lambda: "streamed")
+    with app.test() as client:
+        assert client.post("/kinds", form={"kind": "a", "note": "1"}).text == "a 1"
+        assert client.post("/kinds", form={"kind": "a"}, files={"f": ("f.txt", b"x")}).text == "a "
+        assert client.post("/kinds", form={"note": "2"}).text == "none 2"
+        assert client.post("/kinds", form={"kind": "b", "note": "3"}).text == "b 3"
+        assert client.post("/kinds?kind=a", json=[]).text == "a "
+        assert (
+            client.post("/kinds", content=b"%ff=1", headers={"Content-Type": "application/x-www-form-urlencoded"}).status == 400
+        )
+        assert client.post("/stream", form={"kind": "a"}).text == "streamed"
+        assert client.post("/nowhere", form={"kind": "a"}).status == 404
+
+
+def test_a_form_is_not_read_where_no_condition_asks_for_it() -> None:
+    app = App()
+    app.post("/kinds", params="kind=a")(lambda: "a")
+    seen: list[bool] = []
+
+    @app.post("/raw")
+    async def raw(reader: RequestBodyReader) -> bytes:
+        seen.append(reader.begun)
+        return await reader.read()
+
+    with app.test() as client:
+        assert client.post("/raw", form={"kind": "a"}).content == b"kind=a"
+    assert seen == [False]
 
 
 @pytest.mark.parametrize(

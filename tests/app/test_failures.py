@@ -353,6 +353,16 @@ def test_two_handlers_for_one_key() -> None:
             handlers.add(keys, ErrorHandler(lambda: "", "here:1"))
 
 
+def test_of_two_handlers_the_last_counts_where_that_is_said() -> None:
+    handlers = ErrorHandlers("last")
+    for name in ("first", "second"):
+        handlers.add([404, Tea], ErrorHandler(lambda: "", name))
+    for error in (HttpError(404), Tea()):
+        found = handlers.find(error, 404)
+        assert found is not None
+        assert found.source == "second"
+
+
 @pytest.mark.parametrize("key", [200, 600, "4x4", "abc", KeyboardInterrupt, 4.04, True])
 def test_what_is_no_key(key: Any) -> None:
     with pytest.raises(SetupError, match="that is no error status"):

@@ -12,7 +12,7 @@ from hospes.app import visiting
 from hospes.binding import ProviderRegistry
 from hospes.errors import SetupError
 from hospes.filters import Csrf
-from hospes.http.request import Request
+from hospes.http.request import Request, SessionSource
 from hospes.http.response import Response
 from hospes.running import App
 from hospes.sessions import Flash, Session, SessionFactory, SessionOptions
@@ -133,6 +133,26 @@ def test_sessions_bind_by_annotation_by_default_and_by_request() -> None:
     with app.test() as client:
         paths = ("/annotated", "/default", "/optional", "/request")
         assert [client.get(path).text for path in paths] == ["1", "2", "3", "4"]
+
+
+def test_a_session_at_once() -> None:
+    app = App(store="memory:")
+
+    @app.route("/early")
+    async def early(request: Request) -> str:
+        with pytest.raises(RuntimeError, match="store is not open yet"):
+            request.services[SessionSource].take_now(request)
+        return "early"
+
+    @app.route("/now")
+    async def now(request: Request) -> str:
+        assert await request.get_session(create=False) is request.session
+        return count(request.services[SessionSource].take_now(request))
+
+    with app.test() as client:
+        assert client.get("/early").text == "early"
+        assert [client.get("/now").text for _ in range(2)] == ["1", "2"]
+        assert client.post("/now", headers={"Origin": "https://elsewhere.example"}).status == 403
 
 
 def test_a_filter_and_a_handler_have_the_same_session() -> None:

@@ -10,7 +10,8 @@ from typing import Any, Self
 import pytest
 from tests.binding.making import bound, call, finish, request
 
-from hospes.binding import ProviderRegistry
+from hospes import App, RequestBodyReader
+from hospes.binding import ProviderRegistry, Reads, Site, compile_plan
 from hospes.binding.itself import BindsItself, ModelBinding, ModelBindings, injected_response
 from hospes.errors import HttpError
 from hospes.http.cookies import SetCookie
@@ -50,6 +51,35 @@ def test_types_that_bind_themselves() -> None:
 
     assert bound(handler, request("/?n=2")) == ("example.org", "example.org!", "example.org", 2, "example.org")
     assert isinstance(Quick(""), BindsItself)
+
+
+class Whole:
+    """What the content says."""
+
+    __reads__ = Reads.OCTETS
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    @classmethod
+    def __from_request__(cls, request: Request) -> Self:
+        return cls(f"{request.body.decode()} {request.form.fields if request.has('form') else ''}")
+
+
+def test_a_type_that_looks_at_the_content() -> None:
+    def handler(whole: Whole) -> str:
+        return whole.text
+
+    async def streams(whole: Whole, reader: RequestBodyReader) -> None: ...
+
+    app = App()
+    app.post("/")(handler)
+    with app.test() as client:
+        assert client.post("/", content=b"abc").text == "abc "
+        assert client.post("/", form={"a": "1"}).text == "a=1 {'a': ['1']}"
+        assert client.post("/").text == " "
+    assert compile_plan(handler, Site(methods=frozenset({"GET"}))).reads is Reads.NOTHING
+    assert compile_plan(streams, Site()).reads is Reads.STREAM
 
 
 def test_a_provider_comes_before_what_the_type_does_itself() -> None:

@@ -185,6 +185,21 @@ def test_serving_on_a_loop_that_runs_already_and_cancelling_it() -> None:
     asyncio.run(run())
 
 
+def test_a_program_asks_to_stop() -> None:
+    async def run() -> None:
+        stop = asyncio.Event()
+        servers: list[Server] = []
+
+        def take(server: Server) -> None:
+            servers.append(server)
+            stop.set()
+
+        assert await serve(plain, ServerOptions(port=0), ready=take, stop=stop) == 0
+        assert not listens(servers[0].address[1])
+
+    asyncio.run(run())
+
+
 def test_outside_of_the_main_thread_no_signals_are_taken() -> None:
     before = signal.getsignal(signal.SIGINT)
     seen: list[object] = []

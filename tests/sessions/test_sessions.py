@@ -242,6 +242,32 @@ def test_without_create_there_is_none_unless_there_was_one() -> None:
     asyncio.run(main())
 
 
+def test_a_session_at_once() -> None:
+    async def main() -> None:
+        async with opened() as house:
+            request = ask()
+            assert house.sessions.take_now(request, create=False) is None
+            made = house.sessions.take_now(request)
+            assert made is not None
+            assert house.sessions.take_now(request) is await house.sessions.take(request) is request.session is made
+            made["n"] = 1
+            await finish(request, response := Response())
+            request = ask(cookie_of(response))
+            found = await house.sessions.take(request, create=False)
+            assert found is not None
+            assert house.sessions.take_now(request, create=False) is found
+            found.invalidate()
+            assert house.sessions.take_now(request, create=False) is None
+            other = house.sessions.take_now(request)
+            assert other is not None
+            other["n"] = 5
+            await finish(request, response := Response())
+            session, _ = await serve(house.sessions, cookie_of(response), count)
+            assert (session["n"], len(await house.records())) == (6, 1)
+
+    asyncio.run(main())
+
+
 def test_after_the_end_another_begins() -> None:
     async def main() -> None:
         async with opened() as house:
@@ -391,6 +417,22 @@ def test_own_sessions(factory: Plain | Awaited) -> None:
         request = ask(cookie)
         assert await sessions.take(request, create=False) is None
         await finish(request, Response())
+
+    asyncio.run(main())
+
+
+def test_an_own_session_at_once() -> None:
+    async def main() -> None:
+        factory = Plain()
+        request = ask()
+        session = OwnSessions(factory).take_now(request)
+        assert session is not None
+        assert session is factory.kept[session.id]
+        await finish(request, response := Response())
+        assert cookie_of(response) == f"hospes_session={session.id}"
+        for awaited in (Awaited(), Either()):
+            with pytest.raises(TypeError, match="is async, and a session is wanted at once"):
+                OwnSessions(awaited).take_now(ask())
 
     asyncio.run(main())
 

@@ -18,7 +18,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar, overload
+from typing import Any, Final, TypeAlias, TypeVar, overload
 from urllib.parse import quote
 
 from hospes.app.declarations import ClassEntry, Declaration, F, RouteOptions
@@ -28,7 +28,7 @@ from hospes.app.failures import Failures
 from hospes.app.guarding import guarded, speaks_for_somebody
 from hospes.app.life import Life, Lifespan
 from hospes.app.objects import Objects
-from hospes.app.places import where_it_runs
+from hospes.app.places import Runs, where_it_runs
 from hospes.app.registrar import Below, Registrar
 from hospes.app.sites import called_of, line_of, program_frame, program_line, visible_names
 from hospes.app.template import Templates
@@ -36,10 +36,11 @@ from hospes.app.threads import Threads
 from hospes.app.visiting import Guests, Visiting
 from hospes.binding import ProviderRegistry, Site, compile_plan, local_names
 from hospes.binding.signature import name_of
-from hospes.errors import SetupError
+from hospes.errors import HttpError, SetupError
 from hospes.execution import ThreadPool, default_threads
 from hospes.filters import CrossSiteRequest, Csrf
 from hospes.http.handler import Handler
+from hospes.http.problem import problem_response
 from hospes.http.request import Request, SessionSource
 from hospes.http.response import Response
 from hospes.limits import Timeouts
@@ -48,6 +49,8 @@ from hospes.sessions import SessionFactory, SessionOptions
 from hospes.signing import Keys
 
 E = TypeVar("E")
+
+Placed: TypeAlias = tuple[Callable[..., Any], Runs]
 
 DEFAULT_STORE: Final = "sqlite:///hospes.db"
 _THREADS_END: Final = 2.0
@@ -187,7 +190,7 @@ class Application(Registrar):
             mark.check()
         pool = ThreadPool(self.threads, wait=queue)
         threads = Threads(pool)
-        endpoints = Endpoints(Failures(self._error_handlers, threads), threads)
+        endpoints = Endpoints(Failures(self._error_handlers, threads, self._show_failure), threads)
         matcher = self._matcher(endpoints)
         mounts = [self._mount(each, self._owner(each, parts, queue), endpoints) for each in self._below]
         return _Part(Dispatcher(matcher, mounts, endpoints.around(miss, self._layers), self._services()), pool)
@@ -228,14 +231,27 @@ class Application(Registrar):
             for declaration in entry.declarations():
                 yield declaration, entry
 
+    # What a face of another system does in its own way.
+
+    def _make_router(self) -> Router[Handler]:
+        return Router()
+
+    def _show_failure(self, error: HttpError, accept: str | None) -> Response:
+        """What answers a failure that no error handler is for."""
+        return problem_response(error, accept)
+
+    def _place(self, call: Callable[..., Any], function: Callable[..., Any], inline: bool, threads: Threads) -> Placed:
+        """How a handler is called with its arguments in order, and where: `call` is `function`, or calls it."""
+        return call, where_it_runs(function, inline=inline)
+
     def _matcher(self, endpoints: Endpoints) -> Matcher[Handler]:
-        router: Router[Handler] = Router()
+        router = self._make_router()
         objects = Objects(self._visiting)
         refused = endpoints.around(_refuse, self._layers)
         for declaration, entry in self._declarations():
             options = declaration.options
             pattern = parse_pattern(options.url, options.source) if options.url else None
-            target = self._target(declaration, entry, pattern, objects)
+            target = self._target(declaration, entry, pattern, objects, endpoints.threads)
             layers = [*self._layers, *(entry.filters if entry else ())]
             path = quote(pattern.text) if pattern is not None and pattern.is_static else None
             endpoint = endpoints.of(target, layers, path)
@@ -244,7 +260,14 @@ class Application(Registrar):
             router.add(_route(options, endpoint))
         return router.freeze()
 
-    def _target(self, declaration: Declaration, entry: ClassEntry | None, pattern: Pattern | None, objects: Objects) -> Target:
+    def _target(
+        self,
+        declaration: Declaration,
+        entry: ClassEntry | None,
+        pattern: Pattern | None,
+        objects: Objects,
+        threads: Threads,
+    ) -> Target:
         options = declaration.options
         site = Site(
             path_names=frozenset(pattern.names if pattern is not None else ()),
@@ -254,7 +277,7 @@ class Application(Registrar):
             namespace=options.namespace,
         )
         plan = compile_plan(declaration.function, site, self._visiting, self._model_bindings)
-        runs = where_it_runs(declaration.function, inline=options.inline)
+        plan.call, runs = self._place(plan.call, declaration.function, options.inline, threads)
         construct = objects.of(entry) if entry is not None and declaration.takes_object else None
         return Target(plan, runs, options.status, options.body_limit, construct)
 

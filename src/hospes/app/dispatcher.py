@@ -6,6 +6,8 @@ Laws:
   route has for other methods is 405, with Allow.
 * A prefix is compared as routes are: segment by segment, each decoded once (RFC 3986 §6.2.2.2), so that no spelling of a path
   leads elsewhere than another one.
+* A condition on parameters is asked of form and query together. A form is read for it only where a route of this very path has
+  such a condition; what is wrong with the form then is told as it would be by the handler's binding.
 * Nothing is decided here that could have been decided when the application started.
 """
 
@@ -14,8 +16,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
+from hospes.binding.content import is_form
 from hospes.errors import HttpError
 from hospes.http.handler import Handler
+from hospes.http.headers import Headers
 from hospes.http.request import Request
 from hospes.http.response import Response
 from hospes.routing import AutomaticOptions, BadPath, Match, Matcher, MethodNotAllowed, NotFound, Outcome, split_path
@@ -67,6 +71,7 @@ class Dispatcher:
 
     def __init__(self, matcher: Matcher[Handler], mounts: Sequence[Mount], missed: Handler, services: Mapping[type, Any]) -> None:
         self._match = matcher.match
+        self._asks_parameters = matcher.asks_parameters
         self._mounts = sorted(mounts, key=lambda mount: -mount.depth)
         self._missed = missed
         self._services = services
@@ -75,10 +80,13 @@ class Dispatcher:
         head = request.head
         request.services = self._services
         try:
-            outcome: Outcome[Handler] = self._match(head.method, head.path, request)
+            conditioned = _FormFirst(request) if self._asks_parameters and request.content is not None else request
+            outcome: Outcome[Handler] = self._match(head.method, head.path, conditioned)
         except HttpError as error:
             # A malformed query, met while a condition looked for a parameter.
             return self._miss(request, error)
+        except _FormWanted:
+            return self._with_form(request)
         if type(outcome) is Match:
             endpoint, path_values, reg_groups = outcome
             if path_values:
@@ -92,9 +100,43 @@ class Dispatcher:
                     return mount.endpoint(request)
         return self._miss(request, outcome)
 
+    async def _with_form(self, request: Request) -> Response:
+        """Read the form, and begin again."""
+        try:
+            await request.read_form()
+        except HttpError as error:
+            answer = self._miss(request, error)
+        else:
+            answer = self(request)
+        return answer if isinstance(answer, Response) else await answer
+
     def _miss(self, request: Request, outcome: object) -> Response | Awaitable[Response]:
         request.state[_OUTCOME] = outcome
         return self._missed(request)
+
+
+class _FormWanted(Exception):
+    """A condition asked for parameters before the form was read."""
+
+
+class _FormFirst:
+    """A request with content, as conditions see it: its parameters are not to be had without its form."""
+
+    __slots__ = ("_request",)
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+
+    @property
+    def headers(self) -> Headers:
+        return self._request.headers
+
+    @property
+    def parameters(self) -> Mapping[str, Sequence[str]]:
+        request = self._request
+        if not request.has("form") and is_form(request):
+            raise _FormWanted
+        return request.parameters
 
 
 _OUTCOME = "hospes.outcome"

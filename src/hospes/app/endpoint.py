@@ -102,7 +102,7 @@ class Endpoints:
 
     def __init__(self, failures: Failures, threads: Threads) -> None:
         self._answer = failures.answer
-        self._threads = threads
+        self.threads = threads
 
     def of(self, target: Target, layers: Sequence[Layer], path: str | None) -> Handler:
         """The endpoint of a route.
@@ -126,7 +126,7 @@ class Endpoints:
     def _filtered(self, call: CallNext, layers: Sequence[Layer], path: str | None) -> Handler:
         for layer in reversed(layers):
             sure = layer.guards is None or path is not None
-            call = wrap(call, layer, self._threads) if sure else wrap_where(call, layer, self._threads)
+            call = wrap(call, layer, self.threads) if sure else wrap_where(call, layer, self.threads)
         return lambda request: self._concluded(request, call(request))
 
     def _answered(self, call: CallNext) -> CallNext:
@@ -162,7 +162,7 @@ class Endpoints:
     def _pooled(self, target: Target) -> Handler:
         """A plain handler in the pool: its job is all the carrier has to follow, as long as nothing goes wrong and so on."""
         function, status, body_limit, arguments_of = target.plan.call, target.status, target.body_limit, target.arguments
-        submit = self._threads.pool.submit
+        submit = self.threads.pool.submit
 
         def call(request: Request, arguments: Sequence[Any]) -> Response:
             return to_response(function(*arguments), request, status)
@@ -182,7 +182,7 @@ class Endpoints:
                     _admit(request.content, body_limit)
                 arguments = arguments_of(request) if arguments_of is not None else ()
                 if lent_thread.get() is not None:
-                    return self._concluded(request, self._threads.run(partial(call, request, arguments)))
+                    return self._concluded(request, self.threads.run(partial(call, request, arguments)))
                 return submit(copy_context(), partial(call, request, arguments), partial(follow, request))
             except Exception as error:
                 return self._concluded(request, _failing(error))
@@ -195,7 +195,7 @@ class Endpoints:
         prepare, reads = target.reader.prepare, target.reader.reads
         in_pool, on_loop, needs_await = target.runs is Runs.IN_POOL, target.runs is Runs.ON_LOOP, plan.needs_await
         function = awaited(plan.call) if on_loop else plan.call
-        bind, answer, in_thread, takes_nothing = plan.bind, self._answer, self._threads.run, plan.takes_nothing
+        bind, answer, in_thread, takes_nothing = plan.bind, self._answer, self.threads.run, plan.takes_nothing
 
         async def call(request: Request) -> Response:
             try:
@@ -281,7 +281,7 @@ class Endpoints:
     def _pull(self, response: Response) -> None:
         content = response.content
         if isinstance(content, Stream) and not isinstance(content.source, AsyncIterable):
-            content.source = iterate(self._threads.pool, copy_context(), content.source)
+            content.source = iterate(self.threads.pool, copy_context(), content.source)
 
 
 def _admit(content: ContentReader, body_limit: BodyLimit) -> None:

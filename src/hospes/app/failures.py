@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import UnionType
-from typing import Any, Final, TypeAlias, Union, get_args, get_origin
+from typing import Any, Final, Literal, TypeAlias, Union, get_args, get_origin
 
 from hospes.app.places import awaited, is_async
 from hospes.app.threads import LOG, Threads
@@ -31,6 +31,7 @@ from hospes.http.request import Request
 from hospes.http.response import Response
 
 ErrorKey: TypeAlias = "int | str | type[Exception]"
+Show: TypeAlias = Callable[[HttpError, "str | None"], Response]
 
 _GENERAL: Final = (HttpError, HospesError, Exception)
 """Types that say less of a failure than its status does."""
@@ -101,9 +102,14 @@ def _wanted(argument: Argument) -> str:
 
 
 class ErrorHandlers:
-    """The error handlers of an application, by what they are for."""
+    """The error handlers of an application, by what they are for.
 
-    def __init__(self) -> None:
+    Args:
+        on_conflict: What happens when two are for the same: "error" (the default), or "last", where the later one counts.
+    """
+
+    def __init__(self, on_conflict: Literal["error", "last"] = "error") -> None:
+        self._on_conflict = on_conflict
         self._table: dict[str | type[Exception], ErrorHandler] = {}
 
     def add(self, keys: Sequence[ErrorKey], handler: ErrorHandler) -> None:
@@ -114,7 +120,7 @@ class ErrorHandlers:
         """
         for key in [_table_key(each, handler.source) for each in keys or ("",)]:
             other = self._table.get(key)
-            if other is not None:
+            if other is not None and self._on_conflict == "error":
                 what = key.__name__ if isinstance(key, type) else key or "everything"
                 raise SetupError(
                     f"two error handlers are for {what}, {other.name}() and {handler.name}()",
@@ -155,11 +161,13 @@ class Failures:
     Args:
         handlers: The program's own.
         threads: Where plain ones run.
+        show: Answers, by the error and the request's Accept, where the program has no handler; `problem_response` by default.
     """
 
-    def __init__(self, handlers: ErrorHandlers, threads: Threads) -> None:
+    def __init__(self, handlers: ErrorHandlers, threads: Threads, show: Show = problem_response) -> None:
         self._handlers = handlers
         self._threads = threads
+        self._show = show
 
     async def answer(self, request: Request, error: Exception) -> Response:
         """The response for a failure. It raises nothing but what is no Exception, such as a cancellation."""
@@ -176,7 +184,7 @@ class Failures:
                 LOG.exception("the error handler %s() failed itself", handler.name)
             else:
                 return response
-        return problem_response(status, _accept(request))
+        return self._show(status, _accept(request))
 
     async def _ask(self, handler: ErrorHandler, request: Request, error: Exception, status: HttpError) -> Response:
         if handler.is_async:

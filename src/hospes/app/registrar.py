@@ -120,6 +120,16 @@ class Registrar:
         self.patch = MethodRoute(lambda: self, "PATCH")
         self.delete = MethodRoute(lambda: self, "DELETE")
 
+    def adopt(self, other: Registrar) -> None:
+        """Take over what another registrar has collected so far, in place of what this one has."""
+        self._functions = list(other._functions)
+        self._classes = dict(other._classes)
+        self._layers = list(other._layers)
+        self._error_handlers = other._error_handlers
+        self._marks = list(other._marks)
+        self._below = list(other._below)
+        self._model_bindings = other._model_bindings
+
     @overload
     def route(self, url: F, /) -> F: ...
 

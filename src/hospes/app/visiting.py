@@ -113,6 +113,11 @@ class Visiting(ProviderRegistry):
             return Keyring(self.guests.keys)
         return await Keyring.of((self._recogniser or await self._open()).store)
 
+    @property
+    def open_sessions(self) -> Sessions[Any] | None:
+        """Where sessions come from, if that is open."""
+        return self._own or self._stored
+
     async def all_sessions(self) -> Sessions[Any]:
         """Where sessions come from."""
         if self._own is not None:
@@ -193,10 +198,26 @@ class SessionDoor:
         Raises:
             HttpError: 403, if another site's page made the request; 503, if its turn does not come in time, or the store is away.
         """
+        self._check(request)
+        return await (await self._visiting.all_sessions()).take(request, create)
+
+    def take_now(self, request: Request, create: bool = True) -> Any:
+        """The session that `take` has found, or a new one, for whoever cannot wait; see `Sessions.take_now`.
+
+        Raises:
+            HttpError: 403, if another site's page made the request.
+            RuntimeError: where nobody has waited for a session yet, so that the store is not open.
+        """
+        self._check(request)
+        sessions = self._visiting.open_sessions
+        if sessions is None:
+            raise RuntimeError("the sessions' store is not open yet: await request.get_session(create=False) before")
+        return sessions.take_now(request, create)
+
+    def _check(self, request: Request) -> None:
         csrf = self._visiting.guests.csrf
         if csrf is not None and request.method not in SAFE_METHODS:
             csrf.check(request)
-        return await (await self._visiting.all_sessions()).take(request, create)
 
 
 def _check_sessions(given: object) -> None:

@@ -21,7 +21,9 @@ M = TypeVar("M", bound="type[ModelBinding]")
 class BindsItself(Protocol):
     """A type whose values come from a request by themselves, such as `User` and `Session`.
 
-    What it has to undo or to save when the answer is made it registers with `request.finish_with`.
+    What it has to undo or to save when the answer is made it registers with `request.finish_with`. A type that looks at the
+    content says so by a class attribute, `__reads__ = Reads.CONTENT`: then that has been read, unless the handler takes it piece
+    by piece.
     """
 
     @classmethod

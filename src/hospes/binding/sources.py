@@ -233,7 +233,9 @@ class Chooser:
             if provider is not None:
                 return Source(provider.get, provider.reads, is_object=True, waits=provider.waits)
         if binds_itself:
-            return Source(getattr(wanted, "__from_request__"), is_object=True, waits=True)  # noqa: B009 (a class, no Any)
+            reads = getattr(wanted, "__reads__", Reads.NOTHING) if self._forms else Reads.NOTHING
+            make = getattr(wanted, "__from_request__")  # noqa: B009 (a class, no Any)
+            return Source(make, reads, is_weak=True, is_object=True, waits=True)
         return None
 
     def _by_default_binding(self, argument: Argument) -> Source | None:

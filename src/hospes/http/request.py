@@ -72,6 +72,10 @@ class SessionSource(Protocol):
         """The request's session; None where there is none and `create` is false."""
         ...
 
+    def take_now(self, request: Request, create: bool = True) -> Any:
+        """The session that `take` has found for the request, or a new one, without waiting."""
+        ...
+
 
 class Request:
     """One request. Handlers, filters and the binding read it; whatever is costly is decoded when first asked for.

@@ -159,7 +159,7 @@ class Router(Generic[E]):
         tables: dict[str, _Table[E]] = {}
         for method, declared in settled:
             tables.setdefault(method, _Table()).add(declared)
-        return Matcher(tables)
+        return Matcher(tables, any(declared.conditions.params for _, declared in settled))
 
     def _settle(self) -> tuple[list[tuple[str, _Declared[E]]], list[tuple[Route[E], Route[E]]]]:
         """Give each claim and method to one route, the last; with the pairs of which one had to yield."""
@@ -242,10 +242,12 @@ def _chain(method: str) -> tuple[str, ...]:
 class Matcher(Generic[E]):
     """Finds the route of a request. Made by `Router.freeze`; it never changes."""
 
-    __slots__ = ("_any", "_plans", "_tables")
+    __slots__ = ("_any", "_plans", "_tables", "asks_parameters")
 
-    def __init__(self, tables: Mapping[str, _Table[E]]) -> None:
+    def __init__(self, tables: Mapping[str, _Table[E]], asks_parameters: bool = False) -> None:
         self._tables = tables
+        self.asks_parameters = asks_parameters
+        """Whether a route has a condition on parameters."""
         # A method that no route names is served by the routes of any method.
         self._any = _Plan([tables[ANY]] if ANY in tables else [])
         named = {*tables, "HEAD"} - {ANY}

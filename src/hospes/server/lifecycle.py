@@ -33,6 +33,7 @@ async def serve(
     *,
     ready: Callable[[Server], object] | None = None,
     signals: bool = True,
+    stop: asyncio.Event | None = None,
 ) -> int:
     """Serve until a signal asks to stop, or this is cancelled.
 
@@ -41,6 +42,7 @@ async def serve(
         options: Where and how; see `ServerOptions`.
         ready: Called with the server when it listens.
         signals: Whether SIGINT and SIGTERM stop it; only in the main thread, elsewhere they never do.
+        stop: Set, it stops the server as the first signal does.
 
     Returns:
         The exit status for the process: 0 after a drain, 128 and the signal's number where a second signal ended it at once.
@@ -49,7 +51,7 @@ async def serve(
         SetupError: if it cannot listen.
     """
     server = Server(handler, options)
-    wish = _Wish(asyncio.get_running_loop())
+    wish = _Wish(asyncio.get_running_loop(), stop if stop is not None else asyncio.Event())
     await server.start()
     try:
         with wish.heard() if signals and threading.current_thread() is threading.main_thread() else _deaf():
@@ -76,9 +78,9 @@ def _report(stopped: Stopped) -> int:
 class _Wish:
     """What the signals ask for."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
         self._loop = loop
-        self.stop = asyncio.Event()
+        self.stop = stop
         self.at_once = asyncio.Event()
         self.number = 0
 

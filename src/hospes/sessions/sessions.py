@@ -73,12 +73,23 @@ class Sessions(ABC, Generic[K]):
                 found = self.begin(request) if create else None
                 earlier.is_superseded = found is not None
             made = await found if inspect.isawaitable(found) else found
-            if made is None:
-                return None
-            request.state[_STAY] = made
-            request.session = made.session
-            request.finish_with(made.finish)
-            return made.session
+            return _kept_by(request, made) if made is not None else None
+
+    def take_now(self, request: Request, create: bool = True) -> Session | None:
+        """The session that `take` has found for this request, or a new one, for whoever cannot wait: nothing is looked up here.
+
+        Args:
+            request: Whose session.
+            create: Whether to begin one where none has been found.
+        """
+        kept: K | None = request.state.get(_STAY)
+        if kept is not None and kept.is_serving and kept.session.is_valid:
+            return kept.session
+        if not create:
+            return None
+        if kept is not None and kept.is_serving:
+            kept.is_superseded = True
+        return _kept_by(request, self.begin_now(request))
 
     @abstractmethod
     async def find(self, request: Request) -> K | None:
@@ -87,6 +98,10 @@ class Sessions(ABC, Generic[K]):
     @abstractmethod
     def begin(self, request: Request) -> Any:
         """A new one, or an awaitable of it."""
+
+    @abstractmethod
+    def begin_now(self, request: Request) -> K:
+        """A new one, without waiting."""
 
     def step_aside(self, request: Request) -> Stay | None:
         """Give the turn at the request's session back for a moment; the stay whose `step_in` takes it again, None for nothing.
@@ -97,6 +112,13 @@ class Sessions(ABC, Generic[K]):
 
     async def close(self) -> None:
         """Finish the writes under way."""
+
+
+def _kept_by(request: Request, made: _Kept) -> Session:
+    request.state[_STAY] = made
+    request.session = made.session
+    request.finish_with(made.finish)
+    return made.session
 
 
 class StoredSessions(Sessions[Stay]):
@@ -143,6 +165,8 @@ class StoredSessions(Sessions[Stay]):
     def begin(self, request: Request) -> Stay:
         """A new session, which nobody else can know."""
         return Stay(self._house, SessionCookie.of(request, self._house.options), None, None, None)
+
+    begin_now = begin
 
     def step_aside(self, request: Request) -> Stay | None:
         """Give the turn back for a moment; see `Sessions.step_aside`."""
@@ -212,6 +236,20 @@ class OwnSessions(Sessions[Own]):
     async def begin(self, request: Request) -> Own:
         """A new one, under an id of ours: what the client sent is never adopted."""
         session = await _asked(self._factory.get_session, new_id(), True)
+        return Own(self._factory, session, SessionCookie.of(request, self._options))
+
+    def begin_now(self, request: Request) -> Own:
+        """The same without waiting: the factory is asked at once, where this is called.
+
+        Raises:
+            TypeError: for a factory whose `get_session` is to be awaited.
+        """
+        session = self._factory.get_session(new_id(), True)
+        if inspect.isawaitable(session):
+            if inspect.iscoroutine(session):
+                session.close()
+            name = type(self._factory).__qualname__
+            raise TypeError(f"{name}.get_session() is async, and a session is wanted at once: await request.get_session() before")
         return Own(self._factory, session, SessionCookie.of(request, self._options))
 
 
