@@ -3,12 +3,16 @@
 | file | what |
 |---|---|
 | `app.py` | the workloads, written with the ordinary public API |
+| `apps/` | the same on the peers |
 | `workloads.py` | what is asked, and how an answer is checked |
-| `peers.py` | who is measured, and how each is started |
-| `load.py` | wrk, pinned to its own core, and the server's CPU time meanwhile |
+| `peers.py` | who is measured, how each is started, how all are installed |
+| `load.py`, `load.lua`, `wsload.c` | the load, pinned to its own core, and the server's CPU time meanwhile |
+| `yardstick.c` | a server in C that does nothing but answer |
+| `programs.py` | compiles the two programs in C |
+| `macro.py` | servers asked in turn, in rounds |
 | `report.py` | figures to a Markdown table |
 | `micro.py` | nanoseconds of the functions on the hot path |
 | `calls.py` | Python calls of one request, wire to wire |
-| `users.py` | visitors in a store of one million: start, lookup, sweeping |
+| `users.py`, `stores.py` | visitors in a store of one million; the stores beside each other |
 | `__main__.py` | `python -m bench` |
 """

@@ -6,6 +6,7 @@ python bench/app.py PORT FOLDER
 from __future__ import annotations
 
 import sys
+import tempfile
 from typing import Annotated, Any
 
 from hospes import App, JSONBody, Limits, RequestBodyReader, User
@@ -51,10 +52,23 @@ async def upload(body: RequestBodyReader) -> str:
     return str(size)
 
 
-@app.get("/visits")
-async def visits(user: User) -> int:
+@app.post("/upload/file", body_limit=None)
+async def upload_to_file(body: RequestBodyReader) -> str:
+    with tempfile.TemporaryFile(buffering=0) as file:  # it has no name, and is gone when it is closed
+        async for piece in body:
+            file.write(piece)
+        return str(file.tell())
+
+
+@app.get("/user/read")
+async def read(user: User) -> str:
+    return str(user.get("visits", 0))
+
+
+@app.get("/user/write")
+async def write(user: User) -> str:
     user["visits"] = user.get("visits", 0) + 1
-    return 200
+    return str(user["visits"])
 
 
 # A program has more than five routes.

@@ -1,4 +1,5 @@
--- One JSON line at the end. Arguments behind "--": body=FILE type=MEDIA pipeline=N browser=1
+-- What wrk asks, and one JSON line at the end.
+-- Arguments behind "--": body=FILE type=MEDIA pipeline=N browser=1 cookies=FILE
 local BROWSER = {
   ["User-Agent"] = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36",
   ["Accept"] = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
@@ -11,6 +12,19 @@ local BROWSER = {
   ["Referer"] = "http://127.0.0.1/some/page/index.html?from=home",
   ["Cookie"] = "sessionid=8f1d0c7e2b5a4f6c9d3e; theme=dark; consent=necessary; last=1712345678",
 }
+
+-- One request for each visitor, made once; they come in turn.
+local function take_turns(path)
+  local requests, next_one = {}, 0
+  for cookie in io.lines(path) do
+    wrk.headers["Cookie"] = cookie
+    requests[#requests + 1] = wrk.format()
+  end
+  request = function()
+    next_one = next_one % #requests + 1
+    return requests[next_one]
+  end
+end
 
 function init(arguments)
   local given = {}
@@ -27,6 +41,9 @@ function init(arguments)
     file:close()
     wrk.method = "POST"
     wrk.headers["Content-Type"] = given.type
+  end
+  if given.cookies then
+    take_turns(given.cookies)
   end
   if given.pipeline then
     local format, times = wrk.format, tonumber(given.pipeline)

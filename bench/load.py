@@ -1,4 +1,4 @@
-"""The load: wrk on a core of its own, and the CPU time that the server takes meanwhile.
+"""The load: wrk, or `wsload` for websockets, on a core of its own, and the CPU time that the server takes meanwhile.
 
 CPU per request is the figure least disturbed by whatever else the machine does; of the rates, the best round is.
 """
@@ -6,17 +6,19 @@ CPU per request is the figure least disturbed by whatever else the machine does;
 from __future__ import annotations
 
 import json
-import os
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.programs import program
 from bench.workloads import Workload
 
 HERE = Path(__file__).parent
-_TICK = os.sysconf("SC_CLK_TCK")
+LOAD_CORE = 1
 
 MODES = {"c64": (64, ()), "c1": (1, ()), "c512": (512, ()), "browser": (64, ("browser=1",)), "pipelined": (64, ("pipeline=16",))}
+"""Connections, and what else load.lua is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,33 +30,44 @@ class Run:
     p99: float
 
 
-def measure(workload: Workload, mode: str, port: int, pid: int, seconds: int, scratch: Path) -> Run:
+def measure(workload: Workload, mode: str, port: int, pid: int, seconds: float, scratch: Path) -> Run:
     """Load a server for some seconds.
 
     Raises:
-        RuntimeError: if wrk failed, or any answer was no success.
+        RuntimeError: if the load failed, or any answer was no success.
     """
-    connections, extra = MODES[mode]
-    arguments = list(extra)
-    if workload.body:
-        arguments += [f"body={scratch / workload.body}", f"type={workload.media_type}"]
-    command = ["taskset", "-c", "1", "wrk", "-t1", f"-c{min(connections, workload.connections)}", f"-d{seconds}s"]
-    command += ["-s", str(HERE / "load.lua"), f"http://127.0.0.1:{port}{workload.path}", "--", *arguments]
-    before = _cpu_seconds(pid)
+    command = ["taskset", "-c", str(LOAD_CORE), *_command(workload, mode, port, seconds, scratch)]
+    before = cpu_seconds(pid)
     output = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60, check=False)
-    used = _cpu_seconds(pid) - before
+    used = cpu_seconds(pid) - before
     line = next((line for line in output.stdout.splitlines() if line.startswith("@@")), "")
     if not line:
-        raise RuntimeError(f"wrk said: {(output.stderr or output.stdout)[-200:]}")
+        raise RuntimeError(f"the load said: {(output.stderr or output.stdout)[-200:]}")
     result = json.loads(line[2:])
     if result["errors"] or not result["requests"]:
         raise RuntimeError(f"{result['errors']} of {result['requests']} requests failed")
     return Run(result["requests"] / result["seconds"], used * 1e6 / result["requests"], result["p99"])
 
 
-def _cpu_seconds(pid: int) -> float:
-    """CPU time of a process and all below it."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    own = (int(fields[11]) + int(fields[12])) / _TICK
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return own + sum(_cpu_seconds(int(child)) for child in children)
+def _command(workload: Workload, mode: str, port: int, seconds: float, scratch: Path) -> list[str]:
+    connections, extra = MODES[mode]
+    connections = min(connections, workload.connections)
+    if workload.message:
+        depth = "16" if mode == "pipelined" else "1"
+        return [str(program("wsload")), str(port), workload.path, str(connections), str(workload.message), str(seconds), depth]
+    arguments = list(extra)
+    if workload.body:
+        arguments += [f"body={scratch / workload.body}", f"type={workload.media_type}"]
+    if workload.visitors:
+        arguments.append(f"cookies={scratch / 'cookies.txt'}")
+    # wrk counts whole seconds; the rate is by the time it really took.
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-s", str(HERE / "load.lua")]
+    return [*command, f"http://127.0.0.1:{port}{workload.path}", "--", *arguments]
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time of a process with all its threads, ended ones too, and of all processes below it."""
+    # Linux: the clock of another process's CPU time is named by its number, as clock_getcpuclockid(3) does it.
+    own = time.clock_gettime(~pid << 3 | 2)
+    children = [child for task in Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()]
+    return own + sum(cpu_seconds(int(child)) for child in children)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from bench.load import Run
+from bench.workloads import WORKLOADS
 
 Results = Mapping[tuple[str, str, str], Sequence[Run]]
 """By workload, mode and peer."""
@@ -28,7 +29,7 @@ def table(results: Results, reference: str) -> str:
         best = max(run.rate for run in runs)
         cpu = statistics.median(run.cpu for run in runs)
         p99 = statistics.median(run.p99 for run in runs) / 1e3
-        other = results.get((workload, mode, reference)) or results.get(("plaintext", mode, reference))
+        other = results.get((workload, mode, reference)) or results.get((WORKLOADS[workload].against, mode, reference))
         ratios = ("–", "–")
         if other:
             ratios = (
