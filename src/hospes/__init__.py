@@ -74,7 +74,7 @@ from hospes.running import App
 from hospes.server import ServerOptions, Tls
 from hospes.sessions import Flash, Session, SessionFactory, SessionOptions
 from hospes.signing import ExpiredSignature, InvalidSignature, Keyring, Signer
-from hospes.users import User
+from hospes.users import User, VisitorOptions
 
 if TYPE_CHECKING:
     from hospes.client import AsyncHttpClient, ClientError, ClientLimits, ClientOptions, ClientTimeouts, HttpClient
@@ -138,6 +138,7 @@ __all__ = [
     "Timeouts",
     "Tls",
     "User",
+    "VisitorOptions",
     "controller",
     "csrf_matches",
     "csrf_token",

@@ -23,6 +23,7 @@ from hospes.errors import SetupError
 from hospes.running import App, python, version
 from hospes.server import Tls
 from hospes.server.carriers import carrier_name
+from hospes.tools.sessions import sessions
 from hospes.tools.users import users
 
 
@@ -66,6 +67,7 @@ def main() -> None:
 
 
 main.add_command(users)
+main.add_command(sessions)
 
 
 @main.command()

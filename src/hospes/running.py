@@ -35,6 +35,7 @@ class App(Application):
         sessions: How sessions are kept, or a factory of the program's own.
         keys: Secrets for signed values, the newest first; else one is made at random and kept in the store.
         csrf: What another site's pages may send; False for everything.
+        visitors: How visitors are remembered.
     """
 
     def run(

@@ -72,6 +72,16 @@ def test_what_is_not_there_is_none(bench: Bench) -> None:
     bench.run(program)
 
 
+def test_looking_whether_it_is_there_changes_nothing(bench: Bench) -> None:
+    async def program(store: Store) -> None:
+        await store.check()
+        await store.put("users", b"a", b"v")
+        await store.check()
+        assert [key async for key, _ in store.scan("users")] == [b"a"]
+
+    bench.run(program)
+
+
 @pytest.mark.parametrize("key", [b"", b"\0", b"\0\0", b"a", bytes(range(256)), b"k" * 1000])
 @pytest.mark.parametrize("value", [b"", b"\0", b"v", bytes(range(256)) * 100, b"x" * 1_000_000])
 def test_octets_come_back_as_they_were(bench: Bench, key: bytes, value: bytes) -> None:

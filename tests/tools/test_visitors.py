@@ -15,6 +15,7 @@ from hospes.errors import SetupError
 from hospes.store import Store
 from hospes.tools import visitors
 from hospes.tools.opened import opened
+from hospes.tools.transfer import Imported
 from hospes.users.account import STONE, Account, login_key, moving
 
 T = TypeVar("T")
@@ -96,28 +97,28 @@ def test_out_and_in_again(url: str, tmp_path: Path) -> None:
     assert len(texts) == 7
     other = f"sqlite:///{tmp_path}/b.db"
 
-    def take_in(overwrite: bool = False) -> visitors.Imported:
+    def take_in(overwrite: bool = False) -> Imported:
         return with_store(other, lambda store: visitors.take_in(store, visitors.read(texts), overwrite))
 
-    assert take_in() == visitors.Imported(5, 0)
+    assert take_in() == Imported(5, 0)
     wanted = [each for each in everything(url) if each[0] in {"users", "logins"}]
     assert everything(other) == wanted
-    assert take_in() == visitors.Imported(0, 5)
+    assert take_in() == Imported(0, 5)
 
     async def change(store: Store) -> None:
         await store.put("users", STONES, b"other")
 
     with_store(other, change)
-    assert take_in() == visitors.Imported(0, 5)
+    assert take_in() == Imported(0, 5)
     assert everything(other) != wanted
-    assert take_in(overwrite=True) == visitors.Imported(5, 0)
+    assert take_in(overwrite=True) == Imported(5, 0)
     assert everything(other) == wanted
 
 
 def test_a_name_that_is_bound_stays_bound(url: str) -> None:
     async def work(store: Store) -> None:
         other = Account("ada", b"m" * 24).encode(value({}, 9))
-        assert await visitors.take_in(store, [(b"o" * 32, other, None)], overwrite=True) == visitors.Imported(1, 0)
+        assert await visitors.take_in(store, [(b"o" * 32, other, None)], overwrite=True) == Imported(1, 0)
         assert (await visitors.find(store, "ada"))[0] == ACCOUNT
 
     with_store(url, work)
@@ -128,7 +129,7 @@ def test_many_are_taken_in(tmp_path: Path, count: int) -> None:
     records = [(number.to_bytes(32, "big"), STONE, None) for number in range(count)]
     url = f"sqlite:///{tmp_path}/a.db"
     done = with_store(url, lambda store: visitors.take_in(store, records, False))
-    assert done == visitors.Imported(count, 0)
+    assert done == Imported(count, 0)
     assert len(everything(url)) == count
 
 

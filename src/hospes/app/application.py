@@ -41,12 +41,13 @@ from hospes.execution import ThreadPool, default_threads
 from hospes.filters import CrossSiteRequest, Csrf
 from hospes.http.handler import Handler
 from hospes.http.problem import problem_response
-from hospes.http.request import Request, SessionSource
+from hospes.http.request import Request, SessionSource, UserSource
 from hospes.http.response import Response
 from hospes.limits import Timeouts
 from hospes.routing import Matcher, Pattern, Route, Router, parse_pattern
 from hospes.sessions import SessionFactory, SessionOptions
 from hospes.signing import Keys
+from hospes.users import VisitorOptions
 
 E = TypeVar("E")
 
@@ -67,6 +68,7 @@ class Application(Registrar):
         sessions: How sessions are kept, or a factory of the program's own.
         keys: Secrets for signed values, the newest first; else one is made at random and kept in the store.
         csrf: What another site's pages may send; False for everything.
+        visitors: How visitors are remembered.
     """
 
     def __init__(
@@ -78,13 +80,15 @@ class Application(Registrar):
         sessions: SessionOptions | SessionFactory = SessionOptions(),  # noqa: B008 (frozen)
         keys: Keys = (),
         csrf: Csrf | bool = True,
+        visitors: VisitorOptions = VisitorOptions(),  # noqa: B008 (frozen)
     ) -> None:
         super().__init__()
         self.store_url = store or os.environ.get("HOSPES_STORE", "") or DEFAULT_STORE
         self.threads = threads or default_threads()
         self.templates = Path(templates)
         self._csrf = _csrf(csrf)
-        self._visiting = Visiting(Guests(store_url=self.store_url, sessions=sessions, keys=keys, csrf=self._csrf))
+        guests = Guests(store_url=self.store_url, visitors=visitors, sessions=sessions, keys=keys, csrf=self._csrf)
+        self._visiting = Visiting(guests)
         self._lifespans: list[Lifespan] = []
 
     @property
@@ -150,6 +154,17 @@ class Application(Registrar):
     def mounts(self) -> tuple[Below, ...]:
         """Every mounted application and folder, in the order of declaration."""
         return tuple(self._below)
+
+    async def store_problem(self, within: float = 1.0) -> str:
+        """Ask the store whether it is there, for a look from outside: what a load balancer's probe should say.
+
+        Args:
+            within: Seconds for it to answer; 1.0.
+
+        Returns:
+            What is wrong; "" if it answers, or if nobody has asked for what it keeps.
+        """
+        return await self._visiting.store_problem(within)
 
     @asynccontextmanager
     async def started(self, queue: float = Timeouts().queue) -> AsyncGenerator[Handler]:
@@ -222,7 +237,7 @@ class Application(Registrar):
         return mount
 
     def _services(self) -> dict[type, Any]:
-        return {Templates: Templates(self.templates), SessionSource: self._visiting.sessions}
+        return {Templates: Templates(self.templates), SessionSource: self._visiting.sessions, UserSource: self._visiting}
 
     def _declarations(self) -> Iterator[tuple[Declaration, ClassEntry | None]]:
         for declaration in self._functions:

@@ -6,6 +6,7 @@ Laws:
   opens it at start, where a store that cannot be used is said.
 * Visitors and sessions are in one store. Who wants both turns takes the visitor's first, so that nobody waits in a circle.
 * Objects of a visitor ("session") are made for the one whose request it is, so asking for one asks for the visitor first.
+* A visitor who signs in or out takes his session along under a new id: who planted, or saw, the old one has no part in it.
 * What another site's page made a browser send gets neither a visitor nor a session: that would be somebody else's.
 * What lives longer than a request lives on one event loop: an application may be started several times at once there, not on two.
 """
@@ -18,13 +19,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from hospes.binding import Provided, ProviderRegistry, VisitorOptions
+from hospes.binding import Provided, ProviderRegistry
+from hospes.binding import VisitorOptions as ObjectOptions
 from hospes.errors import SetupError
 from hospes.filters import Csrf
 from hospes.http.request import SAFE_METHODS, Request
 from hospes.sessions import OwnSessions, Session, SessionFactory, SessionOptions, Sessions, StoredSessions
 from hospes.signing import Keyring, Keys
-from hospes.users import User, Visitors
+from hospes.store import answers
+from hospes.users import User, VisitorOptions, Visitors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +36,14 @@ class Guests:
 
     Args:
         store_url: Where visitors, sessions and keys are kept.
+        visitors: How visitors are remembered.
         sessions: How sessions are kept, or a factory of the program's own.
         keys: The secrets that sign; none for one that is made once and kept in the store.
         csrf: What looks at where requests come from; None for nobody.
     """
 
     store_url: str
+    visitors: VisitorOptions = VisitorOptions()  # noqa: RUF009 (frozen)
     sessions: SessionOptions | SessionFactory = SessionOptions()  # noqa: RUF009 (frozen)
     keys: Keys = ()
     csrf: Csrf | None = None
@@ -52,13 +57,14 @@ class Visiting(ProviderRegistry):
     """
 
     def __init__(self, guests: Guests) -> None:
-        super().__init__(VisitorOptions(key=_key, arrive=self.take))
+        super().__init__(ObjectOptions(key=_key, arrive=self.take))
         self.guests = guests
         self.sessions = SessionDoor(self)
         self._is_wanted = False
         self._recogniser: Visitors | None = None
         own = guests.sessions
         _check_sessions(own)
+        _check_visitors(guests.visitors)
         self._own = OwnSessions(own) if isinstance(own, SessionFactory) else None
         self._stored: StoredSessions | None = None
         self._starts = 0
@@ -88,7 +94,7 @@ class Visiting(ProviderRegistry):
             return await visitors.take(request)
         if self.guests.csrf is not None:
             self.guests.csrf.check(request)
-        stay = self._stored.step_aside(request) if self._stored is not None and request.user is None else None
+        stay = self._stored.step_aside(request) if self._stored is not None and not request.has("user") else None
         user = await visitors.take(request)
         if stay is not None:
             await stay.step_in()
@@ -117,6 +123,15 @@ class Visiting(ProviderRegistry):
     def open_sessions(self) -> Sessions[Any] | None:
         """Where sessions come from, if that is open."""
         return self._own or self._stored
+
+    async def store_problem(self, within: float) -> str:
+        """Why the store cannot be used now; "" if it can, or nobody has asked for it.
+
+        Args:
+            within: Seconds for it to answer.
+        """
+        visitors = self._recogniser
+        return "" if visitors is None else await answers(visitors.store, within)
 
     async def all_sessions(self) -> Sessions[Any]:
         """Where sessions come from."""
@@ -163,13 +178,26 @@ class Visiting(ProviderRegistry):
         assert self._opening is not None, "an application takes visitors only while it runs"
         async with self._opening:
             if self._recogniser is None:
-                visitors = Visitors.at(self.guests.store_url)
+                visitors = Visitors.at(self.guests.store_url, self.guests.visitors, company=self._accompany)
                 await visitors.open()
                 options = self.guests.sessions
                 if isinstance(options, SessionOptions):
                     self._stored = StoredSessions(visitors.store, visitors.turns, options)
                 self._recogniser = visitors
             return self._recogniser
+
+    @asynccontextmanager
+    async def _accompany(self, request: Request) -> AsyncGenerator[None]:
+        """Around a visitor's signing in or out: the session gives way to the turns that takes, and has another id after it."""
+        stay = self._stored.step_aside(request) if self._stored is not None else None
+        try:
+            yield
+        finally:
+            if stay is not None:
+                await stay.step_in()
+        session = await (await self.all_sessions()).take(request, create=False)
+        if session is not None and session.can_rotate:
+            session.rotate()
 
     async def _close(self) -> None:
         visitors, self._recogniser = self._recogniser, None
@@ -228,6 +256,13 @@ def _check_sessions(given: object) -> None:
         )
 
 
+def _check_visitors(given: object) -> None:
+    if not isinstance(given, VisitorOptions):
+        raise SetupError(
+            f"App(visitors={given!r}) is no VisitorOptions", remedy="write App(visitors=VisitorOptions(max_age=30 * 86_400))"
+        )
+
+
 def _key(request: Request) -> str | None:
-    user = request.user
+    user = request.user if request.has("user") else None
     return user.id if isinstance(user, User) else None

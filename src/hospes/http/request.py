@@ -65,6 +65,14 @@ SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 """Methods that ask for no change (RFC 9110 §9.2.1)."""
 
 
+class UserSource(Protocol):
+    """What gives requests their visitors; an application lends one as a service."""
+
+    async def take(self, request: Request) -> Any:
+        """The request's visitor, whose turn the request has from here on."""
+        ...
+
+
 class SessionSource(Protocol):
     """What gives requests their sessions; an application lends one as a service."""
 
@@ -208,6 +216,21 @@ class Request:
     def get_parameter(self, name: str, default: str | None = None) -> str | None:
         """The first value of a parameter of form or query, or `default`."""
         return self.parameter.get(name, default)
+
+    async def get_user(self) -> Any:
+        """The visitor who made this request, whose turn it has from here on; `user` holds it then.
+
+        Returns:
+            A `hospes.User`.
+
+        Raises:
+            HttpError: 503 where the visitor's turn does not come in time, or the store is away.
+            RuntimeError: for a request that no application answers.
+        """
+        source: UserSource | None = self.services.get(UserSource)
+        if source is None:
+            raise RuntimeError("only an application has visitors: this request did not come to one")
+        return await source.take(self)
 
     async def get_session(self, create: bool = True) -> Any:
         """The session of this request; `session` holds it from then on.
@@ -436,6 +459,13 @@ def _json(request: Request) -> Any:
     return json.decode(request.body, depth=limits.json_depth, digits=limits.json_digits)
 
 
+def _user(request: Request) -> None:
+    if UserSource in request.services:
+        raise RuntimeError(
+            "nobody has asked who made this request: `await request.get_user()` first, or let the handler take `user: User`"
+        )
+
+
 _FILL: Mapping[str, Callable[[Request], object]] = {
     "path": _path,
     "query_string": lambda request: request.head.query,
@@ -452,6 +482,6 @@ _FILL: Mapping[str, Callable[[Request], object]] = {
     "body": _body,
     "json": _json,
     "form": _form,
-    "user": lambda request: None,
+    "user": _user,
     "session": lambda request: None,
 }

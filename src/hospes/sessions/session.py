@@ -90,6 +90,11 @@ class Session(MutableMapping[str, Any]):
         return True
 
     @property
+    def can_rotate(self) -> bool:
+        """Whether it can go on under a new id; an own session that defines `rotate` can."""
+        return type(self).rotate is not Session.rotate
+
+    @property
     def attribute_names(self) -> tuple[str, ...]:
         """The names of the attributes."""
         raise self._missing("attribute_names")

@@ -4,6 +4,7 @@
 """
 
 from hospes.store.contract import Conflict, Record, Store, StoreCorrupt, StoreError, StoreFull, StoreUnavailable, Taken, TurnStore
+from hospes.store.health import answers
 from hospes.store.url import open_store
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "StoreUnavailable",
     "Taken",
     "TurnStore",
+    "answers",
     "open_store",
 ]

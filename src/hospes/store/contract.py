@@ -103,6 +103,14 @@ class Store(Protocol):
         """Finish the writes under way and let go of everything; a second call does nothing."""
         ...
 
+    async def check(self) -> None:
+        """Find out whether the store is there, without changing anything.
+
+        Raises:
+            StoreUnavailable: if it is away, or what was opened is not there any more.
+        """
+        ...
+
     async def get(self, space: str, key: bytes) -> Record | None:
         """The record, or None when it is not there or its end has come."""
         ...

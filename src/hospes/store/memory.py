@@ -39,6 +39,10 @@ class MemoryStore:
         """Refuse further use until the next `open`."""
         self._process = 0
 
+    async def check(self) -> None:
+        """Refuse where it is not open; else it is there."""
+        self._check()
+
     async def get(self, space: str, key: bytes) -> Record | None:
         """The record, or None."""
         return self._live(space, key)

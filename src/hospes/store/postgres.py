@@ -108,6 +108,10 @@ class PostgresStore:
         await writer.close()
         await reader.close()
 
+    async def check(self) -> None:
+        """Read something."""
+        await self.get("", b"")
+
     async def get(self, space: str, key: bytes) -> Record | None:
         """The record, or None."""
         (rows,) = await self._open_reader().ask((self._get(space, key),), again=True)

@@ -94,6 +94,10 @@ class RedisStore:
         await line.close()
         self._held.clear()
 
+    async def check(self) -> None:
+        """Read something."""
+        await self.get("", b"")
+
     async def get(self, space: str, key: bytes) -> Record | None:
         """The record, or None."""
         return self._read(await self._open_line().ask(("GET", self._name_of("r", space, key)), again=True))

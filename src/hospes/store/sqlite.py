@@ -95,6 +95,11 @@ class SqliteStore:
             self._reader.connection.close()
             self._reader = None
 
+    async def check(self) -> None:
+        """Read something, and see that the file is still the one that was opened."""
+        await self._read(_GET, ("", b""))
+        self._open_writer().check_file()
+
     async def get(self, space: str, key: bytes) -> Record | None:
         """The record, or None."""
         rows = await self._read(_GET, (space, key))

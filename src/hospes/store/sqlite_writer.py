@@ -275,10 +275,17 @@ class SqliteWriter:
             except (OverflowError, UnicodeError) as error:  # a value that SQLite cannot hold: the caller's mistake alone
                 write.outcome = error
 
-    def _connected(self) -> sqlite3.Connection:
-        found = identity(self._path)
-        if self._file != (0, 0) and found != self._file:
+    def check_file(self) -> None:
+        """See that the file is still the one that was written.
+
+        Raises:
+            StoreUnavailable: if it was removed or replaced.
+        """
+        if self._file != (0, 0) and identity(self._path) != self._file:
             raise StoreUnavailable("the store's file was removed or replaced while the program ran; restart it")
+
+    def _connected(self) -> sqlite3.Connection:
+        self.check_file()
         connection = self._connection
         if connection is None:
             connection = self._connection = prepare(self._path, self._options.patience)

@@ -27,7 +27,8 @@ from hospes.users.values import decode, encode
 Line: TypeAlias = "dict[str, Any]"
 """What JSON makes of a line."""
 
-_ANY_SIZE: Final = 1 << 40  # octets; the limit of the program that stored it is not ours to know
+ANY_SIZE: Final = 1 << 40
+"""Octets; the limit of the program that stored it is not ours to know."""
 
 
 def to_line(key: bytes, record: Record) -> Line:
@@ -37,7 +38,7 @@ def to_line(key: bytes, record: Record) -> Line:
         StoreError: 500, if it is damaged, or of a newer release.
     """
     octets, kind = record.value, kind_of(record.value)
-    line: Line = {"kind": kind.name.lower(), "key": key.hex(), "expires": _date(record.expires)}
+    line: Line = {"kind": kind.name.lower(), "key": key.hex(), "expires": date(record.expires)}
     if kind is Kind.STONE:
         return line
     if kind is Kind.MOVING:
@@ -53,7 +54,7 @@ def to_line(key: bytes, record: Record) -> Line:
         if account.token is not None:
             line |= {"from": account.token.source.hex(), "nonce": account.token.nonce.hex()}
     kept = decode(octets)
-    return line | {"id": kept.public_id.hex(), "created": _date(kept.created), "data": to_plain(kept.content)}
+    return line | {"id": kept.public_id.hex(), "created": date(kept.created), "data": to_plain(kept.content)}
 
 
 def from_line(line: Any) -> tuple[bytes, bytes, float | None]:
@@ -73,19 +74,19 @@ def from_line(line: Any) -> tuple[bytes, bytes, float | None]:
 
 
 def _record(line: Line) -> tuple[bytes, bytes, float | None]:
-    key, expires = _octets(line["key"], 32), _seconds(line["expires"])
+    key, expires = octets_of(line["key"], 32), seconds(line["expires"])
     kind = line["kind"]
     if kind == "stone":
         return key, STONE, expires
     data = from_plain(line["data"])
     if not isinstance(data, dict):
         raise ValueError("its data is no object")
-    created = _seconds(line["created"])
+    created = seconds(line["created"])
     if created is None:
         raise ValueError("its created is no time")
-    octets = encode(data, created, _octets(line["id"], 16), _ANY_SIZE)  # pyright: ignore[reportUnknownArgumentType]  # it looks itself
+    octets = encode(data, created, octets_of(line["id"], 16), ANY_SIZE)  # pyright: ignore[reportUnknownArgumentType]  # it looks itself
     if kind == "moving":
-        return key, moving(_octets(line["to"], 32), _octets(line["nonce"], 16), octets), expires
+        return key, moving(octets_of(line["to"], 32), octets_of(line["nonce"], 16), octets), expires
     if kind == "account":
         return key, _account(line).encode(octets), expires
     if kind != "visitor":
@@ -95,28 +96,39 @@ def _record(line: Line) -> tuple[bytes, bytes, float | None]:
 
 def _account(line: Line) -> Account:
     passes = tuple(_pass(each) for each in line["logins"])
-    token = Token(_octets(line["from"], 32), _octets(line["nonce"], 16)) if "from" in line else None
+    token = Token(octets_of(line["from"], 32), octets_of(line["nonce"], 16)) if "from" in line else None
     return Account(str(line["name"]), line["locator"].encode("latin-1"), passes, token)
 
 
 def _login(each: Pass) -> Line:
-    return {"secret": each.secret.hex(), "since": _date(each.since), "until": _date(each.until)}
+    return {"secret": each.secret.hex(), "since": date(each.since), "until": date(each.until)}
 
 
 def _pass(each: Line) -> Pass:
-    return Pass(_octets(each["secret"], 32), _seconds(each["since"]) or 0.0, _seconds(each["until"]) or 0.0)
+    return Pass(octets_of(each["secret"], 32), seconds(each["since"]) or 0.0, seconds(each["until"]) or 0.0)
 
 
-def _octets(text: str, count: int) -> bytes:
+def octets_of(text: str, count: int) -> bytes:
+    """So many octets, in hexadecimal digits.
+
+    Raises:
+        ValueError: if they are others, or none.
+    """
     octets = bytes.fromhex(text)
     if len(octets) != count:
         raise ValueError(f"{text!r} is not {count} octets in hexadecimal digits")
     return octets
 
 
-def _date(seconds: float | None) -> str | None:
+def date(seconds: float | None) -> str | None:
+    """A time as ISO 8601 has it, in UTC."""
     return datetime.fromtimestamp(seconds, UTC).isoformat() if seconds is not None else None
 
 
-def _seconds(text: str | None) -> float | None:
+def seconds(text: str | None) -> float | None:
+    """What `date` was given.
+
+    Raises:
+        ValueError: if it is no time.
+    """
     return datetime.fromisoformat(text).timestamp() if text is not None else None

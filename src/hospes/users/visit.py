@@ -15,17 +15,19 @@ Laws:
   account's record has no end; its passes have.
 * Signing in and out is done at once where it is awaited, else before the response leaves; a response of 4xx or 5xx signs nobody
   in. Like a write it runs to its end, whoever leaves.
+* Who becomes somebody else is accompanied: what belongs to the request's visitor elsewhere, a session, changes with him.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
-from hospes.http import Response, SetCookie
+from hospes.http import Request, Response, SetCookie
 from hospes.store import Conflict, Record, Store
 from hospes.store.contract import Clock
 from hospes.users import guest as guests
@@ -51,6 +53,14 @@ _EMPTY: Final = fingerprint({})
 _ACCOUNT: Final = bytes([Kind.ACCOUNT.value])
 _MOVING: Final = bytes([Kind.MOVING.value])
 
+Company: TypeAlias = Callable[[Request], AbstractAsyncContextManager[None]]
+"""What stands around signing in and out: entered before, left after it. A failure passes through it."""
+
+
+def alone(request: Request) -> AbstractAsyncContextManager[None]:
+    """No company."""
+    return nullcontext()
+
 
 @dataclass(frozen=True, slots=True)
 class House:
@@ -64,6 +74,7 @@ class House:
         loop: Where all of it happens.
         sealer: Issues the cookies of anonymous visitors.
         entrance: Where visitors sign in.
+        company: What goes along with a visitor who signs in or out.
         writing: Writes under way.
     """
 
@@ -74,6 +85,7 @@ class House:
     loop: asyncio.AbstractEventLoop
     sealer: Sealer
     entrance: Entrance
+    company: Company
     writing: set[asyncio.Task[None]] = field(default_factory=set)
 
 
@@ -97,6 +109,7 @@ class Visit:
         house: What all visits share.
         guest: Who it is.
         held: The turn, with the record in it; None for a new visitor, whom nobody else can know.
+        request: Whose visitor it is.
 
     Raises:
         StoreError: 500, if the record cannot be read.
@@ -116,15 +129,17 @@ class Visit:
         "_leaves",
         "_print",
         "_public_id",
+        "_request",
         "_state",
         "_version",
         "_wanted",
         "user",
     )
 
-    def __init__(self, house: House, guest: Guest, held: Held | None) -> None:
+    def __init__(self, house: House, guest: Guest, held: Held | None, request: Request) -> None:
         self._held: Held | None = None
         self._house = house
+        self._request = request
         self._guest = guest
         self._state = _State.SERVING
         self._announce = guest.is_new
@@ -257,7 +272,12 @@ class Visit:
             raise
 
     async def _change(self) -> None:
-        """Become somebody else. Where it fails, what was written is known, and the visit is whose it was."""
+        """Become somebody else, in company."""
+        async with self._house.company(self._request):
+            await self._become_another()
+
+    async def _become_another(self) -> None:
+        """Sign out and in. Where it fails, what was written is known, and the visit is whose it was."""
         wanted, self._wanted = self._wanted, None
         account = self._account
         if account is not None and (self._leaves is not _Leaving.NOT or (wanted is not None and wanted[0] != account.name)):

@@ -33,7 +33,7 @@ from hospes.users.rangelock import RangeLock
 from hospes.users.sweeping import Sweeper
 from hospes.users.turns import Turns
 from hospes.users.user import User
-from hospes.users.visit import House, Visit
+from hospes.users.visit import Company, House, Visit, alone
 
 _around: ContextVar[tuple[object, Visit] | None] = ContextVar("hospes_visit", default=None)
 """The fields of the request that is being answered, and its visit: a mounted application gets a Request of its own for it."""
@@ -48,6 +48,7 @@ class Visitors:
         store_factory: Makes the store, which is opened and closed together with this.
         options: How visitors are remembered.
         clock: Tells the time in seconds since the epoch, as the store's own clock does; `time.time` by default.
+        company: What goes along with a visitor who signs in or out; nothing by default.
     """
 
     def __init__(
@@ -55,23 +56,32 @@ class Visitors:
         store_factory: Callable[[], Store],
         options: VisitorOptions = VisitorOptions(),  # noqa: B008 (frozen)
         clock: Clock = time.time,
+        company: Company = alone,
     ) -> None:
         self._store_factory = store_factory
         self._options = options
         self._clock = clock
+        self._company = company
         self._house: House | None = None
         self._sealer: seal.Sealer | None = None
         self._sweeper: Sweeper | None = None
         self._taking: dict[int, list[asyncio.Future[None]]] = {}  # by id of the request: who waits for its User
 
     @classmethod
-    def at(cls, url: str, options: VisitorOptions = VisitorOptions(), clock: Clock = time.time) -> Visitors:  # noqa: B008
+    def at(
+        cls,
+        url: str,
+        options: VisitorOptions = VisitorOptions(),  # noqa: B008 (frozen)
+        clock: Clock = time.time,
+        company: Company = alone,
+    ) -> Visitors:
         """Visitors in the store that a URL names; their turns are parted between processes where the store is shared.
 
         Args:
             url: As `hospes.store.open_store` takes it.
             options: How visitors are remembered; a `turn_file` is found beside the store's file, if it has one.
             clock: Tells the time in seconds since the epoch; `time.time` by default.
+            company: What goes along with a visitor who signs in or out; nothing by default.
 
         Raises:
             SetupError: if no engine has this URL's scheme, or the URL is incomplete.
@@ -80,7 +90,7 @@ class Visitors:
         scheme, _, rest = url.partition(":")
         if scheme.lower() == "sqlite" and not options.turn_file:
             options = replace(options, turn_file=unquote(rest.removeprefix("///")) + "-turns")
-        return cls(partial(open_store, url, clock), options, clock)
+        return cls(partial(open_store, url, clock), options, clock, company)
 
     async def open(self) -> None:
         """Open the store.
@@ -98,7 +108,7 @@ class Visitors:
         sealer = self._sealer = seal.Sealer(store)
         self._sweeper = Sweeper(store, options.sweep, self._clock)
         self._sweeper.start()
-        self._house = House(store, turns, options, self._clock, asyncio.get_running_loop(), sealer, entrance)
+        self._house = House(store, turns, options, self._clock, asyncio.get_running_loop(), sealer, entrance, self._company)
 
     async def close(self) -> None:
         """Finish the writes under way and close the store; a second call does nothing."""
@@ -147,9 +157,8 @@ class Visitors:
             HttpError: 503, if the turn does not come in time, or the store is away.
             SetupError: if this is not open in this process.
         """
-        user = request.user
-        if type(user) is User:
-            return user
+        if request.has("user") and type(request.user) is User:
+            return request.user
         around = _around.get()
         if around is not None and around[0] is request.head.fields and around[1].is_serving:
             return around[1].user
@@ -172,7 +181,7 @@ class Visitors:
                 if not each.done():
                     each.set_result(None)
         request.finish_with(visit.finish)
-        if request.user is None:
+        if not request.has("user") or request.user is None:
             request.user = visit.user
         _around.set((request.head.fields, visit))
         return visit.user
@@ -183,10 +192,10 @@ class Visitors:
         cookie = ("__Host-" if is_secure else "") + house.options.cookie
         value = request.cookies.get(cookie)
         if value is not None and (guest := _guest(cookie, value, is_secure)) is not None:
-            visit = await _recognise(house, sealer, guest)
+            visit = await _recognise(house, sealer, guest, request)
             if visit is not None:
                 return visit
-        return Visit(house, guests.visitor(cookie, await sealer.issue(), is_secure, is_new=True), None)
+        return Visit(house, guests.visitor(cookie, await sealer.issue(), is_secure, is_new=True), None, request)
 
     def _opened(self) -> tuple[House, seal.Sealer]:
         if self._house is None or self._sealer is None:
@@ -202,7 +211,7 @@ def _guest(cookie: str, value: str, is_secure: bool) -> Guest | None:
     return guests.member(cookie, *found, is_secure) if found is not None else None
 
 
-async def _recognise(house: House, sealer: seal.Sealer, guest: Guest) -> Visit | None:
+async def _recognise(house: House, sealer: seal.Sealer, guest: Guest, request: Request) -> Visit | None:
     """The visit of a visitor with a cookie, in its turn; None if the cookie is not ours."""
     held = await house.turns.take(SPACE, guest.key)
     try:
@@ -213,7 +222,7 @@ async def _recognise(house: House, sealer: seal.Sealer, guest: Guest) -> Visit |
         if not is_known:
             house.turns.give_back(held)
             return None
-        return Visit(house, guest, held)
+        return Visit(house, guest, held, request)
     except BaseException:
         house.turns.give_back(held)
         raise

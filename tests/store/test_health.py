@@ -1,0 +1,60 @@
+"""Whether a store is there: the answer is text, in time."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from hospes.store import StoreUnavailable, answers
+from hospes.store.memory import MemoryStore
+from hospes.store.sqlite import SqliteStore
+
+
+class Away(MemoryStore):
+    async def check(self) -> None:
+        raise StoreUnavailable("the store at somewhere failed: no answer")
+
+
+class Silent(MemoryStore):
+    async def check(self) -> None:
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(
+    ("kind", "problem"),
+    [
+        (MemoryStore, ""),
+        (Away, "the store at somewhere failed: no answer"),
+        (Silent, "the store did not answer within 0.01 s"),
+    ],
+)
+def test_what_is_wrong(kind: type[MemoryStore], problem: str) -> None:
+    async def main() -> None:
+        store = kind()
+        await store.open()
+        assert await answers(store, 0.01) == problem
+
+    asyncio.run(main())
+
+
+def test_one_that_is_not_open_says_so() -> None:
+    assert asyncio.run(answers(MemoryStore(), 1)) == "the memory store is not open in this process"
+
+
+def test_a_file_that_was_removed_or_replaced(tmp_path: Path) -> None:
+    async def main() -> None:
+        path = tmp_path / "a.db"
+        store = SqliteStore(str(path))
+        await store.open()
+        assert await answers(store, 1) == "", "nothing has been written yet, and that is well"
+        await store.put("users", b"k", b"v")
+        assert await answers(store, 1) == ""
+        path.rename(tmp_path / "b.db")
+        assert "was removed or replaced" in await answers(store, 1)
+        (tmp_path / "b.db").rename(path)
+        assert await answers(store, 1) == ""
+        await store.close()
+
+    asyncio.run(main())
