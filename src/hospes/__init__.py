@@ -33,7 +33,7 @@ from hospes.binding import (
 )
 from hospes.errors import ClientDisconnected, HospesError, HttpError, ProtocolError, SetupError
 from hospes.files import File, StaticFile
-from hospes.filters import Csrf, csrf_matches, csrf_token
+from hospes.filters import Compress, Csrf, csrf_matches, csrf_token
 from hospes.http import (
     Address,
     CallNext,
@@ -90,6 +90,7 @@ __all__ = [
     "ClientLimits",
     "ClientOptions",
     "ClientTimeouts",
+    "Compress",
     "Cookie",
     "Cookies",
     "Csrf",

@@ -156,6 +156,14 @@ def test_a_bomb_in_a_bomb() -> None:
     assert max(sizes) <= PIECE
 
 
+def test_a_few_octets_for_a_long_content(coding: Coding) -> None:
+    name, encode = coding
+    content = b"0123456789" * 30_000
+    encoded = encode(content)
+    assert decode(name, encoded, inflation=100_000) == content
+    assert decode(name, *(encoded[at : at + 1] for at in range(len(encoded))), inflation=100_000) == content
+
+
 def test_three_codings_are_too_many() -> None:
     with pytest.raises(BadCoding, match="3 codings"):
         Decoding(["gzip"] * 3, 100)

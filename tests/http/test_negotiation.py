@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hospes.http.negotiation import choose, choose_encoding, choose_language, parse_accept, parse_weights
+from hospes.http.headers import Headers
+from hospes.http.negotiation import add_vary, choose, choose_encoding, choose_language, parse_accept, parse_weights
 
 
 @pytest.mark.parametrize(
@@ -147,3 +148,20 @@ def test_whatever_is_sent_an_offer_or_nothing_is_chosen(value: str) -> None:
     assert choose([JSON, HTML], value) in {JSON, HTML, None}
     assert choose_encoding(["a", "b"], value) in {"a", "b", "identity", None}
     assert choose_language(["a", "b"], value) in {"a", "b", None}
+
+
+@pytest.mark.parametrize(
+    ("there", "expected"),
+    [
+        ([], "Accept-Encoding"),
+        (["Cookie"], "Cookie, Accept-Encoding"),
+        (["Cookie", "Origin"], "Cookie, Origin, Accept-Encoding"),
+        (["Cookie , accept-ENCODING"], "Cookie , accept-ENCODING"),
+        (["*"], "*"),
+        ([""], "Accept-Encoding"),
+    ],
+)
+def test_adds_to_vary(there: list[str], expected: str) -> None:
+    headers = Headers({"Vary": there})
+    add_vary(headers, "Accept-Encoding")
+    assert headers["Vary"] == expected

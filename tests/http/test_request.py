@@ -149,6 +149,14 @@ def test_content_type() -> None:
     assert request.headers["Content-Type"] == request.content_type
 
 
+def test_one_field_alone() -> None:
+    request = made("/x", "A: 1", "B: \xe9", "a: 2", "Cookie: a=1")
+    assert [request.field(name) for name in ("a", "b", "c")] == ["1, 2", "\xe9", ""]
+    assert not request.has("headers")
+    request.headers["A"] = "3"
+    assert [request.field(name) for name in ("a", "b", "c")] == ["3", "\xe9", ""]
+
+
 @pytest.mark.parametrize("fields", [["Content-Type: x"], ["Content-Type: text/plain", "Content-Type: text/html"]])
 def test_a_content_type_that_cannot_be_read_is_refused(fields: list[str]) -> None:
     for decoded_first in (False, True):

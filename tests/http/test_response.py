@@ -408,3 +408,28 @@ def test_repr() -> None:
 
 def test_a_large_text_is_looked_at_only_at_its_beginning() -> None:
     assert Response("x" * 64 * KiB + "<html>").content_type == TEXT
+
+
+def test_a_copy_has_its_own_fields_and_cookies() -> None:
+    response = Response("x", 201, {"A": "1"}, {"c": "1"})
+    response.cookies["m"] = "1"
+    other = response.copy()
+    assert list(other.lines()) == list(response.lines())
+    other.headers["A"] = "2"
+    other.cookies["n"] = "2"
+    other.set_cookie(SetCookie("d", "2"))
+    other.status = 500
+    assert [line for line in response.lines() if line[0] != "Content-Type"] == [
+        ("A", "1"),
+        ("Set-Cookie", "m=1"),
+        ("Set-Cookie", "c=1; Path=/; HttpOnly; SameSite=Lax"),
+    ]
+    assert (response.status, other.body) == (201, b"x")
+    plain = Response("x")
+    assert plain.copy().plain
+    plain.copy().headers["A"] = "1"
+    assert plain.plain
+
+
+def test_a_redirects_copy_redirects() -> None:
+    assert Redirect("/x").copy().headers["Location"] == "/x"

@@ -41,7 +41,7 @@ from hospes.execution import ThreadPool, default_threads
 from hospes.filters import CrossSiteRequest, Csrf
 from hospes.http.handler import Handler
 from hospes.http.problem import problem_response
-from hospes.http.request import Request, SessionSource, UserSource
+from hospes.http.request import Request, SessionSource, UserSource, Workers
 from hospes.http.response import Response
 from hospes.limits import Timeouts
 from hospes.routing import Matcher, Pattern, Route, Router, parse_pattern
@@ -208,7 +208,7 @@ class Application(Registrar):
         endpoints = Endpoints(Failures(self._error_handlers, threads, self._show_failure), threads)
         matcher = self._matcher(endpoints)
         mounts = [self._mount(each, self._owner(each, parts, queue), endpoints) for each in self._below]
-        return _Part(Dispatcher(matcher, mounts, endpoints.around(miss, self._layers), self._services()), pool)
+        return _Part(Dispatcher(matcher, mounts, endpoints.around(miss, self._layers), self._services(threads)), pool)
 
     async def _begin(self, life: Life, pool: ThreadPool) -> None:
         await life.end_with(lambda: pool.close(_THREADS_END))
@@ -236,8 +236,13 @@ class Application(Registrar):
         mount = Mount(below.prefix, endpoints.around(call, self._layers))
         return mount
 
-    def _services(self) -> dict[type, Any]:
-        return {Templates: Templates(self.templates), SessionSource: self._visiting.sessions, UserSource: self._visiting}
+    def _services(self, threads: Threads) -> dict[type, Any]:
+        return {
+            Templates: Templates(self.templates),
+            SessionSource: self._visiting.sessions,
+            UserSource: self._visiting,
+            Workers: threads,
+        }
 
     def _declarations(self) -> Iterator[tuple[Declaration, ClassEntry | None]]:
         for declaration in self._functions:

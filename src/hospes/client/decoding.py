@@ -14,10 +14,9 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any, Final, Protocol
 
+from hospes.http.codings import LIBRARIES, is_available, library_of
 from hospes.limits import KiB, MiB
 
 PIECE: Final = 64 * KiB
@@ -119,7 +118,8 @@ class _Brotli:
             piece: bytes = self._engine.process(octets, output_buffer_limit=PIECE)
             while piece:
                 yield piece
-                piece = b"" if self._engine.can_accept_more_data() else self._engine.process(b"", output_buffer_limit=PIECE)
+                # A few octets may stand for a long content, and count as taken before all of that is out.
+                piece = b"" if self._engine.is_finished() else self._engine.process(b"", output_buffer_limit=PIECE)
         except self._error as error:
             raise BadCoding(str(error)) from None
 
@@ -222,7 +222,7 @@ def decoder(coding: str) -> Decoder:
         return _Zlib(_GZIP)
     if coding == "deflate":
         return _Zlib(0)
-    library = _library(coding)
+    library = library_of(coding)
     if library is None:
         raise BadCoding(f"the coding {coding[:20]!r} is not known here")
     return _Brotli(library) if coding == "br" else _Zstd(library)
@@ -231,22 +231,4 @@ def decoder(coding: str) -> Decoder:
 @cache
 def accept_encoding() -> str:
     """What can be decoded here, as Accept-Encoding says it."""
-    return ", ".join(["gzip", "deflate", *(coding for coding in _LIBRARIES if _name(coding))])
-
-
-_LIBRARIES: Final = {"br": ("brotli", "brotlicffi"), "zstd": ("compression.zstd", "backports.zstd")}
-
-
-@cache
-def _name(coding: str) -> str:
-    """The library for a coding that is installed; "" if none."""
-    for name in _LIBRARIES.get(coding, ()):
-        package = name.rpartition(".")[0]
-        if (not package or find_spec(package)) and find_spec(name):
-            return name
-    return ""
-
-
-def _library(coding: str) -> Any:
-    name = _name(coding)
-    return import_module(name) if name else None
+    return ", ".join(["gzip", "deflate", *(coding for coding in LIBRARIES if is_available(coding))])

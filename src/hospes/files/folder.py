@@ -149,7 +149,7 @@ class StaticFolder:
 
     def _wanted(self, request: Request) -> tuple[str, ...]:
         """The codings this visitor takes rather than none, the one preferred first."""
-        field = _accept_encoding(request)
+        field = request.field("accept-encoding")
         if not field:
             return ()
         return self._codings(field) if len(field) <= _KEPT_FIELD else acceptable_codings(field)
@@ -188,14 +188,6 @@ def acceptable_codings(accept_encoding: str) -> tuple[str, ...]:
         found.append(coding)
         offers.remove(coding)
     return tuple(found)
-
-
-def _accept_encoding(request: Request) -> str:
-    """The field, without decoding all the others, where nobody has done so already."""
-    if request.has("headers"):
-        return request.headers.get("accept-encoding", "")
-    values = [value for name, value in request.head.fields if name == b"accept-encoding"]
-    return b", ".join(values).decode("latin-1") if values else ""
 
 
 def _sibling(place: Place, name: str, original: OpenFile) -> OpenFile | None:

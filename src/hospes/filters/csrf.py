@@ -30,10 +30,10 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from hospes.errors import HttpError
+from hospes.filters.exemption import Paths, exactly
 from hospes.http import Request, Response
 from hospes.http.handler import CallNext
 from hospes.http.request import SAFE_METHODS
-from hospes.routing import Match, Route, Router
 
 FIELD: Final = "X-CSRF-Token"
 PARAMETER: Final = "_csrf"
@@ -79,15 +79,11 @@ class Csrf:
         SetupError: for a malformed pattern.
     """
 
-    def __init__(self, *, origins: Sequence[str] = (), exempt: str | Sequence[str] = (), token: bool = False) -> None:
+    def __init__(self, *, origins: Sequence[str] = (), exempt: Paths = (), token: bool = False) -> None:
         if isinstance(origins, str):
             raise ValueError(f"Csrf(origins={origins!r}): give a list of origins")
         self._origins = frozenset(_checked(each) for each in origins)
-        # As routes match, and not as filters do: those rather cover a path too many.
-        router: Router[bool] = Router(on_conflict="last")
-        for path in ((exempt,) if exempt else ()) if isinstance(exempt, str) else exempt:
-            router.add(Route(pattern=path, endpoint=True))
-        self._exempt = router.freeze()
+        self._is_exempt = exactly(exempt)
         self.token = token
         """Whether a token is demanded."""
 
@@ -124,10 +120,7 @@ class Csrf:
         return all(each in self._origins or (each is not None and is_ours(each, request)) for each in parsed)
 
     def _looks_at(self, request: Request) -> bool:
-        return (
-            request.method not in SAFE_METHODS
-            and type(self._exempt.match(request.method, request.head.path, request)) is not Match
-        )
+        return request.method not in SAFE_METHODS and not self._is_exempt(request)
 
 
 def parse_origin(text: str) -> tuple[str, str] | None:

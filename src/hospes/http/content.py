@@ -232,7 +232,7 @@ class Stream:
         if not isinstance(self.source, AsyncIterable):
             raise TypeError("a plain iterator is pulled in the thread pool; the application turns it into an async one")
         async for piece in self.source:
-            octets = piece.encode() if isinstance(piece, str) else _octets(piece)
+            octets = octets_of(piece)
             if octets:
                 yield octets
 
@@ -247,9 +247,16 @@ class Stream:
             close()
 
 
-def _octets(piece: object) -> bytes:
+def octets_of(piece: object) -> bytes:
+    """A piece of a stream as it is sent.
+
+    Raises:
+        TypeError: if it is neither bytes nor str.
+    """
     if type(piece) is bytes:
         return piece
+    if isinstance(piece, str):
+        return piece.encode()
     if isinstance(piece, (bytes, bytearray, memoryview)):
         return bytes(cast("bytes", piece))
     # bytes(3) would be three octets of zero: a number must not become content, and a large one not a gigabyte.

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hospes.errors import HttpError
+from hospes.http.headers import Headers
 from hospes.http.media import MediaType, parse_media_type
 
 _QVALUE = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")  # RFC 9110 §12.4.2
@@ -133,6 +134,13 @@ def choose_encoding(offers: Sequence[str], accept_encoding: str | None) -> str |
         if weight > best_weight:
             best, best_weight = offer, weight
     return best
+
+
+def add_vary(headers: Headers, name: str) -> None:
+    """Say that a field of the request has had a part in this answer (RFC 9110 §12.5.5), beside those that are named already."""
+    named = [each.strip(" \t").lower() for each in headers.get("Vary", "").split(",")]
+    if "*" not in named and name.lower() not in named:
+        headers["Vary"] = f"{headers['Vary']}, {name}" if named != [""] else name
 
 
 def choose_language(offers: Sequence[str], accept_language: str | None) -> str | None:

@@ -85,6 +85,19 @@ class SessionSource(Protocol):
         ...
 
 
+class Workers(Protocol):
+    """What runs plain functions in threads; an application lends it as a service."""
+
+    async def run(self, call: Callable[[], Any]) -> Any:
+        """What the function gives, from a thread.
+
+        Raises:
+            HttpError: 503 where no thread is to be had in time.
+            BaseException: what the function raises.
+        """
+        ...
+
+
 class Request:
     """One request. Handlers, filters and the binding read it; whatever is costly is decoded when first asked for.
 
@@ -198,10 +211,7 @@ class Request:
     @property
     def content_type(self) -> str:
         """The Content-Type field; "" where there is none."""
-        if self.has("headers"):
-            return self.headers.get("content-type", "")
-        # Two lines are joined, as in `headers`: nobody is to believe the first and another one the second.
-        return b", ".join([value for name, value in self.head.fields if name == b"content-type"]).decode("latin-1")
+        return self.field("content-type")
 
     @property
     def content_length(self) -> int | None:
@@ -212,6 +222,18 @@ class Request:
     def reader(self) -> ContentReader:
         """The content as a pull stream; an ended one where there is none."""
         return self.content if self.content is not None else ContentReader.of(b"")
+
+    def field(self, name: str) -> str:
+        """The value of a field, "" where there is none; the others are not decoded for it.
+
+        Args:
+            name: Its name, in lower case.
+        """
+        if self.has("headers"):
+            return self.headers.get(name, "")
+        wanted = name.encode()
+        # Two lines are joined, as in `headers`: nobody is to believe the first and another one the second.
+        return b", ".join([value for each, value in self.head.fields if each == wanted]).decode("latin-1")
 
     def get_parameter(self, name: str, default: str | None = None) -> str | None:
         """The first value of a parameter of form or query, or `default`."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterable, Iterator, Mapping
+from copy import copy
 from http.cookies import BaseCookie
 from operator import index
 from typing import Any, TypeAlias, cast
@@ -165,6 +166,17 @@ class Response:
         if self._set_cookies is None:
             self._set_cookies = []
         self._set_cookies.append(cookie.to_field())
+
+    def copy(self) -> Response:
+        """The same answer with fields and cookies of its own, for a filter that changes what others may give again."""
+        other = copy(self)
+        if self._headers is not None:
+            other._headers = self._headers.copy()
+        if self._cookies is not None:
+            other._cookies = copy(self._cookies)
+        if self._set_cookies is not None:
+            other._set_cookies = list(self._set_cookies)
+        return other
 
     @property
     def plain(self) -> bool:
