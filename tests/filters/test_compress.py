@@ -19,6 +19,7 @@ from hospes.execution import PoolSaturated
 from hospes.filters import compress
 from hospes.filters.compress import TYPES
 from hospes.filters.encoded import LONG
+from hospes.filters.encoding import CODINGS, encode
 from hospes.http import codings
 from hospes.http.content import FileContent
 from hospes.http.handler import Handler
@@ -313,7 +314,7 @@ def test_head_is_as_get(files: TestClient) -> None:
 
 def test_long_content_is_encoded_in_a_thread(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     places: list[bool] = []
-    plain = compress.encode
+    plain = encode
 
     def noting(*arguments: Any) -> bytes:
         places.append(threading.current_thread().name.startswith("hospes-worker-"))
@@ -352,7 +353,7 @@ def filtered(response: Response, *services: Workers) -> Response:
     """An answer behind the filter, with these threads."""
     request = made("/", "GET", None, "Accept-Encoding: gzip")
     request.services = dict.fromkeys([Workers], services[0]) if services else {}
-    return asyncio.run(Compress()(request, answers(response)))  # type: ignore[arg-type]
+    return asyncio.run(Compress()(request, answers(response)))
 
 
 def test_where_no_thread_is_to_be_had_it_is_sent_as_it_is(tmp_path: Path) -> None:
@@ -469,4 +470,4 @@ def test_whole_answers_over_sockets(tmp_path: Path) -> None:
 
 
 def test_every_coding_has_a_home() -> None:
-    assert set(codings.LIBRARIES) | {"gzip"} == set(compress.CODINGS)
+    assert set(codings.LIBRARIES) | {"gzip"} == set(CODINGS)

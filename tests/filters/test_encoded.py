@@ -137,7 +137,7 @@ def test_a_blocking_iterator(coding: str) -> None:
 
 
 def test_a_blocking_iterator_of_what_cannot_be_sent() -> None:
-    pieces = EncodedPieces(iter([3]), encoder("gzip"), flushes=True)  # type: ignore[list-item]
+    pieces = EncodedPieces(iter([3]), encoder("gzip"), flushes=True)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="a stream gave int"):
         next(pieces)
     pieces.close()  # there is nothing to close
@@ -148,7 +148,7 @@ def test_a_file(tmp_path: Path, coding: str) -> None:
     content = b"0123456789" * 30_000
     path.write_bytes(content)
     file = path.open("rb", buffering=0)
-    stream = encoded(FileContent(file, 10, len(content) - 20), encoder(coding), here)  # type: ignore[arg-type]
+    stream = encoded(FileContent(file, 10, len(content) - 20), encoder(coding), here)
     assert isinstance(stream.source, EncodedPieces)
     assert decoded(b"".join(stream.source), coding) == content[10:-10]
     stream.source.close()
