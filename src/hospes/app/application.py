@@ -25,7 +25,7 @@ from hospes.app.declarations import ClassEntry, Declaration, F, RouteOptions
 from hospes.app.dispatcher import Dispatcher, Mount, miss
 from hospes.app.endpoint import Endpoints, Target
 from hospes.app.failures import Failures
-from hospes.app.guarding import guarded, speaks_for_somebody
+from hospes.app.guarding import guarded, may_change, speaks_for_somebody
 from hospes.app.life import Life, Lifespan
 from hospes.app.objects import Objects
 from hospes.app.places import Runs, where_it_runs
@@ -39,6 +39,7 @@ from hospes.binding.signature import name_of
 from hospes.errors import HttpError, SetupError
 from hospes.execution import ThreadPool, default_threads
 from hospes.filters import CrossSiteRequest, Csrf
+from hospes.http.direct import Direct, Map
 from hospes.http.handler import Handler
 from hospes.http.problem import problem_response
 from hospes.http.request import Request, SessionSource, UserSource, Workers
@@ -206,9 +207,14 @@ class Application(Registrar):
         pool = ThreadPool(self.threads, wait=queue)
         threads = Threads(pool)
         endpoints = Endpoints(Failures(self._error_handlers, threads, self._show_failure), threads)
-        matcher = self._matcher(endpoints)
+        directs: dict[Handler, Direct | None] = {}
+        matcher = self._matcher(endpoints, directs)
         mounts = [self._mount(each, self._owner(each, parts, queue), endpoints) for each in self._below]
-        return _Part(Dispatcher(matcher, mounts, endpoints.around(miss, self._layers), self._services(threads)), pool)
+        services = self._services(threads)
+        dispatcher = Dispatcher(matcher, mounts, endpoints.around(miss, self._layers), services)
+        if type(matcher) is Matcher:  # another one may match in its own way
+            dispatcher.map = Map(matcher.outline(directs.__getitem__), services)
+        return _Part(dispatcher, pool)
 
     async def _begin(self, life: Life, pool: ThreadPool) -> None:
         await life.end_with(lambda: pool.close(_THREADS_END))
@@ -264,7 +270,7 @@ class Application(Registrar):
         """How a handler is called with its arguments in order, and where: `call` is `function`, or calls it."""
         return call, where_it_runs(function, inline=inline)
 
-    def _matcher(self, endpoints: Endpoints) -> Matcher[Handler]:
+    def _matcher(self, endpoints: Endpoints, directs: dict[Handler, Direct | None]) -> Matcher[Handler]:
         router = self._make_router()
         objects = Objects(self._visiting)
         refused = endpoints.around(_refuse, self._layers)
@@ -275,8 +281,10 @@ class Application(Registrar):
             layers = [*self._layers, *(entry.filters if entry else ())]
             path = quote(pattern.text) if pattern is not None and pattern.is_static else None
             endpoint = endpoints.of(target, layers, path)
+            is_guarded = self._csrf is not None and may_change(options.methods)
             if self._csrf is not None:
                 endpoint = guarded(endpoint, refused, self._csrf, options.methods)
+            directs[endpoint] = endpoints.direct(target, layers, path, guarded=is_guarded)
             router.add(_route(options, endpoint))
         return router.freeze()
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from hospes.binding.content import is_form
 from hospes.errors import HttpError
+from hospes.http.direct import Map
 from hospes.http.handler import Handler
 from hospes.http.headers import Headers
 from hospes.http.request import Request
@@ -70,6 +71,8 @@ class Dispatcher:
     """
 
     def __init__(self, matcher: Matcher[Handler], mounts: Sequence[Mount], missed: Handler, services: Mapping[type, Any]) -> None:
+        self.map: Map | None = None
+        """What carriers may know of it; see `hospes.http.direct`."""
         self._match = matcher.match
         self._asks_parameters = matcher.asks_parameters
         self._mounts = sorted(mounts, key=lambda mount: -mount.depth)

@@ -19,7 +19,7 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Seque
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from hospes.app.declarations import BodyLimit
 from hospes.app.failures import Failures
@@ -30,6 +30,7 @@ from hospes.binding import Plan, Reads, note_failure
 from hospes.execution import iterate
 from hospes.http.answer import to_response
 from hospes.http.content import ContentReader, Stream
+from hospes.http.direct import Argument, Content, Direct
 from hospes.http.handler import CallNext, Handler
 from hospes.http.request import Request
 from hospes.http.response import Response
@@ -118,6 +119,36 @@ class Endpoints:
         if target.waits or target.runs is Runs.ON_LOOP:
             return self._call(target, concludes=True)
         return self._inline(target) if target.runs is Runs.INLINE else self._pooled(target)
+
+    def direct(self, target: Target, layers: Sequence[Layer], path: str | None, *, guarded: bool) -> Direct | None:
+        """The way to a route's function for carriers that go by themselves; None where only the endpoint knows it.
+
+        Args:
+            target: The handler.
+            layers: The filters, outermost first.
+            path: As for `of`.
+            guarded: Whether requests that bring cookies are the endpoint's.
+        """
+        plan, construct, status, limit = target.plan, target.construct, target.status, target.body_limit
+        waits = plan.needs_await or (construct is not None and construct.waits)
+        if target.runs is Runs.IN_POOL or waits or _chosen(layers, path):
+            return None
+
+        def conclude(request: Request, making: Awaitable[Any]) -> Awaitable[Response]:
+            return self._concluded(request, _made(request, making, status))
+
+        on_loop = target.runs is Runs.ON_LOOP
+        return Direct(
+            call=awaited(plan.call) if on_loop else plan.call,
+            waits=on_loop,
+            conclude=conclude,
+            owner=construct.get if construct is not None else None,
+            arguments=tuple(Argument(each.read, each.usual, each.is_object) for each in plan.sources),
+            status=status,
+            content=_CONTENT.get(target.reader.reads, Content.OTHER),
+            body_limit=limit if isinstance(limit, int) else None,
+            guarded=guarded,
+        )
 
     def around(self, call: CallNext, layers: Sequence[Layer]) -> Handler:
         """The endpoint of anything that answers requests, and may raise: filters around it, failures answered."""
@@ -294,6 +325,18 @@ def _admit(content: ContentReader, body_limit: BodyLimit) -> None:
 def _chosen(layers: Sequence[Layer], path: str | None) -> list[Layer]:
     """The filters that can ever guard a path; all of them where the path is not known beforehand."""
     return [layer for layer in layers if path is None or layer.applies(path)]
+
+
+_CONTENT: Final = {
+    Reads.NOTHING: Content.LEFT,
+    Reads.STREAM: Content.LEFT,
+    Reads.CONTENT: Content.READ,
+    Reads.OCTETS: Content.READ,
+}
+
+
+async def _made(request: Request, making: Awaitable[Any], status: int) -> Response:
+    return to_response(await making, request, status)
 
 
 async def _there(response: Response) -> Response:

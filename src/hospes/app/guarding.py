@@ -29,13 +29,18 @@ def guarded(endpoint: Handler, refused: Handler, csrf: Csrf, methods: frozenset[
         csrf: Looks at where a request comes from.
         methods: What the route answers; any method where there is none.
     """
-    if methods and methods <= SAFE_METHODS:
+    if not may_change(methods):
         return endpoint
 
     def guard(request: Request) -> Response | Awaitable[Response]:
         return (refused if speaks_for_somebody(request) and not csrf.passes(request) else endpoint)(request)
 
     return guard
+
+
+def may_change(methods: frozenset[str]) -> bool:
+    """Whether a route answers requests that ask for a change."""
+    return not methods or not methods <= SAFE_METHODS
 
 
 def speaks_for_somebody(request: Request) -> bool:

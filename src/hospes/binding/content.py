@@ -26,6 +26,7 @@ from hospes.binding.source import Otherwise, Read
 from hospes.binding.words import in_words
 from hospes.errors import HttpError
 from hospes.http import json
+from hospes.http.direct import Origin, Usual
 from hospes.http.multipart import MultipartFile
 from hospes.http.problem import FieldError
 from hospes.http.request import Request
@@ -86,6 +87,19 @@ def decoder_for(annotation: Any) -> Callable[[bytes], Any]:
         return value
 
     return checked
+
+
+def usual_json(annotation: Any, made: Callable[[Any], Any] | None = None) -> Usual | None:
+    """What `json_value` reads of the usual request; None where the decoder is not all there is to it.
+
+    Args:
+        annotation: The type.
+        made: Makes the argument of the decoded value.
+    """
+    if is_pydantic(plain(annotation)) or pydantic_in(annotation) is not None or completing(annotation) is not None:
+        return None
+    decode = msgspec.json.Decoder(annotation).decode
+    return Usual(Origin.CONTENT, decode=decode if made is None else lambda content: made(decode(content)))
 
 
 def json_object(otherwise: Otherwise) -> Read:

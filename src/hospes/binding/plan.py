@@ -35,6 +35,7 @@ class Plan:
 
     Attributes:
         reads: What of the content must be read first; `prepare` does.
+        sources: Where the arguments come from, in the order of `call`.
         takes_nothing: Whether there is no argument to make: then neither.
         needs_await: Whether an argument has to be waited for: then `bind_async`, else `bind`.
         call: The handler as a function of positional arguments: `call(*plan.bind(request))`. It is the handler itself where
@@ -42,9 +43,10 @@ class Plan:
             keyword arguments, `*args` and `**kw` where they belong.
     """
 
-    __slots__ = ("_objects", "_order", "_plain", "call", "needs_await", "reads", "takes_nothing")
+    __slots__ = ("_objects", "_order", "_plain", "call", "needs_await", "reads", "sources", "takes_nothing")
 
     def __init__(self, handler: Callable[..., Any], arguments: Sequence[Argument], sources: Sequence[Source]) -> None:
+        self.sources = tuple(sources)
         self.reads = _reads(sources)
         self.needs_await = any(each.waits for each in sources)
         self.takes_nothing = not sources

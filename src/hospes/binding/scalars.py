@@ -91,6 +91,7 @@ _SCALARS: Mapping[type, Converter] = {
     float: Converter(_float, _NUMBER, "a number"),
     bool: Converter(_to_bool, None, "true or false"),
 }
+_USUAL: tuple[type[str], type[int], type[bool]] = (str, int, bool)
 _CONVERTED: Mapping[type, str] = {
     datetime: "a date and time such as 2026-01-31T12:00:00Z",
     date: "a date such as 2026-01-31",
@@ -113,6 +114,15 @@ def converter_for(annotation: Any) -> Converter | None:
     if found is None or not meta:
         return found
     return _constrained(found, strip_meta(annotation))
+
+
+def usual_kind(converter: Converter) -> type[str] | type[int] | type[bool] | None:
+    """The type whose plainest texts anybody can convert: `42`, `true`; None where only the converter knows.
+
+    Args:
+        converter: What `converter_for` gave.
+    """
+    return next((kind for kind in _USUAL if _SCALARS[kind] is converter), None)
 
 
 def _converter_of(kind: Any) -> Converter | None:

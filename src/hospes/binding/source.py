@@ -20,6 +20,7 @@ from uuid import UUID
 
 from hospes.binding.annotations import type_of
 from hospes.binding.errors import Unfit, unfit
+from hospes.http.direct import Usual
 from hospes.http.request import Request
 
 Read = Callable[[Request], Any]
@@ -57,6 +58,8 @@ class Source:
     """The query's or form's parameter it takes, for `**kw` leaves that out."""
     is_model: bool = False
     """Whether it takes the whole content for one model."""
+    usual: Usual | None = None
+    """What `read` gives for the usual request, for those who can tell by themselves."""
 
 
 @dataclass(frozen=True, slots=True)

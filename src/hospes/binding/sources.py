@@ -99,7 +99,8 @@ class Chooser:
         if marker is not None:
             source = self._marked(argument, marker)
         elif argument.name in (self._site.path_names or ()) and (converter := self._converter(argument)) is not None:
-            source = Source(texts.path_value(argument.name, converter))
+            usual = texts.usual_path_value(argument.name, converter)
+            source = Source(texts.path_value(argument.name, converter), usual=usual)
         if source is None:
             source = (
                 injected(argument, get_origin(kind) or kind, self._forms)
@@ -147,7 +148,7 @@ class Chooser:
         converter = self._converter(argument, PathValue)
         if converter is None:
             raise argument.problem(f"is a path value, and {_type_name(argument)} cannot be made of text", _CANNOT)
-        return Source(texts.path_value(name, converter))
+        return Source(texts.path_value(name, converter), usual=texts.usual_path_value(name, converter))
 
     def _reg_group(self, argument: Argument, marker: RegGroup) -> Source:
         group = marker.group
@@ -214,7 +215,8 @@ class Chooser:
                 if argument.default is EMPTY or isinstance(argument.default, JSONBody)
                 else default(argument.default)
             )
-            return Source(contents.json_object(fallback), Reads.CONTENT)
+            usual = contents.usual_json(dict[str, Any], JSONBody)
+            return Source(contents.json_object(fallback), Reads.CONTENT, usual=usual)
         return self._json(argument, argument.annotation)
 
     # 4. Types that bind in their own way.
@@ -253,7 +255,10 @@ class Chooser:
     def _text(self, argument: Argument, name: str, otherwise: Otherwise) -> Source | None:
         place = Place("query", name, self._forms)
         read = self._text_read(argument, _typed(argument), place, otherwise)
-        return None if read is None else Source(read, self._form, is_weak=True, parameter=name)
+        if read is None:
+            return None
+        usual = texts.usual_parameter(place, converter_for(_typed(argument)), otherwise)
+        return Source(read, self._form, is_weak=True, parameter=name, usual=usual)
 
     def _text_read(self, argument: Argument, annotation: Any, place: Place, otherwise: Otherwise) -> Read | None:
         converter = converter_for(annotation)
@@ -293,7 +298,8 @@ class Chooser:
             of_json = contents.json_value(annotation, fallback)
         except (TypeError, NameError) as error:
             raise argument.problem(f"cannot be made of JSON: {error}", "use types that msgspec can decode in it") from None
-        return Source(of_json if of_form is None else contents.by_content(of_json, of_form), Reads.CONTENT, is_model=True)
+        read = of_json if of_form is None else contents.by_content(of_json, of_form)
+        return Source(read, Reads.CONTENT, is_model=True, usual=contents.usual_json(annotation))
 
     def _of_parameters(self, argument: Argument, annotation: Any) -> Read | None:
         """The model by its members' names, None for what has none, or has members that no parameter can be."""

@@ -15,8 +15,9 @@ from typing import Any
 
 from hospes.binding.errors import Unfit, shown, unfit
 from hospes.binding.markers import RegGroup
-from hospes.binding.scalars import Converter
+from hospes.binding.scalars import Converter, usual_kind
 from hospes.binding.source import Otherwise, Read
+from hospes.http.direct import Origin, Usual
 from hospes.http.request import Request
 
 
@@ -63,6 +64,20 @@ def path_value(name: str, converter: Converter) -> Read:
         raise _refused(place, request, text, converter)
 
     return read
+
+
+def usual_path_value(name: str, converter: Converter) -> Usual | None:
+    """What `path_value` reads of the usual request."""
+    kind = usual_kind(converter)
+    return None if kind is None else Usual(Origin.PATH, name, kind)
+
+
+def usual_parameter(place: Place, converter: Converter | None, otherwise: Otherwise) -> Usual | None:
+    """What `first_parameter` reads of the usual request."""
+    kind = None if converter is None else usual_kind(converter)
+    if kind is None:
+        return None
+    return Usual(Origin.QUERY, place.name, kind, (otherwise.value,) if otherwise.make is None else ())
 
 
 def reg_group(group: int, converter: Converter, as_marker: bool) -> Read:

@@ -1,8 +1,9 @@
 """The engine's compiled part, for type checkers."""
 
 from collections.abc import Callable
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+from hospes.http.direct import Map as GivenMap
 from hospes.http.request import Address
 from hospes.http.request import Connection as Ends
 from hospes.limits import Limits
@@ -14,6 +15,12 @@ class Head(RequestHead):
     """In truth no subclass, but with its whole face."""
 
     def __copy__(self) -> Head: ...
+
+class Map:
+    """An application's map, compiled."""
+
+    def __init__(self, given: GivenMap | None, limits: Limits) -> None: ...
+    def follow(self, octets: bytes) -> tuple[Callable[..., Any], dict[str, str], list[Any]] | None: ...
 
 def parse_head(octets: bytes, limits: Limits) -> tuple[Head, int] | None: ...
 

@@ -3,6 +3,7 @@
 
     parser.h         recognises the head of a usual request (C, no Python)
     head.pxi         what a handler sees of it
+    map.pxi          the way to the program's function, where it is known
     driver.pxi       the first step of a handler
     system.pxi       what the kernel is asked
     connection.pxi   a connection in its small form: usual requests, usual answers
@@ -18,11 +19,13 @@ Laws:
 cimport cython
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.object cimport PyObject
+from cpython.dict cimport PyDict_GetItemWithError
+from cpython.object cimport PyObject, PyObject_CallObject
 from cpython.list cimport PyList_GET_SIZE
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
-from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
-from cpython.unicode cimport PyUnicode_DecodeASCII
+from cpython.ref cimport Py_INCREF
+from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE, PyTuple_New, PyTuple_SET_ITEM
+from cpython.unicode cimport PyUnicode_AsUTF8String, PyUnicode_DecodeASCII, PyUnicode_GET_LENGTH
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy, memset
 
@@ -33,9 +36,11 @@ from types import CoroutineType as _CoroutineType
 
 from hospes.execution.driver import Driver, _Seat
 from hospes.execution.pool import Job as _Job
+from hospes.http import json
 from hospes.http.content import ContentReader, FileContent
+from hospes.http.direct import Content, Origin
 from hospes.http.request import Address, Connection as Ends, Request
-from hospes.http.response import Response
+from hospes.http.response import JSON, OCTETS, Response, TEXT, text_type
 from hospes.server.answers import answer_head
 from hospes.server.sending import FILE_AT_ONCE, read_file
 from hospes.server.service import Service
@@ -45,10 +50,14 @@ cdef object _enter_task = _enter, _leave_task = _leave
 cdef object CoroutineType = _CoroutineType, Job = _Job
 cdef object _ORIGIN = TargetForm.ORIGIN
 cdef object _NOTHING = object()  # where None would be something
+cdef object _ENCODE = json.ENCODE
+cdef str _TEXT = TEXT, _JSON = JSON, _OCTETS = OCTETS
+cdef Py_ssize_t JSON_DIGITS = json.DIGITS
 cdef Py_ssize_t _LARGEST_HEAD = 64 * 1024  # longer ones are wire's, whatever the limits are
 
 include "head.pxi"
 include "system.pxi"
+include "map.pxi"
 include "driver.pxi"
 include "connection.pxi"
 include "transport.pxi"

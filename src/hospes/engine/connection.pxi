@@ -43,6 +43,7 @@ cdef class Conn:
     cdef double since  # when it became idle
     cdef object ends  # what its requests share; made for the first, dropped when it has been idle for a while
     cdef Head head  # of the request under way
+    cdef object request  # while its function's first step runs, if anybody has asked for it
     cdef object response  # what came of it, until that is answered; else _NOTHING
     cdef object failure
     cdef object handle
@@ -74,9 +75,9 @@ cdef class Conn:
 
     cdef int feed_on(self, const char *octets, Py_ssize_t length, bint answered) except -1:
         cdef Engine engine = self.engine
-        cdef hospes_head at
+        cdef Coming coming
         cdef const char *end = octets + length
-        cdef int count = 0
+        cdef int count = 0, came
         self.state = BUSY
         while True:
             if answered:
@@ -98,33 +99,63 @@ cdef class Conn:
                 engine.continue_soon(self)
                 return 0
             if (
-                not hospes_parse_head(<const unsigned char *>octets, end - octets, &engine.parser_limits, &at)
-                or at.content_length > engine.longest
-                or at.content_length > end - octets - <Py_ssize_t>at.size
+                not hospes_parse_head(<const unsigned char *>octets, end - octets, &engine.parser_limits, &coming.at)
+                or coming.at.content_length > engine.longest
+                or coming.at.content_length > end - octets - <Py_ssize_t>coming.at.size
             ):
                 self.flush()
                 return self.leave(octets, end - octets)
-            self.head = _make_head(octets, &at)
-            octets += at.size
+            coming.octets, coming.content, coming.plain_query = octets, octets + coming.at.size, -1
+            octets = coming.content + max(coming.at.content_length, 0)
             count += 1
-            answered = self.ask(octets, at.content_length)
-            if at.content_length > 0:
-                octets += at.content_length
-            if not answered:
+            self.served += 1
+            engine.budget -= 1
+            came = self.ask(&coming)
+            answered = came == CAME
+            if came == LEFT:
+                return self.leave(octets, end - octets)
+            if came == WAITS:
                 if self.state == BUSY and self.flush():
                     return self.keep(octets, end - octets)
                 return self.leave(octets, end - octets)
 
-    cdef bint ask(self, const char *octets, int64_t length) except -1:
-        """Give the request to the handler. False where that has to wait for something."""
-        cdef Engine engine = self.engine
+    cdef int ask(self, Coming *coming) except -1:
+        """Have the request answered: directly, where the map shows a way, else by the handler."""
+        cdef int came
+        route = self.engine.map.find(coming)
+        if route is not None and (<_Route>route).suits(self.engine.map, coming):
+            came = _go(self, <_Route>route, coming)
+            if came != ASIDE:
+                return came
+        self.handle = _first_step(self, self.made(coming, False))
+        return CAME if self.handle is None else WAITS
+
+    cdef object made(self, Coming *coming, bint reads_content):
+        """The request, and its head.
+
+        Args:
+            coming: What has come.
+            reads_content: Whether the content is to be there as octets, and not as a stream.
+        """
         content = None
-        if length >= 0:
-            content = ContentReader.of(PyBytes_FromStringAndSize(octets, <Py_ssize_t>length), engine.limits.body)
-        self.served += 1
-        engine.budget -= 1
-        self.handle = _first_step(self, _request(self.head, content, self.shared()))
-        return self.handle is None
+        self.head = _make_head(coming.octets, &coming.at)
+        if coming.at.content_length < 0:
+            return _request(self.head, None, self.shared())
+        octets = PyBytes_FromStringAndSize(coming.content, <Py_ssize_t>coming.at.content_length)
+        if not reads_content:
+            return _request(self.head, ContentReader.of(octets, self.engine.limits.body), self.shared())
+        request = _request(self.head, ContentReader.taken(len(octets), self.engine.limits.body), self.shared())
+        hospes_fill(request, _AT.body, octets)
+        return request
+
+    cdef object request_of(self, _Route route, Coming *coming):
+        """The request on its way to a route's function; made for the first who asks."""
+        if self.request is None:
+            self.request = self.made(coming, route.reads_content)
+            hospes_fill(self.request, _AT.services, self.engine.map.services)
+            if route.names:
+                hospes_fill(self.request, _AT.path_values, route.path_values(coming))
+        return self.request
 
     def answered(self, response, failure):
         """The driver's `done`."""
@@ -168,6 +199,55 @@ cdef class Conn:
 
     # From the answer to octets.
 
+    cdef int put_value(self, _Route route, value, Coming *coming) except -1:
+        """Gather the answer that a function's value stands for, as `hospes.http.to_response` would make it. ASIDE: it has to."""
+        cdef Engine engine = self.engine
+        cdef const char *content
+        cdef Py_ssize_t length
+        if (
+            self.state != BUSY
+            or not coming.at.keep_alive
+            or self.served >= engine.last_request
+            or hospes_read(engine.service, _AT.draining) != Py_False
+            or (self.request is not None and hospes_read(self.request, _AT.finishers) != Py_None)
+        ):
+            return ASIDE
+        if route.status == 204 or route.status == 205 or route.status == 304:
+            return ASIDE
+        kind = type(value)
+        media_type = _JSON
+        if kind is str:
+            media_type = _TEXT
+            if PyUnicode_GET_LENGTH(value) and _may_be_markup(value):
+                media_type = text_type(value)
+            if PyUnicode_IS_COMPACT_ASCII(value):
+                content, length = <const char *>PyUnicode_DATA(value), PyUnicode_GET_LENGTH(value)
+            else:
+                value = PyUnicode_AsUTF8String(value)
+                content, length = PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value)
+        elif kind is dict or kind is list or kind is bool:
+            value = _ENCODE(value)
+            content, length = PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value)
+        elif kind is bytes:
+            media_type = _OCTETS
+            content, length = PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value)
+        elif value is None:
+            media_type = ""
+            content, length = NULL, 0
+        else:
+            return ASIDE
+        if coming.at.method_length == 4 and memcmp(coming.octets, b"HEAD", 4) == 0:
+            if not length:
+                return ASIDE
+            return GATHERED if self.put(engine.prefix(route.status, media_type), content, length, False) else LEFT
+        return GATHERED if self.put(engine.prefix(route.status, media_type), content, length, True) else LEFT
+
+    cdef bint is_plain(self, response) except -1:
+        """Whether a function's response needs nobody to conclude it."""
+        if self.request is not None and hospes_read(self.request, _AT.finishers) != Py_None:
+            return False
+        return type(<object>hospes_read(response, _AT.answer)) is bytes
+
     cdef bint respond(self) except -1:
         """Answer, where the answer is a usual one. False where the large form has to go on, or nobody."""
         cdef Engine engine = self.engine
@@ -202,7 +282,7 @@ cdef class Conn:
         except ValueError:  # the large form says what is wrong with it
             return False
         self.response = _NOTHING
-        return self.put(prefix, content)
+        return self.put(prefix, PyBytes_AS_STRING(content), PyBytes_GET_SIZE(content), True)
 
     cdef bint respond_framed(self) except -1:
         """Answer with fields of the program's own, to HEAD, without content, with a small file; by the portable carrier's rules."""
@@ -227,19 +307,22 @@ cdef class Conn:
         self.response = _NOTHING
         return self.put_octets(octets, content if framing.send_content else b"")
 
-    cdef bint put(self, bytes prefix, bytes content) except -1:
-        """Gather a usual answer, or send it at once if it is large. False where the peer does not take it."""
+    cdef bint put(self, bytes prefix, const char *content, Py_ssize_t length, bint sends_content) except -1:
+        """Gather a usual answer, or send it at once if it is large. False where the peer does not take it, or has gone."""
         cdef Engine engine = self.engine
-        cdef Py_ssize_t before = PyBytes_GET_SIZE(prefix), length = PyBytes_GET_SIZE(content)
+        cdef Py_ssize_t before = PyBytes_GET_SIZE(prefix)
         cdef char *to
         if engine.gathering is not self or engine.gathered_length + before + length + 32 > BUFFER or length > AT_ONCE:
-            return self.put_octets(b"%b%d\r\n\r\n" % (prefix, length), content)
+            head = b"%b%d\r\n\r\n" % (prefix, length)
+            return self.put_octets(head, PyBytes_FromStringAndSize(content, length if sends_content else 0))
         to = engine.gathered + engine.gathered_length
         memcpy(to, PyBytes_AS_STRING(prefix), before)
         to = _write_number(to + before, length)
         memcpy(to, b"\r\n\r\n", 4)
-        memcpy(to + 4, PyBytes_AS_STRING(content), length)
-        engine.gathered_length = to + 4 + length - engine.gathered
+        if sends_content:
+            memcpy(to + 4, content, length)
+            to += length
+        engine.gathered_length = to + 4 - engine.gathered
         return True
 
     cdef bint put_octets(self, bytes head, bytes content) except -1:
@@ -351,6 +434,12 @@ cdef class Conn:
                 server = _address(<sockaddr *>name, length)
             self.ends = Ends(_address(<sockaddr *>self.peer, self.peer_length), server, "http", self.engine.limits)
         return self.ends
+
+
+cdef inline bint _may_be_markup(str text) except -1:
+    """Whether a text's first character is one that `hospes.http.response.text_type` has to look at."""
+    cdef Py_UCS4 first = text[0]
+    return first == c"<" or first == c" " or 0x09 <= first <= 0x0d or first == 0xfeff
 
 
 cdef inline char *_write_number(char *to, Py_ssize_t number) noexcept:

@@ -34,12 +34,14 @@ cdef extern from "Python.h":
     int PyIter_Send(object, PyObject *, PyObject **) except -1
     int PYGEN_RETURN
     PyObject *Py_None
+    bint PyUnicode_IS_COMPACT_ASCII(object)
+    void *PyUnicode_DATA(object)
     PyObject *Py_False
     void Py_DECREF(PyObject *)
 
 
 cdef struct _Slots:
-    Py_ssize_t head, content, connection, finishers, method, path  # of a Request
+    Py_ssize_t head, content, connection, finishers, method, path, services, path_values, body  # of a Request
     Py_ssize_t answer, status, content_type, headers, cookies, set_cookies  # of a Response
     Py_ssize_t spare, task, draining  # of a Driver, its seats, a Service
 
@@ -50,6 +52,8 @@ cdef int _find_slots() except -1:
     _AT.head, _AT.content = _slot(Request, b"head"), _slot(Request, b"content")
     _AT.connection, _AT.finishers = _slot(Request, b"connection"), _slot(Request, b"finishers")
     _AT.method, _AT.path = _slot(Request, b"method"), _slot(Request, b"path")
+    _AT.services, _AT.path_values = _slot(Request, b"services"), _slot(Request, b"path_values")
+    _AT.body = _slot(Request, b"body")
     _AT.answer, _AT.status = _slot(Response, b"content"), _slot(Response, b"status")
     _AT.content_type, _AT.headers = _slot(Response, b"_content_type"), _slot(Response, b"_headers")
     _AT.cookies, _AT.set_cookies = _slot(Response, b"_cookies"), _slot(Response, b"_set_cookies")
@@ -129,3 +133,132 @@ cdef object _first_step(Conn conn, request):
     if isinstance(failure, (KeyboardInterrupt, SystemExit)):
         engine.interruption = failure
     return None
+
+
+cdef enum:  # what came of a way that was gone directly
+    ASIDE  # nothing: the handler has to be asked
+    GATHERED  # an answer, which will leave with others
+    LEFT  # an answer; the peer does not take it, or has gone
+    CAME  # a response, or a failure
+    WAITS  # a handle
+
+
+@cython.final
+cdef class _Rest:
+    """What is left of a function's call, to be awaited: what it gave or raised; or its coroutine, which waits for something."""
+
+    cdef object value
+    cdef object failure
+    cdef object coroutine
+    cdef object awaited
+
+    def __await__(self):
+        return self
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return self.send(None)
+
+    cpdef send(self, value):
+        if self.failure is not None:
+            failure, self.failure = self.failure, None
+            raise failure
+        if self.coroutine is None:
+            raise StopIteration(self.value)
+        if self.awaited is not _NOTHING:
+            awaited, self.awaited = self.awaited, _NOTHING
+            return awaited
+        return self.coroutine.send(value)
+
+    def throw(self, kind, value=None, traceback=None):
+        if self.coroutine is None:
+            raise kind
+        self.awaited = _NOTHING
+        return self.coroutine.throw(kind)
+
+    def close(self):
+        if self.coroutine is not None:
+            self.coroutine.close()
+
+
+cdef _Rest _rest(value, failure, coroutine, awaited):
+    cdef _Rest rest = _Rest.__new__(_Rest)
+    rest.value, rest.failure, rest.coroutine, rest.awaited = value, failure, coroutine, awaited
+    return rest
+
+
+cdef object _call(Conn conn, _Route route, Coming *coming, tuple arguments, int *came):
+    """Call a route's function, and drive what it gives. Gives what is left to be concluded, or None."""
+    cdef PyObject *given = NULL
+    try:
+        if route.has_effects:
+            route.affect(conn, coming, arguments)
+        value = PyObject_CallObject(route.call, arguments)
+        if route.waits:
+            if type(value) is not CoroutineType:
+                return value
+            if PyIter_Send(value, Py_None, &given) != PYGEN_RETURN:
+                awaited = <object>given
+                Py_DECREF(given)
+                return _rest(None, None, value, awaited)
+            value = <object>given
+            Py_DECREF(given)
+        came[0] = conn.put_value(route, value, coming)
+        if came[0] != ASIDE:
+            return None
+        if type(value) is Response and conn.is_plain(value):
+            conn.response, came[0] = value, CAME
+            return None
+        return _rest(value, None, None, _NOTHING)
+    except BaseException as error:
+        return _rest(None, error, None, _NOTHING)
+
+
+cdef int _go(Conn conn, _Route route, Coming *coming) except -1:
+    """As `_first_step`, by the map: fills in `response` or `failure`, or the handle of what goes on, or gathers the answer at once."""
+    cdef Engine engine = conn.engine
+    cdef PyObject *given = NULL
+    cdef int came = ASIDE
+    cdef bint suspended = False
+    driver = engine.driver
+    seat = <object>hospes_read(driver, _AT.spare)
+    if seat is None:
+        seat = driver._park()
+    task = <object>hospes_read(seat, _AT.task)
+    context = PyContext_Copy(engine.context)
+    try:
+        _enter_task(engine.loop, task)
+    except RuntimeError:  # inside of a task: the driver knows what to do
+        return ASIDE
+    rest = failure = awaited = None
+    try:
+        PyContext_Enter(context)
+        try:
+            arguments = route.bind(conn, coming)
+            if arguments is not None:
+                making = _call(conn, route, coming, arguments, &came)
+                if making is not None:
+                    came = CAME
+                    rest = route.conclude(conn.request_of(route, coming), making)
+                    making = arguments = None
+                    suspended = PyIter_Send(rest, Py_None, &given) != PYGEN_RETURN
+                    awaited = <object>given
+                    Py_DECREF(given)
+        finally:
+            PyContext_Exit(context)
+    except BaseException as error:
+        failure = error
+    _leave_task(engine.loop, task)
+    conn.request = None
+    if failure is None and rest is None:
+        return came
+    if suspended:
+        conn.handle = driver._adopt(seat, rest, awaited, context, conn.answered)
+        return WAITS
+    conn.failure = failure
+    conn.response = None if failure is not None else awaited
+    if isinstance(failure, (KeyboardInterrupt, SystemExit)):
+        engine.interruption = failure
+    return CAME

@@ -18,11 +18,14 @@ cdef extern from "parser.h" nogil:
         uint32_t host_length
         int64_t content_length
         int keep_alive
+        int escaped
+        int cookies
 
     ctypedef struct hospes_limits:
         size_t size
         uint32_t field_count
 
+    bint hospes_is(const unsigned char *octets, const char *name, size_t length)
     bint hospes_parse_head(const unsigned char *octets, size_t length, const hospes_limits *limits, hospes_head *head)
 
 

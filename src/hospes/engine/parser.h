@@ -36,6 +36,8 @@ typedef struct {
     uint32_t host_length;
     int64_t content_length; /* -1 where there is none */
     int keep_alive;
+    int escaped;            /* whether there is a percent sign in the path */
+    int cookies;            /* whether there is a Cookie field */
 } hospes_head;
 
 typedef struct {
@@ -127,6 +129,7 @@ static inline int hospes_weigh(const unsigned char *start, const unsigned char *
         head->host_length = (uint32_t)value_length;
         return 1;
     case 6:
+        if (hospes_is(name, "cookie", 6)) head->cookies = 1;
         return !hospes_is(name, "expect", 6);
     case 7:
         return !hospes_is(name, "upgrade", 7);
@@ -164,6 +167,7 @@ static inline const unsigned char *hospes_request_line(const unsigned char *star
         while (p < end && (hospes_sets[*p] & PATH)) p++;
         if (end - p < 3 || *p != '%') break;
         if (!(hospes_sets[p[1]] & HEX) || !(hospes_sets[p[2]] & HEX)) return NULL;
+        head->escaped = 1;
         p += 3;
     }
     head->path_length = (uint32_t)(p - target);
@@ -183,6 +187,7 @@ static inline int hospes_parse_head(const unsigned char *octets, size_t length, 
     head->content_length = -1;
     head->keep_alive = 1;
     head->field_count = 0;
+    head->escaped = head->cookies = 0;
     if ((p = hospes_request_line(octets, end, head)) == NULL) return 0;
     head->fields = (uint32_t)(p - octets);
     for (;;) {

@@ -42,6 +42,7 @@ cdef class Engine:
     cdef object driver
     cdef object context  # what every request's context is a copy of
     cdef object handler
+    cdef Map map  # of the handler, where it has one
     cdef object guest
     cdef object server  # the Address that is listened on, where there is one
     cdef object on_full
@@ -83,6 +84,7 @@ cdef class Engine:
         self.driver = service.driver
         self.context = service.driver._context
         self.handler = service.handler
+        self.map = Map(getattr(service.handler, "map", None), self.limits)
         self.guest = guest
         self.most = most
         self.on_full = on_full

@@ -77,6 +77,14 @@ class ContentReader:
         reader.end([])
         return reader
 
+    @classmethod
+    def taken(cls, length: int, limit: int | None = None) -> ContentReader:
+        """Content of which every octet has been read already."""
+        reader = cls(None, length, limit)
+        reader.received = length
+        reader.end([])
+        return reader
+
     # The carrier's side.
 
     def feed(self, piece: bytes) -> None:

@@ -12,6 +12,7 @@ Laws:
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from itertools import accumulate
 from typing import Any, Final
 
@@ -35,6 +36,8 @@ def _plain(value: object) -> str:
 
 
 _ENCODER = msgspec.json.Encoder(enc_hook=_plain)
+ENCODE: Final[Callable[[object], bytes]] = _ENCODER.encode
+"""`encode`, but for what it makes of a RecursionError."""
 # A string with its escapes, possessive so that nothing is tried twice; an unclosed one runs to the end, and the decoder
 # will say so.
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?+', re.DOTALL)
@@ -53,7 +56,7 @@ def encode(value: object) -> bytes:
         ValueError: for a value that refers to itself, an integer beyond 4,300 digits, or half a surrogate pair.
     """
     try:
-        return _ENCODER.encode(value)
+        return ENCODE(value)
     except RecursionError:
         raise ValueError(f"{type(value).__qualname__} has no JSON form: it refers to itself, or nests too deeply") from None
 

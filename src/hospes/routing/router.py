@@ -25,7 +25,9 @@ from dataclasses import dataclass
 from typing import Generic, Literal, TypeAlias, TypeVar
 
 from hospes.errors import SetupError
+from hospes.http.direct import Ways
 from hospes.routing.conditions import Conditioned, Conditions
+from hospes.routing.outline import ways
 from hospes.routing.paths import compile_regexp, split_path
 from hospes.routing.pattern import Pattern, parse_pattern
 from hospes.routing.tree import (
@@ -44,6 +46,7 @@ from hospes.routing.tree import (
 )
 
 E = TypeVar("E")
+D = TypeVar("D")
 
 Outcome: TypeAlias = "Match[E] | NotFound | MethodNotAllowed | AutomaticOptions | BadPath"
 """What a matcher answers."""
@@ -295,6 +298,17 @@ class Matcher(Generic[E]):
             for found in _regexp_matches(plan.regexps, segments, request):
                 return found
         return self._miss(method, path, segments)
+
+    def outline(self, see: Callable[[E], D]) -> dict[str, Ways[D | None]]:
+        """The routes of each method as plain data; see `hospes.routing.outline`.
+
+        Args:
+            see: What an endpoint is there.
+        """
+        return {
+            method: ways(plan.static, plan.instant, plan.trees[0] if plan.trees else None, see)
+            for method, plan in self._plans.items()
+        }
 
     def _miss(self, method: str, path: str, segments: list[str]) -> Outcome[E]:
         """Tell why there is no match: asked only once the search has failed, so it may take its time."""

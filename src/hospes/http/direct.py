@@ -1,0 +1,149 @@
+"""The map: what an application tells a carrier of itself, so that the usual request goes straight to the program's function.
+
+A carrier calls a handler and need not know what is behind it. But of what a usual request costs (a route without filters,
+arguments that are texts and numbers, an answer that is text or JSON) most is the way from the handler to the function and
+back. So a handler may have an attribute `map`, and a carrier that can read it may go that way by itself.
+
+    path ── Way ── Way ── Way ── Direct ── arguments ── function ── str, bytes, dict, list ── octets
+             │       │      │               │              │          │
+             └───────┴──────┴───────────────┘              └──────────┘
+              anything else: the handler                  anything else: `Direct.conclude`
+
+Laws:
+
+* The map says nothing of its own: where it leads, the handler leads too, with the same outcome. (tests/engine/test_map.py goes
+  both ways.)
+* Before the function is called nothing has happened yet: whoever cannot go on asks the handler as if he had not begun.
+* From then on `conclude` knows what becomes of whatever the function gives, raises or waits for.
+* It is made when the application starts, and then only read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from hospes.http.request import Request
+from hospes.http.response import Response
+
+E = TypeVar("E")
+
+Read: TypeAlias = Callable[[Request], Any]
+
+
+class Origin(Enum):
+    """Where an argument of the usual request comes from."""
+
+    PATH = "the path's value of its name, which has no percent sign"
+    QUERY = "the query's first value of its name; the query has neither percent sign nor plus"
+    CONTENT = "the content, which says that it is application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """What an argument is where it comes as it usually does. For all else its reader is asked."""
+
+    origin: Origin
+    name: str = ""
+    kind: type[str] | type[int] | type[bool] = str
+    """str: the text; int: its value, if it is digits; bool: `true`, `1`, `false` or `0`."""
+    default: tuple[Any, ...] = ()
+    """What it is where the query has none; (): the reader knows."""
+    decode: Callable[[bytes], Any] | None = None
+    """Makes the value of the content. What it raises means nothing but that the reader has to be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of a function."""
+
+    read: Read
+    """Gives the argument, for any request."""
+    usual: Usual | None = None
+    has_effect: bool = False
+    """Whether asking does something: then it is asked after all others, and a failure is the function's."""
+
+
+class Content(Enum):
+    """What is done with a request's content before the arguments are made."""
+
+    LEFT = "nothing: it is read by the function, or by nobody"
+    READ = "it is read, as octets"
+    OTHER = "the handler knows"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Direct:
+    """The way from a route to its function and back."""
+
+    call: Callable[..., Any]
+    """The function: it takes all arguments by position."""
+    waits: bool
+    """Whether it gives a coroutine."""
+    conclude: Callable[[Request, Awaitable[Any]], Awaitable[Response]]
+    """Awaits what the function gives, and makes the response of it, whatever happens."""
+    owner: Read | None = None
+    """Gives the object in front of the arguments, where the function is a method; as an argument that has an effect."""
+    arguments: tuple[Argument, ...] = ()
+    status: int = 200
+    """The status of an answer that says none."""
+    content: Content = Content.LEFT
+    body_limit: int | None = None
+    """Octets of content at the most; None for as many as the server takes."""
+    guarded: bool = False
+    """Whether the handler has to look at a request that brings cookies."""
+
+
+@dataclass(slots=True)
+class Way(Generic[E]):
+    """The segments of a path that were matched so far, and where it goes on from there; see `hospes.routing.tree`."""
+
+    literals: dict[str, Way[E]] = field(default_factory=dict[str, "Way[E]"])
+    branches: list[Branch[E]] = field(default_factory=list["Branch[E]"])
+    """Tried in order, where no literal leads to an end."""
+    end: End[E] | None = None
+    """Where a path that ends here leads."""
+    is_open: bool = False
+    """Whether only the handler knows where a path that ends here leads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Branch(Generic[E]):
+    """A way on for segments that no literal names."""
+
+    expression: str
+    """What the segment looks like, as a regular expression; "" for anything but nothing."""
+    test: Callable[[str], object] | None
+    """Whether a segment fits; None where only the handler knows."""
+    way: Way[E]
+
+
+@dataclass(frozen=True, slots=True)
+class End(Generic[E]):
+    """A route."""
+
+    names: tuple[str, ...]
+    """Names of the values that the branches took, in order."""
+    endpoint: E
+
+
+@dataclass(frozen=True, slots=True)
+class Ways(Generic[E]):
+    """All routes that may answer one method."""
+
+    paths: Mapping[str, E | None]
+    """Plain paths, asked first; None: only the handler knows."""
+    root: Way[E] | None
+    """Where a path's first segment is looked for next. Whatever leads nowhere is the handler's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """The routes of an application that may be gone directly."""
+
+    methods: Mapping[str, Ways[Direct | None]]
+    """By method; other methods are the handler's."""
+    services: Mapping[type, Any]
+    """What every request gets as `services`."""
