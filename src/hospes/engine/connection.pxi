@@ -108,6 +108,7 @@ cdef class Conn:
             coming.octets, coming.content, coming.plain_query = octets, octets + coming.at.size, -1
             octets = coming.content + max(coming.at.content_length, 0)
             count += 1
+            self.head = None
             self.served += 1
             engine.budget -= 1
             came = self.ask(&coming)

@@ -209,6 +209,8 @@ cdef object _call(Conn conn, _Route route, Coming *coming, tuple arguments, int 
         if came[0] != ASIDE:
             return None
         if type(value) is Response and conn.is_plain(value):
+            if conn.head is None:
+                conn.head = _make_head(coming.octets, &coming.at)
             conn.response, came[0] = value, CAME
             return None
         return _rest(value, None, None, _NOTHING)

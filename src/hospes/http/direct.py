@@ -126,7 +126,8 @@ class End(Generic[E]):
 
     names: tuple[str, ...]
     """Names of the values that the branches took, in order."""
-    endpoint: E
+    endpoint: E | None
+    """None: only the handler knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ class Ways(Generic[E]):
 class Map:
     """The routes of an application that may be gone directly."""
 
-    methods: Mapping[str, Ways[Direct | None]]
+    methods: Mapping[str, Ways[Direct]]
     """By method; other methods are the handler's."""
     services: Mapping[type, Any]
     """What every request gets as `services`."""

@@ -20,23 +20,23 @@ D = TypeVar("D")
 
 
 def ways(
-    static: Mapping[str, list[Candidate[E]]], instant: Mapping[str, Match[E]], root: Node[E] | None, see: Callable[[E], D]
-) -> Ways[D | None]:
+    static: Mapping[str, list[Candidate[E]]], instant: Mapping[str, Match[E]], root: Node[E] | None, see: Callable[[E], D | None]
+) -> Ways[D]:
     """Outline the routes of one method.
 
     Args:
         static: Plain paths, decoded.
         instant: Those of them that demand nothing else.
         root: Where the tree of patterns begins.
-        see: What an endpoint is in the outline.
+        see: What an endpoint is in the outline; None where only the matcher knows.
     """
     paths: dict[str, D | None] = dict.fromkeys(static)
     paths.update((path, see(match.endpoint)) for path, match in instant.items())
     return Ways(paths, _way(root, see) if root is not None else None)
 
 
-def _way(node: Node[E], see: Callable[[E], D]) -> Way[D | None]:
-    way: Way[D | None] = Way({text: _way(child, see) for text, child in node.literals.items()})
+def _way(node: Node[E], see: Callable[[E], D | None]) -> Way[D]:
+    way: Way[D] = Way({text: _way(child, see) for text, child in node.literals.items()})
     branch = node.branch
     while branch is not None:
         way.branches.append(Branch(branch.segment.expression, branch.test, _way(branch.node, see)))

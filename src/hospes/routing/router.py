@@ -299,11 +299,11 @@ class Matcher(Generic[E]):
                 return found
         return self._miss(method, path, segments)
 
-    def outline(self, see: Callable[[E], D]) -> dict[str, Ways[D | None]]:
+    def outline(self, see: Callable[[E], D | None]) -> dict[str, Ways[D]]:
         """The routes of each method as plain data; see `hospes.routing.outline`.
 
         Args:
-            see: What an endpoint is there.
+            see: What an endpoint is there; None where only the matcher knows.
         """
         return {
             method: ways(plan.static, plan.instant, plan.trees[0] if plan.trees else None, see)
