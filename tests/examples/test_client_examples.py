@@ -1,4 +1,4 @@
-"""The examples that ask, and the one that was written for alink."""
+"""The examples that ask, and those that were written for other servers."""
 
 from __future__ import annotations
 
@@ -57,3 +57,17 @@ def test_alink_server(monkeypatch: pytest.MonkeyPatch) -> None:
         missed = client.get(f"{serving.url}/nowhere")
         assert missed.status == 404
         assert missed.text.startswith("Nothing is at /nowhere, visitor ")
+
+
+def test_http_server_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    example = fresh(monkeypatch, "http_server_pages")
+    with example.server.application().serving() as serving, HttpClient(cookies=True) as client:
+        url = serving.url
+        assert [client.get(url).text for _ in range(2)] == [f"<html><h1>Visit {n}</h1></html>" for n in (1, 2)]
+        found = client.post(f"{url}/search?q=tea", content=b"body", headers={"Referer": "http://y/"})
+        assert found.json() == {"method": "POST", "q": "tea", "body": "body"}
+        assert found.headers["x-from"] == "http://y/"
+        gone = [client.get(url + path) for path in ("/start", "/old/page")]
+        assert [(each.status, each.headers["location"]) for each in gone] == [(308, "/"), (308, "/search")]
+        assert client.get(f"{url}/media/style.css").content_type.startswith("text/css")
+        assert client.get(f"{url}/media/none").status == 404

@@ -230,7 +230,7 @@ def test_answers(name: str) -> None:
 
 def test_every_example_is_asked() -> None:
     # Two are asked in test_client_examples.py.
-    assert sorted([*ASKED, "alink_server", "client"]) == sorted(path.stem for path in EXAMPLES.glob("*.py"))
+    assert sorted([*ASKED, "alink_server", "client", "http_server_pages"]) == sorted(path.stem for path in EXAMPLES.glob("*.py"))
 
 
 def test_examples_are_short() -> None:
