@@ -30,6 +30,8 @@ from urllib.parse import unquote
 
 import pytest
 
+from hospes.compat.http_server import WebServer
+
 ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
 EXAMPLES = sorted([*(ROOT / "examples").glob("*.py"), *(ROOT / "examples").glob("*/app.py")])
@@ -105,6 +107,7 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     # The module-level run() forwards to the default app's, so this sees both.
     monkeypatch.setattr(hospes.App, "run", record)
+    monkeypatch.setattr(WebServer, "run", lambda server: record(server.application()))
     monkeypatch.setenv("HOSPES_STORE", "memory:")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["program.py"])

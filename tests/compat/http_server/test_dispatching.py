@@ -127,6 +127,9 @@ def media(tmp_path: Folder) -> Folder:
     return folder
 
 
+OUTSIDE = ("/media/../secret.txt", "/media/..%2fsecret.txt", "/media/%2e%2e/secret.txt", "/media/.secret", "/mediaa.txt")
+
+
 def test_folders(media: Folder) -> None:
     server = WebServer(route=[Path("^/media/own$", says("own"))])
     server.fileServer("/media/", str(media))
@@ -148,13 +151,7 @@ def test_folders(media: Folder) -> None:
         assert (answer.content, answer.content_type) == (b"\0\1", "application/octet-stream")
         assert client.get(url + "/media/own").text == "own"
         assert client.get(url + "/media/other/a.txt").text == "other"
-        for path in (
-            "/media/../secret.txt",
-            "/media/..%2fsecret.txt",
-            "/media/%2e%2e/secret.txt",
-            "/media/.secret",
-            "/mediaa.txt",
-        ):
+        for path in OUTSIDE:
             assert client.get(url + path).status == 404
         assert client.post(url + "/media/a.txt").status == 405
     assert "/media/a.txt" in seen
@@ -216,14 +213,17 @@ def test_debug_shows_nothing_to_others(monkeypatch: pytest.MonkeyPatch, caplog: 
         assert "^/$" not in client.get(url + "/x").text
 
 
+FORGOT = "f() sent nothing: call response.send(content, status, type), or return Redirect(path)"
+
+
 @pytest.mark.parametrize(
     ("function", "told"),
     [
-        (lambda request, response: None, "f() sent nothing: call response.send(content, status, type), or return Redirect(path)"),
-        (lambda request, response: "text", "f() sent nothing: call response.send(content, status, type), or return Redirect(path); it returned str"),
+        (lambda request, response: None, FORGOT),
+        (lambda request, response: "text", FORGOT + "; it returned str"),
         (lambda request, response: RedirectToFunction("x"), "RedirectToFunction('x'): no Path has this name; there are: f"),
     ],
-)  # fmt: skip
+)
 def test_who_sends_nothing_is_told(function: Any, told: str, caplog: pytest.LogCaptureFixture) -> None:
     with asking(WebServer(route=[Path("^/$", function, name="f")])) as (url, client):
         assert client.get(url).status == 500
