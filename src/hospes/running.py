@@ -10,7 +10,6 @@ Laws:
 from __future__ import annotations
 
 import asyncio
-import logging
 import platform
 import sys
 from contextlib import suppress
@@ -20,6 +19,7 @@ from hospes.app import Application
 from hospes.errors import SetupError
 from hospes.http.request import Address, Connection
 from hospes.limits import Limits, Timeouts
+from hospes.logger import get_logger
 from hospes.server import Server, ServerOptions, ServingThread, Tls, serve
 from hospes.server.carriers import carrier_name
 from hospes.testing import TestDoor
@@ -63,7 +63,7 @@ class App(Application):
         with suppress(RuntimeError):
             asyncio.get_running_loop()
             raise SetupError("run() was called where an event loop runs already", remedy="write `await app.serve()` there")
-        _log_to_stderr()
+        get_logger(factory="hospes")  # what hospes has to say is shown where the program has set up no logging of its own
         status = asyncio.run(self.serve(_options(host, port, tls, limits, timeouts)))
         if status:
             sys.exit(status)
@@ -148,12 +148,3 @@ def _options(host: str, port: int, tls: Tls | None, limits: Limits | None, timeo
 def _without_password(url: str) -> str:
     head, at, tail = url.rpartition("@")
     return f"{head.partition('://')[0]}://…@{tail}" if at else url
-
-
-def _log_to_stderr() -> None:
-    """Show what hospes has to say where the program has set up no logging of its own."""
-    if not logging.getLogger().handlers and not logging.getLogger("hospes").handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-        logging.getLogger("hospes").addHandler(handler)
-        logging.getLogger("hospes").setLevel(logging.INFO)

@@ -18,6 +18,7 @@ import asyncio
 import contextvars
 import importlib
 import inspect
+import logging
 import re
 import shlex
 import sys
@@ -112,6 +113,16 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["program.py"])
     return apps
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> Iterator[None]:
+    """What a page sets up of logging goes with it."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 def open_once(app: Any) -> None:

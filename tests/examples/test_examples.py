@@ -115,6 +115,10 @@ ASKED: dict[str, list[Ask]] = {
         Ask(target="/download/hello", holds="Hello", fields={"Content-Disposition": "attachment; filename="}),
         Ask(target="/download/secret", status=404, holds="There is no example secret"),
     ],
+    "background_logging": [
+        Ask(method="POST", target="/orders", sends={"form": {"item": "tea"}}, holds="tea is on its way"),
+        Ask(target="/log", holds=" INFO shop.orders: 127.0.0.1 orders tea"),
+    ],
     "filters": [
         Ask(target="/", holds="hello", fields={"Server-Timing": "app;dur="}),
         Ask(target="/nowhere", status=404, fields={"Server-Timing": "app;dur="}),
