@@ -20,9 +20,10 @@ import click
 
 from hospes.app import Application
 from hospes.errors import SetupError
-from hospes.running import App, python, version
-from hospes.server import Tls
+from hospes.running import App, python, run_workers, show_log, version
+from hospes.server import ServerOptions, Worker, Workers
 from hospes.server.carriers import carrier_name
+from hospes.tools.serving import serving
 from hospes.tools.sessions import sessions
 from hospes.tools.users import users
 
@@ -72,15 +73,13 @@ main.add_command(sessions)
 
 @main.command()
 @click.argument("target", metavar="MODULE[:APP]")
-@click.option("--host", default="127.0.0.1", show_default=True, help='Address to listen on; "" is every interface.')
-@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65_535), help="Port; 0 takes a free one.")
-@click.option("--tls-cert", default="", help="Certificate, PEM; serves HTTPS.")
-@click.option("--tls-key", default=None, help="Its private key, PEM; by default it is in the certificate's file.")
-def run(target: str, host: str, port: int, tls_cert: str, tls_key: str | None) -> None:
+@serving
+def run(target: str, options: ServerOptions, workers: Workers | None) -> None:
     """Serve an app: `hospes run main:app`, `hospes run main.py`."""
-    if tls_key is not None and not tls_cert:
-        raise click.UsageError("--tls-key needs --tls-cert")
-    load(target).run(host, port, tls=Tls(tls_cert, tls_key) if tls_cert else None)
+    if workers is not None and not Worker.is_this_process():  # then each of them loads the app, and this process none
+        show_log()
+        sys.exit(run_workers(options, workers))
+    load(target).run(workers=workers, options=options)
 
 
 @main.command()

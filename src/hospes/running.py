@@ -12,15 +12,18 @@ from __future__ import annotations
 import asyncio
 import platform
 import sys
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
+from typing import Literal
 
 from hospes.app import Application
 from hospes.errors import SetupError
 from hospes.http.request import Address, Connection
 from hospes.limits import Limits, Timeouts
 from hospes.logger import get_logger
-from hospes.server import Server, ServerOptions, ServingThread, Tls, serve
+from hospes.server import Foreman, Server, ServerOptions, ServingThread, Tls, Worker, Workers, serve
 from hospes.server.carriers import carrier_name
 from hospes.testing import TestDoor
 
@@ -46,8 +49,13 @@ class App(Application):
         tls: Tls | None = None,
         limits: Limits | None = None,
         timeouts: Timeouts | None = None,
+        workers: int | Literal["auto"] | Workers | None = None,
+        options: ServerOptions | None = None,
     ) -> None:
         """Serve until Ctrl+C or SIGTERM; requests under way are finished then, and a second signal ends at once.
+
+        With workers, this program is started again for each of them, up to this very call, and serves there; here they are only
+        looked after. In a worker the call does not return.
 
         Args:
             host: Address to listen on; this machine alone by default, "" for every interface.
@@ -55,6 +63,8 @@ class App(Application):
             tls: Certificate and key; plain HTTP by default.
             limits: How much a peer may send.
             timeouts: How long it may take.
+            workers: Processes that serve; a number, "auto" for one per processor, or `Workers`. By default this process serves.
+            options: All of that and more in one object, in place of the others.
 
         Raises:
             SetupError: for a mistake in the program, an address that cannot be had, or where a loop runs already.
@@ -63,9 +73,15 @@ class App(Application):
         with suppress(RuntimeError):
             asyncio.get_running_loop()
             raise SetupError("run() was called where an event loop runs already", remedy="write `await app.serve()` there")
-        get_logger(factory="hospes")  # what hospes has to say is shown where the program has set up no logging of its own
-        status = asyncio.run(self.serve(_options(host, port, tls, limits, timeouts)))
-        if status:
+        show_log()
+        chosen = options if options is not None else _options(host, port, tls, limits, timeouts)
+        many = workers if isinstance(workers, Workers) or workers is None else Workers(workers)
+        worker = Worker.of_this_process(many.max_requests) if many is not None else None
+        if many is not None and worker is None:
+            status = run_workers(chosen, many)
+        else:
+            status = asyncio.run(self._serve(chosen, True, worker))
+        if status or worker is not None:
             sys.exit(status)
 
     async def serve(self, options: ServerOptions | None = None, *, signals: bool = True) -> int:
@@ -81,9 +97,16 @@ class App(Application):
         Raises:
             SetupError: for a mistake in the program, or an address that cannot be had.
         """
-        options = options if options is not None else ServerOptions()
+        return await self._serve(options if options is not None else ServerOptions(), signals, None)
+
+    async def _serve(self, options: ServerOptions, signals: bool, worker: Worker | None) -> int:
+        ready: Callable[[Server], object] | None = self._announce
+        if worker is not None:
+            ready = None  # the foreman announces all of them
+            worker.facts = {"store": _without_password(self.store_url)}
+            options = replace(options, bind=tuple(f"fd:{number}" for number in worker.sockets()))
         async with self.started(options.timeouts.queue) as handler:
-            return await serve(handler, options, ready=self._announce, signals=signals)
+            return await serve(handler, options, ready=ready, signals=signals, worker=worker)
 
     def serving(
         self,
@@ -118,15 +141,37 @@ class App(Application):
 
     def _announce(self, server: Server) -> None:
         """The start-up panel."""
-        lines = {
-            "address": server.url,
-            "carrier": f"{carrier_name(tls=server.options.tls is not None)}, {python()}",
-            "store": _without_password(self.store_url),
-            "stop": "Ctrl+C",
-        }
-        rows = (f"    {name:<9}{value}\n" for name, value in lines.items())
-        sys.stdout.write(f"\n  hospes {version()}\n\n{''.join(rows)}\n")
-        sys.stdout.flush()
+        _show_panel(server.options, server.urls, {"store": _without_password(self.store_url)})
+
+
+def run_workers(options: ServerOptions, workers: Workers) -> int:
+    """Have workers serve: this program, started again for each of them.
+
+    Args:
+        options: Where and how.
+        workers: How many.
+
+    Returns:
+        The exit status for the process.
+
+    Raises:
+        SetupError: for an address that cannot be had, or where this program cannot be started again.
+    """
+
+    def announce(urls: tuple[str, ...], count: int, facts: Mapping[str, str]) -> None:
+        _show_panel(options, urls, {"workers": str(count), **facts})
+
+    return Foreman(options, workers, announce).run()
+
+
+def _show_panel(options: ServerOptions, urls: tuple[str, ...], more: Mapping[str, str]) -> None:
+    rows = [("address", url) for url in urls]
+    rows.append(("carrier", f"{carrier_name(tls=options.tls is not None)}, {python()}"))
+    rows += more.items()
+    rows.append(("stop", "Ctrl+C"))
+    lines = "".join(f"    {name:<9}{value}\n" for name, value in rows)
+    sys.stdout.write(f"\n  hospes {version()}\n\n{lines}\n")
+    sys.stdout.flush()
 
 
 def version() -> str:
@@ -148,3 +193,8 @@ def _options(host: str, port: int, tls: Tls | None, limits: Limits | None, timeo
 def _without_password(url: str) -> str:
     head, at, tail = url.rpartition("@")
     return f"{head.partition('://')[0]}://…@{tail}" if at else url
+
+
+def show_log() -> None:
+    """Show what hospes has to say where the program has set up no logging of its own."""
+    get_logger(factory="hospes")

@@ -21,6 +21,7 @@ from hospes.limits import Limits, Timeouts
 from hospes.server import Server, ServerOptions, ServingThread, UnixSocket
 from hospes.server.carriers import PORTABLE
 from hospes.server.listening import ACCEPTS, RESERVE, capacity, open_tcp, open_unix
+from hospes.server.places import Listening
 
 
 def test_port_zero_takes_a_free_one() -> None:
@@ -189,9 +190,9 @@ def test_being_out_of_descriptors_is_waited_out(
     listening.setblocking(False)
 
     class Prepared(Server):
-        def _open(self) -> list[socket.socket]:
+        def _open(self) -> Listening:
             self.address = listening.getsockname()
-            return [listening]
+            return Listening([listening])
 
     async def run() -> None:
         server = Prepared(plain)

@@ -18,7 +18,7 @@ from typing import Final
 from hospes.engine import _core
 from hospes.engine.guest import Guest
 from hospes.http.request import Address
-from hospes.server.listening import capacity
+from hospes.server.listening import SWEEPS, capacity
 from hospes.server.service import LOG, Service
 from hospes.server.supervision import Supervisor, interval
 
@@ -57,20 +57,21 @@ class EngineCarrier:
         self._supervisor.start()
         self._look()
 
-    async def stop_accepting(self) -> None:
-        """Take no more, and close what was listened on."""
+    async def stop_accepting(self, quiet: float) -> None:
+        """Take those that the kernel holds, then no more, and close what was listened on."""
         self._service.on_lost = _nothing
+        self._engine.accept_rest(SWEEPS)
         self._engine.accept_off()
         if self._retry is not None:
             self._retry.cancel()
         for sock in self._sockets:
             sock.close()
 
-    def stop_idle(self) -> None:
-        """Close the connections that have no request under way."""
-        self._engine.stop_idle()
+    def stop_idle(self, since: float) -> None:
+        """Close the connections that have had no request under way since then."""
+        self._engine.stop_idle(since)
         for connection in tuple(self._service.connections):
-            connection.stop_if_idle()
+            connection.stop_if_idle(since)
 
     def abort(self) -> int:
         """End all connections at once; gives how many there were."""

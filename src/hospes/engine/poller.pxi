@@ -131,6 +131,16 @@ cdef class Engine:
             self.accepting = False
             self._watch_listeners(EPOLL_CTL_DEL)
 
+    def accept_rest(self, int sweeps):
+        """Take the connections that the kernel holds, before their socket is closed.
+
+        Args:
+            sweeps: Times a turn's connections, at the most.
+        """
+        for listener in self.listeners:
+            for _ in range(sweeps):
+                self._accept(listener)
+
     cdef int _watch_listeners(self, int operation) except -1:
         cdef epoll_event event
         cdef uint32_t n
@@ -375,15 +385,15 @@ cdef class Engine:
                 elif now - conn.since > 1:
                     conn.ends = conn.head = None
 
-    def stop_idle(self):
-        """Close all connections that are idle."""
-        self._end(False)
+    def stop_idle(self, double since):
+        """Close all connections that have been idle since this time of the monotonic clock."""
+        self._end(False, since)
 
     def abort(self):
         """Close all connections in their small form."""
-        return self._end(True)
+        return self._end(True, 0)
 
-    cdef Py_ssize_t _end(self, bint busy) except -1:
+    cdef Py_ssize_t _end(self, bint busy, double since) except -1:
         cdef Conn conn
         cdef Py_ssize_t count = 0
         cdef linger reset
@@ -391,7 +401,7 @@ cdef class Engine:
         for each in tuple(self.slots):
             if each is not None:
                 conn = <Conn>each
-                if conn.state == IDLE or (busy and conn.state != HANDED):
+                if (busy and conn.state != HANDED) or (conn.state == IDLE and conn.since <= since):
                     if busy:  # as hospes.server.Connection.abort
                         c_setsockopt(conn.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset))
                     self.drop(conn)

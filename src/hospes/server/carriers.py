@@ -44,11 +44,15 @@ class Carrier(Protocol):
     async def start(self) -> None:
         """Take connections, and look after them."""
 
-    async def stop_accepting(self) -> None:
-        """Take no more, and close what was listened on."""
+    async def stop_accepting(self, quiet: float) -> None:
+        """Take those that the kernel holds, then no more, and close what was listened on.
 
-    def stop_idle(self) -> None:
-        """Close the connections that have no request under way."""
+        Args:
+            quiet: Seconds for TLS handshakes under way.
+        """
+
+    def stop_idle(self, since: float) -> None:
+        """Close the connections that have had no request under way since this time of the monotonic clock."""
 
     def abort(self) -> int:
         """End all connections at once; gives how many there were."""
@@ -82,15 +86,15 @@ class PortableCarrier:
         self._supervisor.start()
         await self._acceptor.start()
 
-    async def stop_accepting(self) -> None:
-        """Take no more, and close what was listened on."""
+    async def stop_accepting(self, quiet: float) -> None:
+        """Take those that the kernel holds, then no more, and close what was listened on."""
         self._acceptor.close()
-        await self._acceptor.settle()
+        await self._acceptor.settle(quiet)
 
-    def stop_idle(self) -> None:
-        """Close the connections that have no request under way."""
+    def stop_idle(self, since: float) -> None:
+        """Close the connections that have had no request under way since then."""
         for connection in tuple(self._service.connections):
-            connection.stop_if_idle()
+            connection.stop_if_idle(since)
 
     def abort(self) -> int:
         """End all connections at once; gives how many there were."""

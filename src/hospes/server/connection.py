@@ -187,9 +187,9 @@ class Connection(asyncio.Protocol):
         elif self._state != CLOSED:
             self._close()
 
-    def stop_if_idle(self) -> None:
-        """The server stops: close if no request is under way or coming in."""
-        if self._state == IDLE and self.made and not self.unsent:
+    def stop_if_idle(self, since: float) -> None:
+        """The server stops: close if no request has been under way or coming in since then."""
+        if self._state == IDLE and self.made and not self.unsent and self.deadline <= since + self._service.timeouts.keep_alive:
             self._close()
 
     def abort(self) -> None:

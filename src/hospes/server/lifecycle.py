@@ -2,8 +2,9 @@
 
 Laws:
 
-* The first SIGINT or SIGTERM drains; a second one ends at once. A loop that is blocked by a handler does not notice the first;
-  then the second is a KeyboardInterrupt in that handler, so Ctrl+C always works.
+* The first SIGINT, SIGTERM or SIGQUIT drains; a second one ends at once. A loop that is blocked by a handler does not notice the
+  first; then the second is a KeyboardInterrupt in that handler, so Ctrl+C always works.
+* SIGHUP has certificates read again, SIGUSR1 (and SIGHUP) log files opened again, where there are any.
 * Handlers of signals are put back as they were.
 * A thread's `start` returns when the server listens, or raises what kept it from that; its `stop` returns within a bound.
 * In a thread the handler comes to be before the server listens, and goes when the server has stopped, all in one task.
@@ -15,14 +16,22 @@ import asyncio
 import signal
 import threading
 from collections.abc import Callable, Generator
-from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
 from types import FrameType, TracebackType
 from typing import Final
 
 from hospes.http.handler import Handler
+from hospes.server.notify import Notifier
 from hospes.server.server import Server, ServerOptions, Stopped
 from hospes.server.service import LOG
+from hospes.server.watching import watched
+from hospes.server.worker import Worker
 
+QUIET: Final = 1.0
+"""Seconds at a stop by signal for which a connection has to have been idle before it is closed: who has asked within the last
+second is likely to ask again, and a request that meets a closing connection is lost."""
+_STOPS: Final = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGQUIT") if hasattr(signal, name)]
+_RELOADS: Final = [getattr(signal, name) for name in ("SIGHUP", "SIGUSR1") if hasattr(signal, name)]
 _JOIN: Final = 5.0
 """Seconds beyond the drain time until a thread that does not end is given up."""
 
@@ -32,7 +41,9 @@ async def serve(
     options: ServerOptions | None = None,
     *,
     ready: Callable[[Server], object] | None = None,
+    draining: Callable[[], object] | None = None,
     signals: bool = True,
+    worker: Worker | None = None,
     stop: asyncio.Event | None = None,
 ) -> int:
     """Serve until a signal asks to stop, or this is cancelled.
@@ -41,7 +52,9 @@ async def serve(
         handler: What answers requests.
         options: Where and how; see `ServerOptions`.
         ready: Called with the server when it listens.
-        signals: Whether SIGINT and SIGTERM stop it; only in the main thread, elsewhere they never do.
+        draining: Called when a signal has asked to stop, before anything else happens.
+        signals: Whether SIGINT, SIGTERM and SIGQUIT stop it; only in the main thread, elsewhere they never do.
+        worker: This process, where a foreman started it.
         stop: Set, it stops the server as the first signal does.
 
     Returns:
@@ -50,15 +63,19 @@ async def serve(
     Raises:
         SetupError: if it cannot listen.
     """
-    server = Server(handler, options)
-    wish = _Wish(asyncio.get_running_loop(), stop if stop is not None else asyncio.Event())
+    server = Server(worker.counted(handler) if worker is not None else handler, options)
+    wish = _Wish(asyncio.get_running_loop(), server, stop if stop is not None else asyncio.Event())
     await server.start()
+    hears = signals and threading.current_thread() is threading.main_thread()
     try:
-        with wish.heard() if signals and threading.current_thread() is threading.main_thread() else _deaf():
+        with wish.heard(worker is not None) if hears else nullcontext(), watched(), _told(server, worker, wish.stop.set) as stops:
             if ready is not None:
                 ready(server)
             await wish.stop.wait()
-            stopping = asyncio.ensure_future(server.stop())
+            stops()
+            if draining is not None:
+                draining()
+            stopping = asyncio.ensure_future(server.stop(quiet=QUIET))
             impatient = asyncio.ensure_future(wish.at_once.wait())
             await asyncio.wait((stopping, impatient), return_when=asyncio.FIRST_COMPLETED)
             impatient.cancel()
@@ -78,16 +95,19 @@ def _report(stopped: Stopped) -> int:
 class _Wish:
     """What the signals ask for."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, server: Server, stop: asyncio.Event) -> None:
         self._loop = loop
+        self._server = server
         self.stop = stop
         self.at_once = asyncio.Event()
         self.number = 0
 
     @contextmanager
-    def heard(self) -> Generator[None]:
+    def heard(self, at_work: bool) -> Generator[None]:
         # signal.signal and not loop.add_signal_handler: it is there on every system, and works while the loop is blocked.
-        before = {each: signal.signal(each, self._hear) for each in (signal.SIGINT, signal.SIGTERM)}
+        before = {each: signal.signal(each, self._hear) for each in _STOPS}
+        if at_work or self._server.reloads:  # else SIGHUP is what a terminal says at its end, and does what it always did
+            before.update((each, signal.signal(each, self._hear_more)) for each in _RELOADS)
         try:
             yield
         finally:
@@ -101,10 +121,41 @@ class _Wish:
         self.number = number
         self._loop.call_soon_threadsafe(wish.set)
 
+    def _hear_more(self, number: int, frame: FrameType | None) -> None:
+        self._loop.call_soon_threadsafe(self._server.reload, number in _RELOADS[:1])
+
 
 @contextmanager
-def _deaf() -> Generator[None]:
-    yield
+def _told(server: Server, worker: Worker | None, stop: Callable[[], object]) -> Generator[Callable[[], object]]:
+    """Tell whoever started us that we serve, and go on; the function tells that we stop."""
+    if worker is not None:
+        options = server.options
+        worker.begin(options.timeouts.drain + options.unready, stop)
+        try:
+            yield _nothing
+        finally:
+            worker.end()
+        return
+    loop, notifier = asyncio.get_running_loop(), Notifier.of_this_process()
+    timer: asyncio.TimerHandle | None = None
+
+    def alive() -> None:
+        nonlocal timer
+        notifier.alive()
+        timer = loop.call_later(notifier.interval, alive)
+
+    if notifier.interval:
+        alive()
+    notifier.ready(f"serves at {', '.join(server.urls)}")
+    try:
+        yield notifier.stopping
+    finally:
+        if timer is not None:
+            timer.cancel()
+
+
+def _nothing() -> None:
+    pass
 
 
 class ServingThread:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 ACCEPTS: Final = 64
 """Connections taken in one turn of the loop."""
+SWEEPS: Final = 64
+"""Times `ACCEPTS` connections that are taken out of the kernel's queue at stop: more than any usual queue holds."""
 RESERVE: Final = 64
 """Descriptors left for everything that is not a connection."""
 _RETRY: Final = 0.25
@@ -183,21 +185,36 @@ class Acceptor:
                 self._fallback.append(await self._loop.create_server(self._made, sock=sock, ssl=self._context))
 
     def close(self) -> None:
-        """Take no more, and let go of those whose TLS handshake is under way."""
+        """Take those that the kernel holds: their peers think that they are connected. Then take no more."""
         self._silence()
         self._service.on_lost = _nothing
+        if not self._fallback:
+            for sock in self._sockets:
+                self._take_rest(sock)
         if self._retry is not None:
             self._retry.cancel()
         for server in self._fallback:
             server.close()
         for sock in self._sockets:
             sock.close()
-        if self._context is not None:  # a handshake may take long; without one there is nothing to wait for
+
+    def _take_rest(self, sock: socket.socket) -> None:
+        for _ in range(SWEEPS):
+            before = len(self._arriving)
+            self._accept(sock)
+            if len(self._arriving) < before + ACCEPTS:
+                break
+
+    async def settle(self, quiet: float) -> None:
+        """Wait until those that were arriving have come or gone.
+
+        Args:
+            quiet: Seconds for TLS handshakes; those that are not over then are given up.
+        """
+        if self._context is not None and self._arriving:
+            await asyncio.wait(self._arriving, timeout=quiet)
             for task in tuple(self._arriving):
                 task.cancel()
-
-    async def settle(self) -> None:
-        """Wait until those that were arriving have come or gone."""
         if self._arriving:
             await asyncio.wait(self._arriving)
 

@@ -13,6 +13,8 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from hospes.errors import SetupError
@@ -20,14 +22,16 @@ from hospes.execution import Driver
 from hospes.http.handler import Handler
 from hospes.limits import Limits, Timeouts
 from hospes.server.carriers import Carrier, make_carrier
-from hospes.server.listening import UnixSocket, open_tcp, open_unix
+from hospes.server.listening import UnixSocket
+from hospes.server.places import Listening, Place, address_of, listen_at, url_of
 from hospes.server.service import LOG, Service
 from hospes.server.tls import Tls
 
 if TYPE_CHECKING:
     import ssl
-    from socket import socket
 
+_LOOK: Final = 0.05
+"""Seconds between two looks for connections that have been quiet for long enough."""
 _CANCELLED: Final = 1.0
 """Seconds that cancelled handlers get to clean up, after the drain time."""
 
@@ -40,10 +44,13 @@ class ServerOptions:
         host: Name or address to listen on; this machine alone by default, "" for all interfaces.
         port: TCP port, 8080 by default; 0 takes one that is free.
         unix: A unix socket to listen on instead of host and port.
+        bind: Places to listen at instead of all those, any number of them; see `hospes.server.places`.
         tls: Certificate and key, or an `ssl.SSLContext` of your own; plain HTTP by default.
         limits: What a peer may send.
         timeouts: How long a peer is waited for.
         backlog: Connections that the kernel holds until they are taken, 2,048 by default.
+        unready: Seconds at stop in which connections are still taken, while `/readyz` says no already; 0 by default. Where a load
+            balancer asks there, it is to have noticed by then.
     """
 
     host: str = "127.0.0.1"
@@ -53,6 +60,13 @@ class ServerOptions:
     limits: Limits = field(default_factory=Limits)
     timeouts: Timeouts = field(default_factory=Timeouts)
     backlog: int = 2048
+    bind: tuple[Place, ...] = ()
+    unready: float = 0.0
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Where to listen; none where host and port say it, or whoever started this process."""
+        return self.bind or ((self.unix,) if self.unix is not None else ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +74,7 @@ class Stopped:
     """What a stop came to."""
 
     finished: int
-    """Connections with a request under way that ended in order."""
+    """Connections in use, with a request under way as a rule, that ended in order."""
     aborted: int
     """Connections that were cut off when the time was over."""
 
@@ -76,21 +90,21 @@ class Server:
     def __init__(self, handler: Handler, options: ServerOptions | None = None) -> None:
         self.options = options if options is not None else ServerOptions()
         self.address: tuple[str, int] = ("", 0)
-        """Host and port that are listened on, once started; a unix socket's path and 0."""
+        """Host and port that are listened on, once started (the first ones); a unix socket's path and 0."""
+        self.urls: tuple[str, ...] = ()
+        """A URL for each place that is listened at, once started."""
         self._handler = handler
         self._context: ssl.SSLContext | None = None
         self._service: Service | None = None
         self._carrier: Carrier | None = None
+        self._listening = Listening([])
+        self._hurry = asyncio.Event()
         self._stopping: asyncio.Task[Stopped] | None = None
 
     @property
     def url(self) -> str:
         """The URL to reach the server at, without a path; a unix socket's as `unix:PATH`."""
-        if self.options.unix is not None:
-            return f"unix:{self.address[0]}"
-        host, port = self.address
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
-        return f"{'http' if self.options.tls is None else 'https'}://{f'[{host}]' if ':' in host else host}:{port}"
+        return self.urls[0] if self.urls else ""
 
     @property
     def connections(self) -> int:
@@ -110,19 +124,23 @@ class Server:
             self._context = options.tls.context()
         else:
             self._context = options.tls
-        sockets = self._open()
-        service = self._service = Service(self._handler, options.limits, options.timeouts, Driver())
-        self._carrier = make_carrier(service, sockets, self._context)
-        await self._carrier.start()
+        listening = self._open()
+        try:
+            service = self._service = Service(self._handler, options.limits, options.timeouts, Driver())
+            carrier = make_carrier(service, listening.sockets, self._context)
+        except BaseException:
+            listening.close()
+            raise
+        self._listening, self._carrier = listening, carrier
+        await carrier.start()
 
-    def _open(self) -> list[socket]:
+    def _open(self) -> Listening:
         options = self.options
-        if options.unix is not None:
-            self.address = (options.unix.path, 0)
-            return [open_unix(options.unix, options.backlog)]
-        sockets = open_tcp(options.host, options.port, options.backlog)
-        self.address = sockets[0].getsockname()[:2]
-        return sockets
+        opened = listen_at(options.places, options.host, options.port, options.backlog)
+        self.address = address_of(opened.sockets[0])
+        scheme = "http" if options.tls is None else "https"
+        self.urls = tuple(url_of(sock, scheme) for sock in opened.sockets)
+        return opened
 
     def reload_tls(self) -> None:
         """Read certificate and key again; connections from now on see what the files hold now.
@@ -134,35 +152,52 @@ class Server:
             raise SetupError("this server has no certificate files to read again", remedy="Give it tls=Tls(cert, key).")
         self.options.tls.load(self._context)
 
-    async def stop(self, drain: float | None = None) -> Stopped:
+    @property
+    def reloads(self) -> bool:
+        """Whether there is anything that `reload` would read or open again."""
+        return isinstance(self.options.tls, Tls)
+
+    def reload(self, certificate: bool) -> None:
+        """As `reload_tls`, if there are certificate files; a mistake in them is logged, and changes nothing.
+
+        Args:
+            certificate: Whether to read them.
+        """
+        if certificate and isinstance(self.options.tls, Tls):
+            try:
+                self.reload_tls()
+                LOG.info("certificate and key have been read again")
+            except SetupError as error:
+                LOG.error("the certificate stays as it was: %s", error)
+
+    async def stop(self, drain: float | None = None, quiet: float = 0.0) -> Stopped:
         """Stop in order. A second call waits for the first; with `drain=0` it ends what is left at once.
 
         Args:
             drain: Seconds for requests under way; `timeouts.drain` by default.
+            quiet: Seconds that a connection has to be idle before it is closed. Within them its next request may be on its way,
+                and would be lost.
         """
         if self._carrier is None:
             return Stopped(0, 0)
         if self._stopping is None:
-            self._stopping = asyncio.ensure_future(self._stop(self.options.timeouts.drain if drain is None else drain))
+            self._stopping = asyncio.ensure_future(self._stop(self.options.timeouts.drain if drain is None else drain, quiet))
         elif drain == 0:
+            self._hurry.set()
             self._carrier.abort()
         return await asyncio.shield(self._stopping)
 
-    async def _stop(self, drain: float) -> Stopped:
+    async def _stop(self, drain: float, quiet: float) -> Stopped:
         service, carrier = self._service, self._carrier
         assert service is not None
         assert carrier is not None
         service.draining = True
-        await carrier.stop_accepting()
-        self._remove_path()
-        carrier.stop_idle()
-        await asyncio.sleep(0)
-        busy = carrier.connections
-        gone = asyncio.Event()
-        service.on_lost = lambda: None if carrier.connections else gone.set()
-        if carrier.connections:
+        if self.options.unready and drain:
             with suppress(TimeoutError):
-                await asyncio.wait_for(gone.wait(), drain)
+                await asyncio.wait_for(self._hurry.wait(), self.options.unready)
+        await carrier.stop_accepting(quiet)
+        self._listening.remove()
+        busy = await self._drain(carrier, service, drain, quiet)
         aborted = carrier.abort()
         try:
             await asyncio.wait_for(service.settle(), _CANCELLED)
@@ -173,9 +208,19 @@ class Server:
         await asyncio.sleep(0)  # uvloop closes descriptors one turn after it has told of a connection's end
         return Stopped(busy - aborted, aborted)
 
-    def _remove_path(self) -> None:
-        if self.options.unix is not None:
-            import os
-
-            with suppress(FileNotFoundError):
-                os.unlink(self.options.unix.path)
+    async def _drain(self, carrier: Carrier, service: Service, drain: float, quiet: float) -> int:
+        """Wait until all connections have ended, or the time is over; gives how many were in use at the beginning."""
+        gone = asyncio.Event()
+        service.on_lost = lambda: None if carrier.connections else gone.set()
+        begun = monotonic()
+        carrier.stop_idle(begun - quiet)
+        await asyncio.sleep(0)
+        busy = carrier.connections
+        while carrier.connections and (left := begun + drain - monotonic()) > 0:
+            still_quiet = begun + quiet - monotonic() > 0
+            with suppress(TimeoutError):
+                await asyncio.wait_for(gone.wait(), min(left, _LOOK) if still_quiet else left)
+            carrier.stop_idle(monotonic() - quiet)
+        carrier.stop_idle(inf)
+        await asyncio.sleep(0)
+        return busy

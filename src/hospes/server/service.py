@@ -38,8 +38,8 @@ class Listed(Protocol):
     def check_writing(self, now: float) -> None:
         """See `supervision.Supervised`."""
 
-    def stop_if_idle(self) -> None:
-        """The server stops: close if no request is under way or coming in."""
+    def stop_if_idle(self, since: float) -> None:
+        """The server stops: close if no request has been under way or coming in since then."""
 
     def abort(self) -> None:
         """End at once, whatever is under way."""

@@ -1,0 +1,178 @@
+"""What `hospes run` can be told: options of the command line, made into `ServerOptions` and `Workers`.
+
+Laws:
+
+* Each option has an environment variable, `HOSPES_` and its name, for places where a command line is not to be had; the command
+  line wins.
+* What an option means is said once, by the dataclass it ends in; here are only names and spellings.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from functools import wraps
+from typing import Any, Final, Literal, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from hospes.limits import GiB, KiB, Limits, MiB, Timeouts
+from hospes.server import ServerOptions, Tls, UnixSocket, Workers
+from hospes.server.places import Place
+
+C = TypeVar("C", bound=Callable[..., Any])
+
+_UNITS: Final = {"": 1, "kib": KiB, "mib": MiB, "gib": GiB, "k": KiB, "m": MiB, "g": GiB}
+_SIZE: Final = re.compile(r"(\d{1,18})\s*([a-z]*)", re.ASCII | re.IGNORECASE)
+
+
+def _count(context: click.Context, option: click.Parameter, text: str | None) -> int | Literal["auto"] | None:
+    if text is None:
+        return None
+    if text == "auto":
+        return "auto"
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise click.BadParameter(f"{text!r} is neither a number of processes nor auto")
+    return int(text)
+
+
+def _mode(context: click.Context, option: click.Parameter, text: str) -> int:
+    if not re.fullmatch("[0-7]{3,4}", text):
+        raise click.BadParameter(f"{text!r} are no permissions: write them as 660")
+    return int(text, 8)
+
+
+def _settings(kind: type[Limits] | type[Timeouts], convert: Callable[[str], float]) -> Callable[..., dict[str, float]]:
+    """A callback that makes a dict of `NAME=VALUE`, the names being fields of a dataclass."""
+    names = [each.name for each in fields(kind)]
+
+    def settings(context: click.Context, option: click.Parameter, given: Sequence[str]) -> dict[str, float]:
+        return dict(map(setting, given))
+
+    def setting(given: str) -> tuple[str, float]:
+        name, equals, text = given.partition("=")
+        name = name.strip().replace("-", "_")
+        if name not in names:
+            raise click.BadParameter(f"{name!r} is none of {', '.join(names)}")
+        try:
+            return name, convert(text)
+        except ValueError:
+            raise click.BadParameter(f"{text!r} is no value for {name}" if equals else f"{given!r} has no value") from None
+
+    return settings
+
+
+def size(text: str) -> int:
+    """Octets: a number, with KiB, MiB or GiB behind it if need be.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    found = _SIZE.fullmatch(text.strip())
+    if found is None or found[2].lower() not in _UNITS:
+        raise ValueError(text)
+    return int(found[1]) * _UNITS[found[2].lower()]
+
+
+_UNIX_MODE: Final = "660"
+_OPTIONS: Final[dict[str, dict[str, Any]]] = {
+    "--host": {"multiple": True, "default": ("127.0.0.1",), "help": 'Address to listen on; "" is every interface.'},
+    "--port": {"default": 8080, "type": click.IntRange(0, 65_535), "help": "Port; 0 takes a free one."},
+    "--unix": {"multiple": True, "metavar": "PATH", "help": "Unix socket to listen on, instead of host and port."},
+    "--unix-mode": {"default": _UNIX_MODE, "callback": _mode, "metavar": "OCTAL", "help": "Its permissions."},
+    "--fd": {"multiple": True, "type": click.IntRange(0), "help": "Descriptor that listens already, by whoever starts this."},
+    "--tls-cert": {"help": "Certificate, PEM; serves HTTPS. Read again at SIGHUP."},
+    "--tls-key": {"help": "Its private key, PEM; by default it is in the certificate's file."},
+    "--workers": {"callback": _count, "metavar": "N|auto", "help": "Processes that serve, and are reloaded at SIGHUP."},
+    "--max-requests": {
+        "default": 0,
+        "type": click.IntRange(0),
+        "help": "Requests after which a worker is relieved; 0 for never.",
+    },
+    "--hang": {
+        "default": 30.0,
+        "type": click.FloatRange(0, min_open=True),
+        "help": "Seconds until a blocked worker is replaced.",
+    },
+    "--limit": {
+        "multiple": True,
+        "callback": _settings(Limits, size),
+        "metavar": "NAME=SIZE",
+        "help": "How much a peer may send, as body=50MiB.",
+    },
+    "--timeout": {
+        "multiple": True,
+        "callback": _settings(Timeouts, float),
+        "metavar": "NAME=SECONDS",
+        "help": "How long it is waited for, as keep_alive=30.",
+    },
+    "--unready": {
+        "default": 0.0,
+        "type": click.FloatRange(0),
+        "help": "Seconds at stop that still take connections, /readyz off.",
+    },
+}
+"""Each option's name, and what click is told of it."""
+
+
+def serving(command: C) -> C:
+    """Give a command all options of serving; it is called with `options` and `workers` for them."""
+
+    @wraps(command)
+    def call(*args: Any, **given: Any) -> Any:
+        said = {name: given.pop(name) for name in map(_name, _OPTIONS)}
+        return command(*args, options=options_of(said), workers=workers_of(said), **given)
+
+    made: Any = call
+    for option, settings in reversed(_OPTIONS.items()):
+        variable = f"HOSPES_{_name(option)}".upper()
+        made = click.option(option, show_default=True, envvar=variable, show_envvar=True, **settings)(made)
+    return made  # type: ignore[no-any-return]
+
+
+def _name(option: str) -> str:
+    return option.lstrip("-").replace("-", "_")
+
+
+def workers_of(said: Mapping[str, Any]) -> Workers | None:
+    """The workers that were asked for; None for none."""
+    if said["workers"] is None:
+        return None
+    return Workers(said["workers"], max_requests=said["max_requests"], hang=said["hang"])
+
+
+def options_of(said: Mapping[str, Any]) -> ServerOptions:
+    """Where and how to serve.
+
+    Raises:
+        click.UsageError: for options that do not go together, or values that make no sense.
+    """
+    cert, key = said["tls_cert"], said["tls_key"]
+    if key is not None and not cert:
+        raise click.UsageError("--tls-key needs --tls-cert")
+    try:
+        limits, timeouts = Limits(**said["limit"]), Timeouts(**said["timeout"])
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    return ServerOptions(
+        host=said["host"][0],
+        port=said["port"],
+        bind=_places(said),
+        tls=Tls(cert, key) if cert else None,
+        limits=limits,
+        timeouts=timeouts,
+        unready=said["unready"],
+    )
+
+
+def _places(said: Mapping[str, Any]) -> tuple[Place, ...]:
+    """What was named besides the one host and port that are the default."""
+    places: list[Place] = [UnixSocket(path, said["unix_mode"]) for path in said["unix"]]
+    places += [f"fd:{number}" for number in said["fd"]]
+    hosts, context = said["host"], click.get_current_context()
+    named = any(context.get_parameter_source(each) is not ParameterSource.DEFAULT for each in ("host", "port"))
+    if (places and named) or len(hosts) > 1:
+        places += [f"{f'[{host}]' if ':' in host else host}:{said['port']}" for host in hosts]
+    return tuple(places)
