@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hospes.filters.csrf import csrf_matches, csrf_token, parse_origin
+from hospes.filters.csrf import csrf_matches, csrf_token
+from hospes.http.origin import parse_origin
 
 SEEDS: list[bytes] = [
     b"\x00https://shop.example",

@@ -35,6 +35,7 @@ from hospes.http.headers import Headers, HeaderSource
 from hospes.http.octets import request_of
 from hospes.http.request import Connection, Request
 from hospes.http.response import Response
+from hospes.http.websocket import WebSocketContent
 from hospes.limits import Limits
 from hospes.server.answers import answer_head
 
@@ -344,6 +345,8 @@ class AsyncTestClient(_Verbs[Awaitable[TestResponse]]):
 
 async def _content(response: Response, is_sent: bool) -> bytes:
     content = response.content
+    if isinstance(content, WebSocketContent):
+        raise TypeError("this address answers with a websocket: use `client.websocket(…)`")
     if isinstance(content, Stream):
         try:
             return b"".join([piece async for piece in content]) if is_sent else b""

@@ -33,6 +33,7 @@ def content(response: Response) -> bytes:
             octets = file.read(response.content.length)
         assert len(octets) == response.content.length
         return octets
+    assert isinstance(response.content, Stream)
     return asyncio.run(_streamed(response.content))
 
 

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from hospes.errors import HttpError, SetupError
 from hospes.filters import Csrf, csrf_matches, csrf_token
-from hospes.filters.csrf import CrossSiteRequest, parse_origin
+from hospes.filters.csrf import CrossSiteRequest
 from hospes.http import Address, Connection, Request, Response
 from hospes.http.content import ContentReader
+from hospes.http.origin import parse_origin
 from hospes.http.request import SessionSource
 from hospes.limits import Limits
 from hospes.wire import RequestHead, RequestReader

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import FrozenInstanceError
 
 import pytest
@@ -46,3 +47,40 @@ def test_content_has_options_of_its_own_by_default() -> None:
 def test_content_is_frozen() -> None:
     with pytest.raises(FrozenInstanceError):
         WebSocketContent(Deaf()).deflate = "permessage-deflate"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", ["message", "queue"])
+@pytest.mark.parametrize("bound", [-1, 0])
+def test_bounds_that_are_none(name: str, bound: int) -> None:
+    with pytest.raises(
+        ValueError, match=rf"^WebSocketOptions\({name}={bound}\): a bound is 1 at least; take a large one to lift it$"
+    ):
+        WebSocketOptions(**{name: bound})  # type: ignore[arg-type]  # bounds only
+
+
+@pytest.mark.parametrize("times", [{"ping_interval": -1.0}, {"ping_timeout": 0.0}, {"ping_timeout": float("inf")}])
+def test_times_that_are_none(times: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=r"^WebSocketOptions: ping_interval is 0 \(never\) or a time in seconds"):
+        WebSocketOptions(**times)  # type: ignore[arg-type]  # times only
+
+
+def test_closing_cleans_up_once_and_in_order() -> None:
+    content = WebSocketContent(Deaf())
+    done: list[tuple[int, BaseException | None]] = []
+
+    def clean_up(number: int, fails: bool) -> None:
+        async def close(error: BaseException | None) -> None:
+            done.append((number, error))
+            if fails:
+                raise OSError(number)
+
+        content.clean_ups.append(close)
+
+    clean_up(1, False)
+    clean_up(2, True)
+    clean_up(3, False)
+    error = KeyError()
+    with pytest.raises(OSError, match="2"):
+        asyncio.run(content.aclose(error))
+    asyncio.run(content.aclose())
+    assert done == [(3, error), (2, error), (1, error)]

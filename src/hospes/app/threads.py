@@ -30,6 +30,7 @@ from typing import Any, Final
 from hospes.execution import ThreadPool
 from hospes.http.content import Stream
 from hospes.http.response import Response
+from hospes.http.websocket import WebSocketContent
 
 LOG: Final = logging.getLogger("hospes.app")
 
@@ -38,7 +39,7 @@ async def discard(answer: object) -> None:
     """Close what an answer that is not sent would have sent. A failure in that is logged."""
     content = answer.content if isinstance(answer, Response) else b""
     try:
-        if isinstance(content, Stream):
+        if isinstance(content, (Stream, WebSocketContent)):
             await content.aclose()
         elif not isinstance(content, bytes):
             content.close()

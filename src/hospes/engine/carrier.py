@@ -46,8 +46,8 @@ class EngineCarrier:
 
     @property
     def connections(self) -> int:
-        """Connections that are open."""
-        return self._engine.connections
+        """Connections that are open, and those whose program has not come to its end."""
+        return self._engine.connections + self._service.ending
 
     async def start(self) -> None:
         """Take connections, and look after them."""

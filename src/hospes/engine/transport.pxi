@@ -29,6 +29,10 @@ cdef class Transport:
         """`"socket"` gives an object with `fileno()`."""
         return self if name == "socket" else default
 
+    def set_protocol(self, protocol):
+        """Another protocol goes on with the connection."""
+        self.protocol = protocol
+
     def set_write_buffer_limits(self, high=None, low=None):
         """The protocol is told of the first octet that stays behind, always."""
 

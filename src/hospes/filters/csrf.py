@@ -23,7 +23,6 @@ Laws:
 from __future__ import annotations
 
 import hmac
-import re
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
@@ -33,14 +32,13 @@ from hospes.errors import HttpError
 from hospes.filters.exemption import Paths, exactly
 from hospes.http import Request, Response
 from hospes.http.handler import CallNext
+from hospes.http.origin import is_ours, parse_origin
 from hospes.http.request import SAFE_METHODS
 
 FIELD: Final = "X-CSRF-Token"
 PARAMETER: Final = "_csrf"
 
 _FROM_HERE: Final = frozenset({b"same-origin", b"none"})
-_ORIGIN: Final = re.compile(r"(https?)://([a-z0-9._~%!$&'()*+,;=\[\]:-]+)", re.ASCII)  # RFC 6454 §7.1
-_DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
 _FORMS: Final = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 _PURPOSE: Final = b"hospes csrf token 1\0"
 _LENGTH: Final = 32  # octets of a mask, and of what is masked
@@ -121,23 +119,6 @@ class Csrf:
 
     def _looks_at(self, request: Request) -> bool:
         return request.method not in SAFE_METHODS and not self._is_exempt(request)
-
-
-def parse_origin(text: str) -> tuple[str, str] | None:
-    """Scheme and host of an origin, the host with its port where that is not the scheme's own; None for what is no origin."""
-    match = _ORIGIN.fullmatch(text.lower())
-    if match is None:
-        return None
-    return match[1], match[2].removesuffix(_DEFAULT_PORTS[match[1]])
-
-
-def is_ours(origin: tuple[str, str], request: Request) -> bool:
-    """Whether an origin is the host that a request is for."""
-    scheme, host = origin
-    # Behind a proxy that ends TLS we see http where the page has https; the other way round it is another page.
-    if request.scheme == "https" and scheme != "https":
-        return False
-    return host == request.host.lower().removesuffix(_DEFAULT_PORTS[scheme])
 
 
 class HasId(Protocol):

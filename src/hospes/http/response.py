@@ -1,8 +1,8 @@
-"""The response: a status, fields, cookies, and content of one of three kinds.
+"""The response: a status, fields, cookies, and content of one of three kinds, or a websocket in place of content.
 
 Laws:
 
-* `content` is bytes, a `Stream` or a `FileContent`; nothing else reaches a carrier.
+* `content` is bytes, a `Stream` or a `FileContent`; nothing else reaches a carrier, but a `WebSocketContent` with status 101.
 * Framing (Content-Length, Transfer-Encoding, Connection), Date and Server belong to the carrier; a program's own Content-Length
   counts only where there is no content to measure (an answer to HEAD, a 304).
 * A response that is text and nothing more carries no Headers object: most are, and it would cost more than the rest.
@@ -24,9 +24,10 @@ from hospes.http import json
 from hospes.http.content import FileContent, Stream
 from hospes.http.cookies import Cookies, SetCookie
 from hospes.http.headers import Headers, HeaderSource
+from hospes.http.websocket import WebSocketContent
 from hospes.wire import check_field
 
-Content: TypeAlias = bytes | Stream | FileContent
+Content: TypeAlias = bytes | Stream | FileContent | WebSocketContent
 CookieSource: TypeAlias = "Mapping[str, str] | BaseCookie[Any] | list[SetCookie] | tuple[SetCookie, ...]"
 
 TEXT = "text/plain; charset=utf-8"
@@ -129,7 +130,7 @@ class Response:
         """The content, where it is bytes.
 
         Raises:
-            TypeError: where the content is streamed or a file.
+            TypeError: where the content is streamed, a file or a websocket.
         """
         if not isinstance(self.content, bytes):
             raise TypeError("this response is streamed; its content is not there yet")

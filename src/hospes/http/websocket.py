@@ -9,12 +9,14 @@ Laws:
   handshake are the carrier's; so a channel can as well be a peer behind ASGI, or a test.
 * Every method of a channel and of a receiver is a plain call on the loop's thread. What is sent leaves in the order of the calls.
 * A receiver hears `opened` first and `closed` last, each once, whatever happens between; nothing after `closed`.
+* Whoever is handed a `WebSocketContent` closes it (`aclose`), at the very end, or where it does not come to be opened.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from hospes.limits import KiB, MiB
@@ -60,7 +62,11 @@ class Channel(Protocol):
         """
 
     def close(self, code: int = 1000, reason: str = "") -> None:
-        """Say goodbye. `closed` follows when the peer has answered, or has had time to. A second call does nothing."""
+        """Say goodbye. `closed` follows when the peer has answered, or has had time to. A second call does nothing.
+
+        Raises:
+            ValueError: for a code that may not be sent, and a reason of more than 123 octets.
+        """
 
     def pause(self) -> None:
         """Take no messages from the peer for now."""
@@ -78,7 +84,11 @@ class Receiver(Protocol):
         ...
 
     def opened(self, channel: Channel) -> Awaitable[None] | None:
-        """The channel is open. What is returned is run by the carrier, as a task that ends with the connection."""
+        """The channel is open. What is returned is run by the carrier, as a task in the content's context.
+
+        When the channel has closed, it gets some time to come to its end, and is cancelled then. If it fails, the channel
+        closes with 1011.
+        """
         ...
 
     def message(self, message: Message) -> None:
@@ -96,18 +106,25 @@ class Receiver(Protocol):
         """A pong has come that the carrier did not wait for itself."""
 
     def closed(self, code: int, reason: str) -> None:
-        """It is over: the peer's code and reason, 1005 where it gave none, 1006 where it just went (RFC 6455 §7.1.5)."""
+        """It is over: the peer's code and reason, 1005 where it gave none, 1006 where it just went (RFC 6455 §7.1.5).
+
+        Where this side had to end it (1002, 1007, 1008, 1009, 1011), that code, and why.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class WebSocketOptions:
     """Bounds of a websocket, and what it offers.
 
+    Raises:
+        ValueError: for a bound that is none.
+
     Args:
         message: Octets of a message, after decompression; 1 MiB. Beyond, the channel closes with 1009.
         queue: Octets that may wait for a slow peer; 4 MiB. Beyond, the channel closes with 1008.
         ping_interval: Seconds without a sign of life before a ping is sent; 20. 0: never.
-        ping_timeout: Seconds for its pong before the channel closes with 1011; 20.
+        ping_timeout: Seconds for its pong, or for any other octet, before the channel closes with 1011, and for the answer to a
+            close; 20.
         compress: Whether permessage-deflate is accepted where the peer offers it (RFC 7692).
     """
 
@@ -116,6 +133,18 @@ class WebSocketOptions:
     ping_interval: float = 20.0
     ping_timeout: float = 20.0
     compress: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("message", "queue"):
+            if getattr(self, name) < 1:
+                raise ValueError(
+                    f"WebSocketOptions({name}={getattr(self, name)!r}): a bound is 1 at least; take a large one to lift it"
+                )
+        if not (0 <= self.ping_interval < float("inf") and 0 < self.ping_timeout < float("inf")):
+            raise ValueError("WebSocketOptions: ping_interval is 0 (never) or a time in seconds, ping_timeout a time in seconds")
+
+
+CleanUp: TypeAlias = "Callable[[BaseException | None], Awaitable[None]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,3 +155,22 @@ class WebSocketContent:
     options: WebSocketOptions = WebSocketOptions()
     deflate: str = ""
     """The parameters of permessage-deflate that were agreed on, as `Sec-WebSocket-Extensions` has them; "" without."""
+    clean_ups: list[CleanUp] = field(default_factory=list[CleanUp], repr=False)
+    """What is awaited when the websocket is over, the last one first: objects that were made for it are cleaned up."""
+    context: Context = field(default_factory=copy_context, repr=False)
+    """The context variables that the program sees."""
+
+    async def aclose(self, error: BaseException | None = None) -> None:
+        """Clean up, once.
+
+        Args:
+            error: What ended the program, if an error did.
+
+        Raises:
+            Exception: what a clean-up raised; the others have been awaited all the same.
+        """
+        if self.clean_ups:
+            try:
+                await self.clean_ups.pop()(error)
+            finally:
+                await self.aclose(error)

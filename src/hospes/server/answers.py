@@ -12,12 +12,17 @@ Laws:
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from hospes.errors import ClientDisconnected, HttpError
 from hospes.http.response import TEXT, Response
+from hospes.http.websocket import WebSocketContent
 from hospes.wire import REASONS, RequestHead, ResponseFraming, format_date, response_framing, response_head
+from hospes.wire.websocket import accept_value, handshake_key
 
+_LOG: Final = logging.getLogger("hospes.server")
 _CARRIERS: Final = frozenset({"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding", "upgrade"})
 """Names of fields that a program does not decide."""
 _KEPT: Final = 256
@@ -85,6 +90,7 @@ def answer_head(response: Response, head: RequestHead, keep_alive: bool, date: s
     """
     fields = list(_common(date))
     own_length: int | None = None
+    options: list[str] = []  # of Connection
     for name, value in response.lines():
         lower = name.lower()
         if lower == "x-content-type-options":
@@ -95,16 +101,59 @@ def answer_head(response: Response, head: RequestHead, keep_alive: bool, date: s
             own_length = int(value)
         elif lower == "connection" and "close" in value.lower():
             keep_alive = False  # a handler's wish, e.g. of one that ran into a broken content
+        elif lower == "upgrade" and response.status == 426:  # a wish to the peer, for its next request (RFC 9110 §15.5.22)
+            fields.append((name, value))
+            options.append("Upgrade")
     framing = response_framing(head.method, head.minor, response.status, _length(response, head, own_length), keep_alive)
     if framing.content_length is not None:
         fields.append(("Content-Length", str(framing.content_length)))
     if framing.chunked:
         fields.append(("Transfer-Encoding", "chunked"))
     if framing.close:
-        fields.append(("Connection", "close"))
+        options.append("close")
     elif head.minor == 0:
-        fields.append(("Connection", "keep-alive"))  # RFC 9112 §9.3: 1.0 assumes the opposite
+        options.append("keep-alive")  # RFC 9112 §9.3: 1.0 assumes the opposite
+    if options:
+        fields.append(("Connection", ", ".join(options)))
     return response_head(response.status, fields), framing
+
+
+def switching_head(response: Response, head: RequestHead, date: str) -> bytes:
+    """Put the head together that makes a connection a websocket (RFC 6455 §4.2.2).
+
+    Args:
+        response: What the handler answered.
+        head: The request that it answers.
+        date: The value of Date.
+
+    Raises:
+        ValueError: if the response holds a field that cannot be sent, or the request cannot be answered so.
+    """
+    key = handshake_key(head)
+    if key is None or response.status != 101:
+        raise ValueError(f"a websocket is the answer of status 101 to an opening handshake, not of {response.status} to {head!r}")
+    fields = [("Server", "hospes"), ("Date", date), ("Upgrade", "websocket"), ("Connection", "Upgrade")]
+    fields.append(("Sec-WebSocket-Accept", accept_value(key)))
+    own = _CARRIERS | {"content-type", "sec-websocket-accept"}
+    fields += [(name, value) for name, value in response.lines() if name.lower() not in own]
+    return response_head(101, fields)
+
+
+def failed(head: RequestHead, response: object, failure: BaseException | None) -> Response:
+    """A handler at the waist does not fail; one that does all the same gets a bare answer and its traceback logged.
+
+    Args:
+        head: The request.
+        response: What the handler gave, where it is no response.
+        failure: What it raised.
+    """
+    if isinstance(failure, HttpError):
+        return Response(f"{failure}\n", failure.code, failure.headers)
+    if failure is None:
+        failure = TypeError(f"the handler gave {type(response).__qualname__}, not a Response")
+    if isinstance(failure, Exception) and not isinstance(failure, ClientDisconnected):
+        _LOG.error("%s %s: the handler failed", head.method, head.path, exc_info=failure)
+    return Response("500 Internal Server Error\n", 500)
 
 
 def refusal(status: int, reason: str, date: str, *, send_content: bool = True) -> bytes:
@@ -130,7 +179,7 @@ def _common(date: str) -> Iterator[tuple[str, str]]:
 def _length(response: Response, head: RequestHead, own: int | None) -> int | None:
     """Octets of content; None where that is not known beforehand."""
     content = response.content
-    length = len(content) if isinstance(content, bytes) else content.length
+    length = len(content) if isinstance(content, bytes) else content.length if not isinstance(content, WebSocketContent) else 0
     if not length and (head.method == "HEAD" or response.status == 304):
         # Nothing was made that could be measured. A made-up 0 would be a lie about the resource (RFC 9110 §8.6).
         return own

@@ -14,6 +14,7 @@ The states, and what moves a connection on:
 | BUSY   | the handler, or the answer's end   | –                   | IDLE, DRAIN, LINGER or CLOSED                    |
 |        | content that the handler reads     | body_idle and _rate | the handler gets 408                             |
 | LINGER | the peer's close; reads on, blind  | timeouts.linger     | closes                                           |
+|        | or was answered with a websocket   | –                   | `hospes.server.websocket` goes on                |
 | CLOSED | the transport's end                | timeouts.linger     | aborts                                           |
 |        | octets to leave, in any state      | timeouts.write_idle | aborts                                           |
 
@@ -41,13 +42,15 @@ from hospes.http.content import FileContent, Stream
 from hospes.http.request import Connection as Ends
 from hospes.http.request import Request
 from hospes.http.response import Response
+from hospes.http.websocket import WebSocketContent
 from hospes.limits import KiB, MiB
-from hospes.server.answers import answer_head, refusal
+from hospes.server.answers import answer_head, failed, refusal, switching_head
 from hospes.server.ends import ends
 from hospes.server.intake import DROPPED, Intake
 from hospes.server.sending import FILE_AT_ONCE, IncompleteAnswerError, read_file, send_file, send_stream
 from hospes.server.service import LOG, Service
-from hospes.server.supervision import NEVER, reset_at_close, unacknowledged
+from hospes.server.supervision import NEVER, Patience, reset_at_close, unacknowledged
+from hospes.server.websocket import WebSocket
 from hospes.wire import EndOfContent, RequestHead, RequestReader, ResponseFraming
 
 IDLE: Final = 0
@@ -85,7 +88,7 @@ class Connection(asyncio.Protocol):
         "_handle",
         "_head",
         "_intake",
-        "_last_progress",
+        "_patience",
         "_paused",
         "_reader",
         "_room",
@@ -95,7 +98,6 @@ class Connection(asyncio.Protocol):
         "_service",
         "_state",
         "_unsent_content",
-        "_write_deadline",
         "answering",
         "blocked",
         "deadline",
@@ -129,8 +131,7 @@ class Connection(asyncio.Protocol):
         self._gathering = False  # whether this turn will flush
         self._scheduled = False
         self._room: asyncio.Future[None] | None = None
-        self._last_progress = (0, 0, 0)
-        self._write_deadline = NEVER
+        self._patience = Patience(service.timeouts.write_idle)
         self.held = 0
         self.made = False
         """Whether there is a transport; not yet, while a TLS handshake is under way."""
@@ -217,11 +218,7 @@ class Connection(asyncio.Protocol):
 
     def check_writing(self, now: float) -> None:
         """Abort where the peer has not taken an octet for too long."""
-        progress = (self.sent, self.transport.get_write_buffer_size(), self._unacknowledged())
-        if progress != self._last_progress:
-            self._last_progress = progress
-            self._write_deadline = now + self._service.timeouts.write_idle
-        elif now >= self._write_deadline:
+        if self._patience.is_over((self.sent, self.transport.get_write_buffer_size(), self._unacknowledged()), now):
             self.abort()
 
     def _unacknowledged(self) -> int:
@@ -229,7 +226,7 @@ class Connection(asyncio.Protocol):
 
     def _supervise_writing(self) -> None:
         self.unsent = True
-        self._last_progress = (-1, 0, 0)
+        self._patience.restart()
 
     # Reading.
 
@@ -356,8 +353,7 @@ class Connection(asyncio.Protocol):
     def _drop(self, event: bytes | EndOfContent) -> None:
         """Content that nobody read, after its answer."""
         if isinstance(event, EndOfContent):
-            self._intake = None
-            self._state = IDLE
+            self._intake, self._state = None, IDLE
             return
         self._discarded += len(event)
         if self._discarded > DROPPED:
@@ -372,7 +368,7 @@ class Connection(asyncio.Protocol):
             self._service.discard(getattr(response, "content", None))
             return
         if not isinstance(response, Response):
-            response = self._failed(response, failure)
+            response = failed(self._head, response, failure)
         head, content = self._head, response.content
         if (
             type(content) is not bytes
@@ -400,28 +396,21 @@ class Connection(asyncio.Protocol):
         elif len(content) > AT_ONCE:
             self.flush()
 
-    def _failed(self, response: object, failure: BaseException | None) -> Response:
-        """A handler at the waist does not fail; one that does all the same gets a bare answer and its traceback logged."""
-        if isinstance(failure, HttpError):
-            return Response(f"{failure}\n", failure.code, failure.headers)
-        if failure is None:
-            failure = TypeError(f"the handler gave {type(response).__qualname__}, not a Response")
-        if isinstance(failure, Exception) and not isinstance(failure, ClientDisconnected):
-            LOG.error("%s %s: the handler failed", self._head.method, self._head.path, exc_info=failure)
-        return Response("500 Internal Server Error\n", 500)
-
     def _answer(self, response: Response) -> None:
-        """Any answer; a response that is to take the connection over would be handled here, before its head is made."""
+        """Any answer."""
+        content = response.content
         try:
+            if isinstance(content, WebSocketContent):
+                self._switch(response, content)
+                return
             octets, framing = self._frame(response)
-            content = response.content
             if framing.send_content and type(content) is FileContent and content.length <= FILE_AT_ONCE:
                 content = read_file(content)
-        except Exception as error:  # a field that may not be sent, a file that cannot be read
-            self._service.discard(response.content)
-            response = self._failed(None, error)
+        except Exception as error:  # a field that may not be sent, a file that cannot be read, a handshake that is none
+            self._service.discard(content)
+            response = failed(self._head, None, error)
             octets, framing = self._frame(response)
-            content = response.content
+            content = response.body
         self.answering = True
         if isinstance(content, bytes):
             self.send(octets + content if framing.send_content else octets)
@@ -436,6 +425,18 @@ class Connection(asyncio.Protocol):
                 self._supervise_writing()
             self._unsent_content = content
             self._sender = self._service.spawn(self._send(octets, content, framing))
+
+    def _switch(self, response: Response, content: WebSocketContent) -> None:
+        """Hand the connection over to a websocket, with the octets that have come behind the request."""
+        websocket = WebSocket(self._service, self.transport, self._ends, content)
+        self._gathered.append(switching_head(response, self._head, self._service.prefixes.date()))
+        self.flush()
+        self._state = CLOSED
+        self.deadline = NEVER
+        self._service.connections.discard(self)
+        self.transport.set_protocol(websocket)
+        self.resume()
+        websocket.begin(self._reader.take_rest(), blocked=self.blocked, ended=self._eof)
 
     def _frame(self, response: Response) -> tuple[bytes, ResponseFraming]:
         service = self._service

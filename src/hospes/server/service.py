@@ -14,12 +14,14 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Coroutine
+from contextvars import Context
 from time import time
 from typing import Any, Final, Protocol
 
 from hospes.execution import Driver
 from hospes.http.content import FileContent, Stream
 from hospes.http.handler import Handler
+from hospes.http.websocket import WebSocketContent
 from hospes.limits import Limits, Timeouts
 from hospes.server.answers import Prefixes
 
@@ -61,6 +63,7 @@ class Service:
         "connections",
         "draining",
         "driver",
+        "ending",
         "handler",
         "limits",
         "on_lost",
@@ -80,6 +83,8 @@ class Service:
         """The open ones, those whose TLS handshake is under way among them."""
         self.on_lost: Callable[[], object] = _nothing
         """Called whenever a connection has gone."""
+        self.ending = 0
+        """Websockets whose peer has gone and whose program has not come to its end."""
         self._addresses: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -98,9 +103,9 @@ class Service:
                 del self._addresses[host]
         self.on_lost()
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def spawn(self, work: Coroutine[Any, Any, None], context: Context | None = None) -> asyncio.Task[None]:
         """Run something beside the handlers; `settle` waits for it."""
-        task = self.driver.loop.create_task(work)
+        task = self.driver.loop.create_task(work, context=context)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
@@ -109,7 +114,7 @@ class Service:
         """Close content that nobody will send."""
         if isinstance(content, FileContent):
             content.close()
-        elif isinstance(content, Stream):
+        elif isinstance(content, (Stream, WebSocketContent)):
             self.spawn(_close(content))
 
     async def settle(self) -> None:
@@ -124,8 +129,8 @@ def _nothing() -> None:
     pass
 
 
-async def _close(stream: Stream) -> None:
+async def _close(content: Stream | WebSocketContent) -> None:
     try:
-        await stream.aclose()
+        await content.aclose()
     except Exception:
         LOG.exception("closing the source of a response that is not sent failed")

@@ -91,6 +91,32 @@ class Supervisor:
             self.start()
 
 
+class Patience:
+    """How long a peer may take nothing.
+
+    Args:
+        seconds: So long.
+    """
+
+    __slots__ = ("_seconds", "_seen", "_until")
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._seen: object = None
+        self._until = NEVER
+
+    def restart(self) -> None:
+        """Begin anew at the next look."""
+        self._seen = None
+
+    def is_over(self, seen: object, now: float) -> bool:
+        """Look: whether the time has passed without a change of what is seen."""
+        if seen != self._seen:
+            self._seen = seen
+            self._until = now + self._seconds
+        return now >= self._until
+
+
 class Socket(Protocol):
     """As much of a socket as transports lend."""
 
