@@ -38,6 +38,7 @@ from hospes.http.headers import Headers
 from hospes.http.negotiation import add_vary, choose_encoding
 from hospes.http.request import Request, Workers
 from hospes.http.response import Response
+from hospes.http.websocket import WebSocketContent
 from hospes.limits import KiB
 
 TYPES: Final = (
@@ -117,9 +118,9 @@ class Compress:
         return response
 
     def _may_encode(self, response: Response) -> bool:
-        if response.status in _NEVER or not self._shrinks(response.content_type):
-            return False
         content = response.content
+        if isinstance(content, WebSocketContent) or response.status in _NEVER or not self._shrinks(response.content_type):
+            return False
         length = len(content) if isinstance(content, bytes) else content.length
         if length is not None and length < self.minimum:
             return False
@@ -132,6 +133,7 @@ class Compress:
         encoder = CODINGS[coding].make(self._levels[coding])
         in_thread = _in_thread(request)
         content = response.content
+        assert not isinstance(content, WebSocketContent)
         if isinstance(content, bytes):
             octets = await _whole(content, encoder, in_thread if len(content) > LONG else _here)
         elif isinstance(content, FileContent) and content.length <= _WHOLE_FILE:
