@@ -172,7 +172,7 @@ class WebSocket(asyncio.Protocol):
         if ended:
             self.eof_received()
         elif self._service.draining:
-            self.stop_if_idle()
+            self.stop_if_idle(monotonic())
 
     async def _run(self, work: Awaitable[None] | None) -> None:
         """The program, until it and the websocket have ended."""
@@ -431,7 +431,7 @@ class WebSocket(asyncio.Protocol):
         if self._patience.is_over(seen, now) or (self._state > OPEN and now >= self.deadline):
             self._drop()
 
-    def stop_if_idle(self) -> None:
+    def stop_if_idle(self, since: float) -> None:
         """The server stops: say so. What the program does until the peer has answered is its affair."""
         self.close(GOING_AWAY, "the server stops")
 
