@@ -145,7 +145,7 @@ class Endpoints:
             owner=construct.get if construct is not None else None,
             arguments=tuple(Argument(each.read, each.usual, each.is_object) for each in plan.sources),
             status=status,
-            content=_CONTENT.get(target.reader.reads, Content.OTHER),
+            content=CONTENT.get(target.reader.reads, Content.OTHER),
             body_limit=limit if isinstance(limit, int) else None,
             guarded=guarded,
         )
@@ -327,12 +327,13 @@ def _chosen(layers: Sequence[Layer], path: str | None) -> list[Layer]:
     return [layer for layer in layers if path is None or layer.applies(path)]
 
 
-_CONTENT: Final = {
+CONTENT: Final = {
     Reads.NOTHING: Content.LEFT,
     Reads.STREAM: Content.LEFT,
     Reads.CONTENT: Content.READ,
     Reads.OCTETS: Content.READ,
 }
+"""What is done with the content first, where only this is to be done."""
 
 
 async def _made(request: Request, making: Awaitable[Any], status: int) -> Response:

@@ -105,7 +105,8 @@ cdef class Conn:
             ):
                 self.flush()
                 return self.leave(octets, end - octets)
-            coming.octets, coming.content, coming.plain_query = octets, octets + coming.at.size, -1
+            coming.octets, coming.content = octets, octets + coming.at.size
+            coming.plain_query = coming.plain_content = -1
             octets = coming.content + max(coming.at.content_length, 0)
             count += 1
             self.head = None
@@ -234,7 +235,7 @@ cdef class Conn:
             content, length = PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value)
         elif value is None:
             media_type = ""
-            content, length = NULL, 0
+            content, length = b"", 0
         else:
             return ASIDE
         if coming.at.method_length == 4 and memcmp(coming.octets, b"HEAD", 4) == 0:

@@ -47,6 +47,7 @@ cdef struct Coming:
     hospes_head at
     Span values[SPANS]  # what the branches took
     int plain_query  # whether the query has neither escapes nor too many parameters; -1: nobody has looked yet
+    int plain_content  # whether the content is JSON that breaks no limit; likewise
 
 
 @cython.final
@@ -301,7 +302,9 @@ cdef class Map:
         cdef const char *p = PyBytes_AS_STRING(octets)
         if not hospes_parse_head(<const unsigned char *>p, PyBytes_GET_SIZE(octets), &self.parser_limits, &coming.at):
             return None
-        coming.octets, coming.content, coming.plain_query = p, p + coming.at.size, -1
+        if coming.at.content_length > PyBytes_GET_SIZE(octets) - <Py_ssize_t>coming.at.size:
+            return None
+        coming.octets, coming.content, coming.plain_query, coming.plain_content = p, p + coming.at.size, -1, -1
         found = self.find(&coming)
         if found is None or not (<_Route>found).suits(self, &coming):
             return None
@@ -418,15 +421,18 @@ cdef bint _parameter(Coming *coming, bytes name, Span *found) noexcept:
 
 cdef bint _content_is_usual(Map map, Coming *coming) except -1:
     """Whether the content is JSON, and so small that it breaks no limit of JSON."""
-    cdef const char *p = coming.content
+    cdef const unsigned char *p = <const unsigned char *>coming.content
     cdef Py_ssize_t n, depth = 0
-    if coming.at.content_length < 1 or not _is_json(coming):
-        return False
-    if map.most_digits < JSON_DIGITS and coming.at.content_length > map.most_digits:
-        return False
-    for n in range(<Py_ssize_t>coming.at.content_length):
-        depth += p[n] == c"[" or p[n] == c"{"
-    return depth <= map.most_depth
+    if coming.plain_content < 0:
+        coming.plain_content = False
+        if coming.at.content_length < 1 or not _is_json(coming):
+            return False
+        if map.most_digits < JSON_DIGITS and coming.at.content_length > map.most_digits:
+            return False
+        for n in range(<Py_ssize_t>coming.at.content_length):
+            depth += (p[n] & 0xdf) == c"["  # and "{", and no other octet
+        coming.plain_content = depth <= map.most_depth
+    return coming.plain_content
 
 
 cdef bint _is_json(Coming *coming) noexcept:
