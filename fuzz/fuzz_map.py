@@ -21,7 +21,7 @@ try:
 except ImportError:  # not built here
     Compiled = None  # type: ignore[assignment,misc]  # pyright: ignore
 
-_LIMITS = Limits(parameters=5, json_depth=4, body=300)
+_LIMITS = Limits(parameters=8, json_depth=4, body=300)
 _ENDS = Connection(Address("127.0.0.1", 1), Address("127.0.0.1", 2), "http", _LIMITS)
 
 
@@ -40,7 +40,8 @@ _ROUTES = {
 
 def _direct(pattern: str, function: Any) -> Direct:
     names = frozenset(part.strip("{}").split(":")[0] for part in pattern.split("/") if part.startswith("{"))
-    plan = compile_plan(function, Site(path_names=names | ({"*"} if "*" in pattern else set()), methods=frozenset({"POST"})))
+    methods = frozenset({"POST"} if pattern in {"/data", "/list/{y}"} else {"GET"})
+    plan = compile_plan(function, Site(path_names=names | ({"*"} if "*" in pattern else set()), methods=methods))
     arguments = tuple(Argument(each.read, each.usual, each.is_object) for each in plan.sources)
     return Direct(
         call=function, waits=False, conclude=_conclude, arguments=arguments, content=CONTENT.get(plan.reads, Content.OTHER)

@@ -113,4 +113,5 @@ def test_each_method_has_its_own() -> None:
         "GET": {"/": "get", "/any": "any"},
         "HEAD": {"/": "get", "/any": "any"},
         "POST": {"/": "post", "/any": "any"},
+        "": {"/any": "any"},
     }

@@ -274,6 +274,7 @@ cdef class Map:
 
     cdef dict methods
     cdef _Ways get  # the most frequent of them
+    cdef _Ways other  # of methods that no route names
     cdef object services
     cdef Py_ssize_t most_parameters, most_depth, most_digits
     cdef hospes_limits parser_limits
@@ -285,7 +286,8 @@ cdef class Map:
         if given is not None:
             self.services = given.services
             self.methods = {method: _Ways(ways) for method, ways in given.methods.items()}
-        self.get = self.methods.get("GET")
+        self.other = self.methods.get("")
+        self.get = self.methods.get("GET", self.other)
 
     def follow(self, bytes octets not None):
         """Say where the map leads a request, without going there.
@@ -321,7 +323,7 @@ cdef class Map:
         cdef _Ways ways = self.get
         cdef PyObject *known
         if coming.at.method_length != 3 or memcmp(coming.octets, b"GET", 3) != 0:
-            ways = self.methods.get(PyUnicode_DecodeASCII(coming.octets, coming.at.method_length, NULL))
+            ways = self.methods.get(PyUnicode_DecodeASCII(coming.octets, coming.at.method_length, NULL), self.other)
         if ways is None or coming.at.escaped:
             return None
         known = PyDict_GetItemWithError(ways.paths, PyUnicode_DecodeASCII(path, coming.at.path_length, NULL))

@@ -145,6 +145,6 @@ class Map:
     """The routes of an application that may be gone directly."""
 
     methods: Mapping[str, Ways[Direct]]
-    """By method; other methods are the handler's."""
+    """By method; any other method has those under ""."""
     services: Mapping[type, Any]
     """What every request gets as `services`."""

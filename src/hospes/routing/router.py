@@ -300,14 +300,14 @@ class Matcher(Generic[E]):
         return self._miss(method, path, segments)
 
     def outline(self, see: Callable[[E], D | None]) -> dict[str, Ways[D]]:
-        """The routes of each method as plain data; see `hospes.routing.outline`.
+        """The routes of each method as plain data, those of any other under `ANY`; see `hospes.routing.outline`.
 
         Args:
             see: What an endpoint is there; None where only the matcher knows.
         """
         return {
             method: ways(plan.static, plan.instant, plan.trees[0] if plan.trees else None, see)
-            for method, plan in self._plans.items()
+            for method, plan in {**self._plans, ANY: self._any}.items()
         }
 
     def _miss(self, method: str, path: str, segments: list[str]) -> Outcome[E]:
