@@ -6,6 +6,7 @@
     map.pxi          the way to the program's function, where it is known
     driver.pxi       the first step of a handler
     system.pxi       what the kernel is asked
+    fields.pxi       heads of answers with fields of the program's own
     connection.pxi   a connection in its small form: usual requests, usual answers
     transport.pxi    what carries it in its large form, where `hospes.server.Connection` does all that is not usual
     poller.pxi       epoll, listening sockets, slots, turns
@@ -40,8 +41,9 @@ from hospes.http import json
 from hospes.http.content import ContentReader, FileContent
 from hospes.http.direct import Content, Origin
 from hospes.http.request import Address, Connection as Ends, Request
-from hospes.http.response import JSON, OCTETS, Response, TEXT, text_type
-from hospes.server.answers import answer_head
+from hospes.http.headers import Headers
+from hospes.http.response import JSON, OCTETS, Redirect, Response, TEXT, text_type
+from hospes.server.answers import CARRIERS, answer_head
 from hospes.server.sending import FILE_AT_ONCE, read_file
 from hospes.server.service import Service
 from hospes.wire import TargetForm
@@ -59,6 +61,7 @@ include "head.pxi"
 include "system.pxi"
 include "map.pxi"
 include "driver.pxi"
+include "fields.pxi"
 include "connection.pxi"
 include "transport.pxi"
 include "poller.pxi"

@@ -273,7 +273,7 @@ cdef class Conn:
             or hospes_read(response, _AT.headers) != Py_None
             or hospes_read(response, _AT.cookies) != Py_None
             or hospes_read(response, _AT.set_cookies) != Py_None
-            or (self.head._at.method_length == 4 and memcmp(PyBytes_AS_STRING(self.head._octets), b"HEAD", 4) == 0)
+            or self.head.method_is(b"HEAD", 4)
         ):
             return self.respond_framed()
         status = number
@@ -289,16 +289,20 @@ cdef class Conn:
     cdef bint respond_framed(self) except -1:
         """Answer with fields of the program's own, to HEAD, without content, with a small file; by the portable carrier's rules."""
         cdef bytes octets
+        cdef bint sends_content = True
         response = self.response
         content = response.content
         if type(content) is not bytes and (type(content) is not FileContent or content.length > FILE_AT_ONCE):
             return False
         try:
-            octets, framing = answer_head(response, self.head, True, self.engine.service.prefixes.date())
-            if framing.close:
-                return False
+            octets = _head_with_fields(self.engine, response, self.head.method_is(b"HEAD", 4), &sends_content)
+            if octets is None:
+                octets, framing = answer_head(response, self.head, True, self.engine.service.prefixes.date())
+                if framing.close:
+                    return False
+                sends_content = framing.send_content
             if type(content) is FileContent:
-                if framing.send_content:
+                if sends_content:
                     content = read_file(content)
                 else:
                     content.close()
@@ -307,7 +311,7 @@ cdef class Conn:
             self.response, self.failure = None, error
             return False
         self.response = _NOTHING
-        return self.put_octets(octets, content if framing.send_content else b"")
+        return self.put_octets(octets, content if sends_content else b"")
 
     cdef bint put(self, bytes prefix, const char *content, Py_ssize_t length, bint sends_content) except -1:
         """Gather a usual answer, or send it at once if it is large. False where the peer does not take it, or has gone."""
@@ -442,17 +446,3 @@ cdef inline bint _may_be_markup(str text) except -1:
     """Whether a text's first character is one that `hospes.http.response.text_type` has to look at."""
     cdef Py_UCS4 first = text[0]
     return first == c"<" or first == c" " or 0x09 <= first <= 0x0d or first == 0xfeff
-
-
-cdef inline char *_write_number(char *to, Py_ssize_t number) noexcept:
-    """Write a number in digits; gives where they end."""
-    cdef char digits[24]
-    cdef int n = 24
-    while True:
-        n -= 1
-        digits[n] = c"0" + number % 10
-        number //= 10
-        if not number:
-            break
-    memcpy(to, digits + n, 24 - n)
-    return to + 24 - n

@@ -25,6 +25,9 @@ cdef extern from "parser.h" nogil:
         size_t size
         uint32_t field_count
 
+    const unsigned char *hospes_sets
+    int HOSPES_TOKEN "TOKEN"
+    const unsigned char *hospes_value_end(const unsigned char *p, const unsigned char *end)
     bint hospes_is(const unsigned char *octets, const char *name, size_t length)
     bint hospes_parse_head(const unsigned char *octets, size_t length, const hospes_limits *limits, hospes_head *head)
 
@@ -148,6 +151,9 @@ cdef class Head:
 
     def __repr__(self):
         return f"<RequestHead {self.method} {self.target} HTTP/1.1 for {self.authority!r}, content: {self.content_length}>"
+
+    cdef bint method_is(self, const char *name, uint32_t length) noexcept:
+        return self._at.method_length == length and memcmp(PyBytes_AS_STRING(self._octets), name, length) == 0
 
     cdef str _text(self, Py_ssize_t start, Py_ssize_t length):
         return PyUnicode_DecodeASCII(PyBytes_AS_STRING(self._octets) + start, length, NULL)

@@ -18,7 +18,7 @@ cdef enum:
     REQUESTS_PER_TURN = 64  # of one connection, as in hospes.server.connection
     AT_ONCE = 16 * 1024  # content of an answer that is not copied, as there
     BUFFER = 256 * 1024
-    PREFIXES = 4
+    PREFIXES = 6
 
 cdef uint32_t LISTENERS = 0xffff0000  # slots from here on are listening sockets
 
@@ -299,20 +299,18 @@ cdef class Engine:
     # Answers.
 
     cdef bytes prefix(self, int status, content_type):
-        """The head of a usual answer up to the value of Content-Length; made once in a second for each media type."""
+        """The head of a usual answer up to the value of Content-Length; made once in a second for each media type and status."""
         cdef int n
         cdef int64_t second = _second()
-        if status != 200:
-            return self.service.prefixes.head(status, content_type)
         if second != self.prefixes_second:
             self.prefixes_second, self.prefixes = second, ()
         # A few media types, each a constant of the program as a rule: found by identity, looking is nearly free.
         for n in range(<int>PyTuple_GET_SIZE(self.prefixes)):
             kept = <tuple>PyTuple_GET_ITEM(self.prefixes, n)
-            if kept[0] is content_type:
-                return kept[1]
+            if kept[0] is content_type and kept[1] == status:
+                return kept[2]
         prefix = self.service.prefixes.head(status, content_type)
-        self.prefixes = ((content_type, prefix), *self.prefixes[: PREFIXES - 1])
+        self.prefixes = ((content_type, status, prefix), *self.prefixes[: PREFIXES - 1])
         return prefix
 
     cdef object hand_over(self, Conn conn):

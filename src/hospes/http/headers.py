@@ -39,8 +39,13 @@ class Headers(MutableMapping[str, str]):
         # lower-case name → (the name as first spelled, its lines in order)
         self._lines: dict[str, tuple[str, list[str]]] = {}
         if source is not None:
+            lines = self._lines
             for name, value in _pairs(source):
-                self.add(name, value)
+                key = name.lower()
+                if key in lines:
+                    lines[key][1].extend(_lines_of(name, value))
+                elif new := _lines_of(name, value):
+                    lines[key] = (name, new)
 
     @classmethod
     def from_wire(cls, fields: Iterable[tuple[bytes, bytes]]) -> Headers:
@@ -112,12 +117,12 @@ class Headers(MutableMapping[str, str]):
             ValueError: if name or value may not stand in a field.
             TypeError: if the value is neither text nor a number.
         """
-        new = _lines_of(name, value)
-        entry = self._lines.get(name.lower())
+        new, key = _lines_of(name, value), name.lower()
+        entry = self._lines.get(key)
         if entry is not None:
             entry[1].extend(new)
         elif new:
-            self._lines[name.lower()] = (name, new)
+            self._lines[key] = (name, new)
 
     def get_all(self, name: str) -> list[str]:
         """The lines of a field, in order; an empty list where there is none."""

@@ -109,10 +109,10 @@ class Response:
     def headers(self, headers: HeaderSource) -> None:
         """Replace all fields; `Content-Type` stays where the new ones have none."""
         given = Headers(headers)
-        own = self.content_type
-        if "Content-Type" in given:
-            given["Content-Type"] = given.get_all("Content-Type")[-1]
-        elif own:
+        types = given.get_all("Content-Type")
+        if len(types) > 1:
+            given["Content-Type"] = types[-1]
+        elif not types and (own := self.content_type):
             given["Content-Type"] = own
         self._headers = given
 

@@ -23,7 +23,7 @@ from hospes.wire import REASONS, RequestHead, ResponseFraming, format_date, resp
 from hospes.wire.websocket import accept_value, handshake_key
 
 _LOG: Final = logging.getLogger("hospes.server")
-_CARRIERS: Final = frozenset({"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding", "upgrade"})
+CARRIERS: Final = frozenset({"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding", "upgrade"})
 """Names of fields that a program does not decide."""
 _KEPT: Final = 256
 """Prefixes kept at the most: a program that invents a media type for each answer must not fill the memory."""
@@ -95,7 +95,7 @@ def answer_head(response: Response, head: RequestHead, keep_alive: bool, date: s
         lower = name.lower()
         if lower == "x-content-type-options":
             fields = [field for field in fields if field[0] != name and field[0] != "X-Content-Type-Options"]
-        if lower not in _CARRIERS:
+        if lower not in CARRIERS:
             fields.append((name, value))
         elif lower == "content-length" and value.isascii() and value.isdigit():
             own_length = int(value)
@@ -134,7 +134,7 @@ def switching_head(response: Response, head: RequestHead, date: str) -> bytes:
         raise ValueError(f"a websocket is the answer of status 101 to an opening handshake, not of {response.status} to {head!r}")
     fields = [("Server", "hospes"), ("Date", date), ("Upgrade", "websocket"), ("Connection", "Upgrade")]
     fields.append(("Sec-WebSocket-Accept", accept_value(key)))
-    own = _CARRIERS | {"content-type", "sec-websocket-accept"}
+    own = CARRIERS | {"content-type", "sec-websocket-accept"}
     fields += [(name, value) for name, value in response.lines() if name.lower() not in own]
     return response_head(101, fields)
 
