@@ -15,7 +15,8 @@ from hospes.http.content import HIGH_WATER, LOW_WATER, ContentReader, Stream
 from hospes.http.request import Request
 from hospes.http.response import Response
 from hospes.limits import Limits, Timeouts
-from hospes.server.intake import DROPPED, Intake
+from hospes.server.intake import DROPPED, WHOLE, Intake
+from hospes.server.supervision import NEVER
 from hospes.wire import CONTINUE, RequestHead, RequestReader
 
 
@@ -106,6 +107,59 @@ def test_a_reader_that_is_behind_fills_up_and_no_more() -> None:
     assert asyncio.run(read()) == size
     assert "resume" in peer.asked
     assert LOW_WATER < HIGH_WATER
+
+
+@pytest.mark.parametrize(("size", "is_same"), [(WHOLE - 1, True), (WHOLE, True), (WHOLE + 1, False)])
+def test_content_that_comes_alone_is_given_on_as_it_is(size: int, is_same: bool) -> None:
+    peer, reader, intake = begin(request("/", "POST", None, f"Content-Length: {size + 1}"), limit=size + 1)
+
+    async def read() -> None:
+        first = asyncio.ensure_future(anext(aiter(intake.content)))
+        await asyncio.sleep(0)
+        assert peer.deadline != NEVER
+        piece = b"x" * size
+        assert intake.pour(piece) is is_same
+        if is_same:
+            assert (reader.buffered, peer.deadline) == (0, NEVER)
+            assert await first is piece
+            assert not intake.pour(b"y")  # the last octet, which the wire has to see
+        first.cancel()
+
+    asyncio.run(read())
+
+
+def test_what_comes_alone_fills_up_and_no_more() -> None:
+    size = 4 * HIGH_WATER
+    peer, _, intake = begin(request("/", "POST", None, f"Content-Length: {size}"), limit=size)
+
+    async def read() -> None:
+        assert not intake.pour(b"x")  # nobody reads yet
+        first = asyncio.ensure_future(intake.content.read(1))
+        await asyncio.sleep(0)
+        peer.asked.clear()
+        assert intake.pour(b"x" * (HIGH_WATER - 1))
+        assert "pause" not in peer.asked
+        assert intake.pour(b"x")
+        assert peer.asked == ["pause"]
+        assert await first == b"x"
+        assert len(await intake.content.read(HIGH_WATER)) == HIGH_WATER - 2
+        assert peer.asked == ["pause", "resume"]
+
+    asyncio.run(read())
+
+
+def test_content_that_broke_off_takes_nothing() -> None:
+    _, _, intake = begin(request("/", "POST", None, "Content-Length: 9"))
+
+    async def read() -> None:
+        first = asyncio.ensure_future(intake.content.read(1))
+        await asyncio.sleep(0)
+        intake.expire()
+        assert not intake.pour(b"x")
+        with pytest.raises(HttpError):
+            await first
+
+    asyncio.run(read())
 
 
 def test_what_is_droppable() -> None:

@@ -300,6 +300,51 @@ def test_content_comes_in_bounded_pieces_as_it_arrives() -> None:
     assert [len(piece) for piece in iter(reader.next, EndOfContent()) if isinstance(piece, bytes)] == [PIECE, PIECE, 4]
 
 
+def _announced(length: int, limits: Limits | None = None) -> RequestReader:
+    reader = RequestReader(limits or Limits())
+    reader.receive(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % length)
+    assert isinstance(reader.next(), RequestHead)
+    return reader
+
+
+def test_content_that_passes_by_is_counted() -> None:
+    reader = _announced(10)
+    assert reader.pass_by(3)
+    assert reader.pass_by(6)
+    assert reader.next() is None
+    reader.receive(b"z" + HEAD)
+    assert (reader.next(), reader.next()) == (b"z", EndOfContent())
+    assert isinstance(reader.next(), RequestHead)
+
+
+def test_the_last_of_the_content_does_not_pass_by() -> None:
+    reader = _announced(10)
+    assert [reader.pass_by(size) for size in (11, 10, 9, 1)] == [False, False, True, False]
+
+
+def test_nothing_passes_what_came_before_it() -> None:
+    reader = _announced(10)
+    reader.receive(b"ab")
+    assert not reader.pass_by(3)
+    assert reader.next() == b"ab"
+    assert reader.pass_by(3)
+
+
+def test_nothing_but_counted_content_passes_by() -> None:
+    reader = RequestReader(Limits())
+    assert not reader.pass_by(1)
+    reader.receive(CHUNKED_HEAD)
+    assert isinstance(reader.next(), RequestHead)
+    assert not reader.pass_by(1)
+
+
+@pytest.mark.parametrize(("limit", "passes"), [(9, False), (10, True), (None, True)])
+def test_content_over_the_limit_does_not_pass_by(limit: int | None, passes: bool) -> None:
+    reader = _announced(10)
+    reader.body_limit = limit
+    assert reader.pass_by(4) is passes
+
+
 @pytest.mark.parametrize("octets", [b"", HEAD, b"\r\n", HEAD + b"\r\n"])
 def test_finish_between_requests(octets: bytes) -> None:
     reader = RequestReader(Limits())

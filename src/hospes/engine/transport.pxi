@@ -6,6 +6,23 @@
 # * `connection_lost` is called once, in a later turn of the loop, after the descriptor was closed and the slot was freed.
 # * While nothing is asked of the descriptor it is not in the epoll set: a peer that hangs up cannot make the loop spin.
 
+cdef extern from *:
+    """
+    /* Bytes to be filled by the kernel, and cut to what it gave. */
+    #define hospes_bytes(size) PyBytes_FromStringAndSize(NULL, (size))
+    #define hospes_octets(bytes) PyBytes_AS_STRING(bytes)
+    static PyObject *hospes_cut(PyObject *bytes, Py_ssize_t size) {
+        _PyBytes_Resize(&bytes, size);
+        return bytes;
+    }
+    """
+    PyObject *hospes_bytes(Py_ssize_t) except NULL
+    char *hospes_octets(PyObject *)
+    bytes hospes_cut(PyObject *, Py_ssize_t)
+
+cdef enum:
+    FLOOD = 128 * 1024  # octets that are received at once when much comes: half of what may wait for a reader
+
 
 @cython.final
 cdef class Transport:
@@ -20,6 +37,7 @@ cdef class Transport:
     cdef bint closing
     cdef bint lost  # `connection_lost` is under way
     cdef bint ends_output
+    cdef bint flooded  # much came the last time: what comes next is received into its own bytes, which saves a copy
 
     def fileno(self):
         """The descriptor; -1 once it is closed."""
@@ -46,8 +64,8 @@ cdef class Transport:
         return True
 
     def pause_reading(self):
+        # The kernel is told when it has something to say; as a rule reading goes on before that.
         self.reading = False
-        self.update()
 
     def resume_reading(self):
         self.reading = not self.closing
@@ -153,20 +171,33 @@ cdef class Transport:
     cdef int happened(self, uint32_t events, char *buffer, size_t size) except -1:
         """The kernel has something to say."""
         cdef ssize_t length
+        cdef PyObject *piece
+        cdef int problem
         if events & (EPOLLOUT | EPOLLERR | EPOLLHUP) and not self.lost:
             self.send_on()
+        if not self.reading:
+            self.update()
         if events & (EPOLLIN | EPOLLERR | EPOLLHUP) and self.reading and not self.lost:
-            length = recv(self.conn.fd, buffer, size, 0)
+            if self.flooded:
+                piece = hospes_bytes(FLOOD)
+                length = recv(self.conn.fd, hospes_octets(piece), FLOOD, 0)
+                problem = errno  # to cut may change it
+                received = hospes_cut(piece, max(length, 0))
+            else:
+                length = recv(self.conn.fd, buffer, size, 0)
+                problem = errno
+                received = PyBytes_FromStringAndSize(buffer, length) if length > 0 else b""
+            self.flooded = length >= FLOOD // 4
             if length > 0:
-                self.protocol.data_received(PyBytes_FromStringAndSize(buffer, length))
+                self.protocol.data_received(received)
             elif length == 0:
                 self.reading = False
                 if self.protocol.eof_received():
                     self.update()
                 else:
                     self.close()
-            elif errno != EAGAIN and errno != EINTR:
-                self.fail(OSError(errno, strerror(errno)))
+            elif problem != EAGAIN and problem != EINTR:
+                self.fail(OSError(problem, strerror(problem)))
         return 0
 
     cdef int send_on(self) except -1:

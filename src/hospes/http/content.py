@@ -46,6 +46,7 @@ class ContentReader:
         "_ended",
         "_error",
         "_flow",
+        "_full",
         "_pieces",
         "_start",
         "_waiter",
@@ -63,6 +64,7 @@ class ContentReader:
         self._waiter: asyncio.Future[None] | None = None
         self._error: Exception | None = None
         self._ended = False
+        self._full = False  # the carrier has stopped because of what waits here
         self.buffered = 0
         self.received = 0
         self.declared = declared
@@ -93,7 +95,10 @@ class ContentReader:
             self._pieces.append(piece)
             self.buffered += len(piece)
             self.received += len(piece)
-            self._wake()
+            if self.buffered >= HIGH_WATER:
+                self._full = True
+            if self._waiter is not None:
+                self._wake()
 
     def end(self, trailers: list[tuple[bytes, bytes]]) -> None:
         """The content is complete."""
@@ -209,10 +214,11 @@ class ContentReader:
             self._pieces.popleft()
             self._start = 0
             piece = piece[start:]
-        before = self.buffered
-        self.buffered = before - len(piece)
-        if before > LOW_WATER >= self.buffered and self._flow is not None and not self._ended:
-            self._flow.want_content()
+        self.buffered -= len(piece)
+        if self._full and self.buffered <= LOW_WATER:
+            self._full = False
+            if self._flow is not None and not self._ended:
+                self._flow.want_content()
         return piece
 
     def _wake(self) -> None:

@@ -292,7 +292,7 @@ class Connection(asyncio.Protocol):
     def _receive_beside(self, data: bytes) -> None:
         """Octets have come while a request is under way: its content, or requests behind it."""
         intake, reader = self._intake, self._reader
-        if intake is not None and intake.broken:
+        if intake is not None and (intake.broken or intake.pour(data)):
             return
         reader.receive(data)
         if intake is not None and not intake.complete:

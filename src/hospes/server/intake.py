@@ -22,6 +22,8 @@ from hospes.wire import CONTINUE, EndOfContent, RequestHead, RequestReader
 
 DROPPED: Final = 256 * KiB
 """Octets of unread content that are taken and dropped to keep a connection; more would cost more than a new connection."""
+WHOLE: Final = 256 * KiB
+"""Octets that are given on as they came; of more the wire reader gives pieces, so that what waits stays bounded."""
 
 
 class Peer(Protocol):
@@ -53,6 +55,7 @@ class Intake:
     """
 
     __slots__ = (
+        "_dry",
         "_expects",
         "_peer",
         "_reader",
@@ -70,6 +73,7 @@ class Intake:
         self._reader = reader
         self._timeouts = timeouts
         self._expects = head.expect_continue
+        self._dry = False  # whether the wire reader has nothing to give
         self._wanted = False  # whether somebody has begun to read
         self._wanted_since = 0.0  # since when somebody waits; 0: nobody does
         self._waited = 0.0
@@ -91,24 +95,37 @@ class Intake:
         """Somebody reads: take content from the wire, and from the peer."""
         if self.complete or self.broken:
             return
-        content, peer = self.content, self._peer
+        content, peer, reader = self.content, self._peer, self._reader
         self._wanted = True
-        if not self._move():
+        if not self._dry and not self._move():
             if not self.broken:
                 peer.resume()
             return
         if self._expects:
             self._expects = False
-            if not content.received and not self._reader.buffered and not peer.answering:
+            if not content.received and not reader.buffered and not peer.answering:
                 peer.send(CONTINUE)
         if not content.buffered:
             self._wanted_since = monotonic()
             peer.deadline = self._wanted_since + self._timeouts.body_idle
-        if not self.full:
+        if content.buffered < HIGH_WATER:
             peer.resume()
+
+    def pour(self, octets: bytes) -> bool:
+        """Octets have come: give them to the content's reader as they are. False where the wire reader has to look at them."""
+        if not self._wanted or self.broken or len(octets) > WHOLE or not self._reader.pass_by(len(octets)):
+            return False
+        content = self.content
+        content.feed(octets)
+        if self._wanted_since:
+            self._account()
+        if content.buffered >= HIGH_WATER:
+            self._peer.pause()
+        return True
 
     def take(self) -> None:
         """The wire reader has received octets."""
+        self._dry = False
         if not self._wanted or self.broken:
             return
         content = self.content
@@ -152,6 +169,7 @@ class Intake:
             while content.buffered < HIGH_WATER:
                 event = reader.next()
                 if event is None:
+                    self._dry = True
                     return True
                 if type(event) is EndOfContent:
                     self.complete = True

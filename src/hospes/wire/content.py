@@ -2,7 +2,8 @@
 
 Laws:
 
-* Content is given in pieces of at most `PIECE` octets, as it comes, and ends with one `EndOfContent`.
+* Content is given in pieces of at most `PIECE` octets, as it comes, and ends with one `EndOfContent`. Whoever receives
+  content may also pass it by: then it is counted here, and neither copied nor given.
 * A limit holds for the content itself, not for its framing. A declared length over the limit is refused before a single
   octet is given; a chunk over it as soon as its size is known.
 """
@@ -71,3 +72,15 @@ class CountedContent:
         piece = take(buffer, min(self._left, len(buffer), PIECE))
         self._left -= len(piece)
         return piece
+
+    def pass_by(self, size: int, limit: int | None) -> bool:
+        """Count octets of content that whoever received them keeps; False where more has to be said than that.
+
+        Args:
+            size: How many.
+            limit: As for `next`.
+        """
+        if size >= self._left or (limit is not None and self._length > limit):
+            return False
+        self._left -= size
+        return True
