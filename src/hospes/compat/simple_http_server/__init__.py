@@ -1,0 +1,90 @@
+"""simple_http_server: typed controllers, filters and sessions; programs written for it run over hospes.
+
+    from hospes.compat.simple_http_server import request_map, server
+
+    @request_map("/hello")
+    def hello(name: str):
+        return {"message": f"hello, {name}"}
+
+    server.start(port=9090)
+
+| file | what |
+|---|---|
+| `app_conf` | the decorators, and what they collect |
+| `request`, `response`, `streaming` | what handlers and filters get and give |
+| `filters`, `models` | filters with `ctx.do_chain()`, bindings of the program |
+| `modes`, `application` | threads or the loop; from declarations to the core's application |
+| `http_server`, `server` | starting and stopping |
+"""
+
+from hospes.binding import (
+    BytesBody,
+    Cookie,
+    Header,
+    JSONBody,
+    ModelDict,
+    Parameter,
+    Parameters,
+    PathValue,
+    RegGroup,
+    RegGroups,
+    RequestBodyReader,
+)
+from hospes.compat.simple_http_server.app_conf import (
+    AppConf,
+    controller,
+    default_model_binding,
+    error_message,
+    filter_map,
+    get_app_conf,
+    model_binding,
+    request,
+    request_filter,
+    request_map,
+    route,
+    set_session_factory,
+)
+from hospes.compat.simple_http_server.filters import FilterContext
+from hospes.compat.simple_http_server.request import Environment, Request
+from hospes.compat.simple_http_server.response import Redirect, Response, StaticFile
+from hospes.errors import HttpError
+from hospes.http import Cookies, Headers, MultipartFile
+from hospes.sessions import Session, SessionFactory
+
+__all__ = [
+    "AppConf",
+    "BytesBody",
+    "Cookie",
+    "Cookies",
+    "Environment",
+    "FilterContext",
+    "Header",
+    "Headers",
+    "HttpError",
+    "JSONBody",
+    "ModelDict",
+    "MultipartFile",
+    "Parameter",
+    "Parameters",
+    "PathValue",
+    "Redirect",
+    "RegGroup",
+    "RegGroups",
+    "Request",
+    "RequestBodyReader",
+    "Response",
+    "Session",
+    "SessionFactory",
+    "StaticFile",
+    "controller",
+    "default_model_binding",
+    "error_message",
+    "filter_map",
+    "get_app_conf",
+    "model_binding",
+    "request",
+    "request_filter",
+    "request_map",
+    "route",
+    "set_session_factory",
+]

@@ -1,0 +1,186 @@
+"""What a program declares, kept until its server starts: `AppConf`, and the decorators that write into the default one.
+
+Laws:
+
+* An `AppConf` is an ordinary registrar of the core: it has the decorators under these programs' names. Of two declarations for
+  the same the later one counts, which is logged at the start.
+* Here is the only state that a process shares: the AppConfs by their tags, and the session factory. Inside `using(conf)` the
+  module's decorators write into that one, so that tests do not see each other's routes.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from hospes.app.failures import ErrorHandlers
+from hospes.app.onion import Layer
+from hospes.app.registrar import Registrar
+from hospes.app.sites import program_line
+from hospes.binding.itself import ModelBinding as CoreBinding
+from hospes.compat.simple_http_server.filters import FaceFilter
+from hospes.compat.simple_http_server.modes import Mode
+from hospes.compat.simple_http_server.request import Request
+from hospes.compat.simple_http_server.response import Response, stripped
+from hospes.sessions import SessionFactory
+
+F = TypeVar("F", bound=Callable[..., Any])
+B = TypeVar("B", bound=type[Any])
+
+
+class AppConf(Registrar):
+    """What one application declares."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._error_handlers = ErrorHandlers("last")
+        self._filters: dict[Callable[..., Any], FaceFilter] = {}
+        self.session_factory: SessionFactory | None = None
+        self.model_binding = self._model_binding
+        self.default_model_binding = self._default_model_binding
+
+    @property
+    def filters(self) -> tuple[FaceFilter, ...]:
+        """The filters, the outermost first."""
+        return tuple(self._filters.values())
+
+    def request_map(self, url: Any = "", method: Any = "", **conditions: Any) -> Any:
+        """Let a function, a method or a class's methods answer requests; see `hospes.App.route`."""
+        for name in ("match_all_headers_expressions", "match_all_params_expressions"):
+            if conditions.get(name, True) is None:
+                del conditions[name]
+        return super().route(conditions.pop("url", url), method, **conditions)
+
+    if not TYPE_CHECKING:
+        route = request = request_map
+
+    def request_filter(self, path: str = "", regexp: str = "") -> Callable[[F], F]:
+        """Put a filter `filter(ctx)` around handlers.
+
+        Args:
+            path: A pattern of paths, `/admin/**`; all by default.
+            regexp: A regular expression for the path, in place of `path`.
+        """
+
+        def decorate(function: F) -> F:
+            source = program_line()
+            guard = Layer.of(function, path, regexp, source)
+            self._filters.setdefault(function, FaceFilter(function, source)).guards.append(guard)
+            return function
+
+        return decorate
+
+    def filter_map(self, regexp: str = "", filter_function: Callable[..., Any] | None = None) -> Any:
+        """`request_filter` by its older name; also with the function given."""
+        decorate = self.request_filter(regexp=regexp)
+        return decorate if filter_function is None else decorate(filter_function)
+
+    def error_message(self, *codes: Any) -> Any:
+        """Let a function answer failures: `@error_message("403", "404")`, `"50x"`, or bare for all."""
+        if len(codes) == 1 and callable(codes[0]):
+            return self.error_message()(codes[0])
+
+        def decorate(function: F) -> F:
+            self.error(*codes)(_stripping(function))
+            return function
+
+        return decorate
+
+    def _model_binding(self, kind: type) -> Callable[[B], B]:
+        """Let a class of the program make arguments of a type."""
+
+        def decorate(binding: B) -> B:
+            self._model_bindings.for_type[kind] = _adapted(binding)
+            return binding
+
+        return decorate
+
+    def _default_model_binding(self, binding: B) -> B:
+        """Let a class of the program make arguments that nothing else can make."""
+        self._model_bindings.default = _adapted(binding)
+        return binding
+
+
+def _stripping(function: Callable[..., Any]) -> Callable[..., Any]:
+    """An error handler whose answer is stripped."""
+    if inspect.iscoroutinefunction(function):
+
+        @wraps(function)
+        async def awaited(*args: Any, **kwargs: Any) -> Any:
+            return stripped(await function(*args, **kwargs))
+
+        return awaited
+
+    @wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        return stripped(function(*args, **kwargs))
+
+    return called
+
+
+def _adapted(binding: type[Any]) -> type[CoreBinding]:
+    """A program's binding as the core's: it gets the face's request and response, and runs where handlers do."""
+
+    class Adapted(CoreBinding):
+        async def bind(self) -> Any:
+            core = self.request
+            request = await Request.__from_request__(core)
+            made = binding(request, Response.of(core), self.arg_name, self.arg_type, self.default_value)
+            return await core.services[Mode].call(made.bind)
+
+    return Adapted
+
+
+_CURRENT: ContextVar[AppConf | None] = ContextVar("simple_http_server_app_conf", default=None)
+_confs: dict[str, AppConf] = {}
+_factory: list[SessionFactory] = []
+
+
+def get_app_conf(tag: str = "") -> AppConf:
+    """The AppConf of a tag, made at the first call; the default one without a tag."""
+    current = _CURRENT.get()
+    if current is not None and not tag:
+        return current
+    return _confs.setdefault(tag, AppConf())
+
+
+@contextmanager
+def using(conf: AppConf) -> Generator[AppConf]:
+    """Let the module's decorators write into `conf` inside the block."""
+    token = _CURRENT.set(conf)
+    try:
+        yield conf
+    finally:
+        _CURRENT.reset(token)
+
+
+def set_session_factory(session_factory: SessionFactory) -> None:
+    """Have sessions kept by a factory of the program's own, in servers that start from now on."""
+    _factory[:] = [session_factory]
+
+
+def get_session_factory() -> SessionFactory | None:
+    """The factory that was set."""
+    return _factory[0] if _factory else None
+
+
+def _forward(name: str) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return getattr(get_app_conf(), name)(*args, **kwargs)
+
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = f"`AppConf.{name}` on the default AppConf."
+    return call
+
+
+route = request_map = request = _forward("request_map")
+controller = _forward("controller")
+request_filter = _forward("request_filter")
+filter_map = _forward("filter_map")
+error_message = _forward("error_message")
+model_binding = _forward("model_binding")
+default_model_binding = _forward("default_model_binding")

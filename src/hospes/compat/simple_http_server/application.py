@@ -1,0 +1,144 @@
+"""From what a program declared to a server's handler: the core's application, with these programs' ways.
+
+Laws:
+
+* Each start makes an application of its own, so that one AppConf may be served several times.
+* A failure that no `error_message` is for is JSON: code, message and explain. Of an exception that is no HttpError it tells
+  nothing; the log has it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from hospes.app.application import Placed
+from hospes.app.onion import Layer
+from hospes.app.places import Runs
+from hospes.app.threads import Threads, lent_thread
+from hospes.compat.simple_http_server.app_conf import AppConf, get_session_factory
+from hospes.compat.simple_http_server.filters import look_ahead
+from hospes.compat.simple_http_server.modes import InThreads, Mode, OnLoop, apart, finished
+from hospes.compat.simple_http_server.response import Response, stripped
+from hospes.compat.simple_http_server.streaming import Pieces, sent_early
+from hospes.errors import HttpError
+from hospes.http import json
+from hospes.http.handler import Handler
+from hospes.http.response import JSON
+from hospes.http.response import Response as CoreResponse
+from hospes.routing import Router
+from hospes.running import App
+from hospes.sessions import SessionFactory, SessionOptions
+from hospes.wire import REASONS
+
+LOG: Final = logging.getLogger("hospes.compat.simple_http_server")
+THREADS: Final = 50
+"""Threads of a server whose handlers run in threads: as many as these programs are used to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ways:
+    """How an application is served.
+
+    Args:
+        on_loop: Whether everything runs on the loop.
+        session_factory: Keeps the sessions; else the AppConf's, the one that was set, or the store.
+        resources: Folders by the patterns of the paths they are served at.
+        gzip_content_types: Media types of content that is compressed.
+        gzip_compress_level: How hard, 1 to 9.
+    """
+
+    on_loop: bool = False
+    session_factory: SessionFactory | None = None
+    resources: Mapping[str, str] = field(default_factory=dict[str, str])
+    gzip_content_types: frozenset[str] = frozenset()
+    gzip_compress_level: int = 9
+
+
+class FaceApp(App):
+    """A program as an application of the core.
+
+    Args:
+        conf: What it declared.
+        ways: How it is served.
+    """
+
+    def __init__(self, conf: AppConf, ways: Ways) -> None:
+        factory = ways.session_factory or conf.session_factory or get_session_factory()
+        super().__init__(threads=0 if ways.on_loop else THREADS, sessions=factory or SessionOptions())
+        self.adopt(conf)
+        self._in_threads = InThreads()
+        self._mode: Mode = OnLoop() if ways.on_loop else self._in_threads
+        if conf.filters:
+            self._layers = [Layer(look_ahead), *(each.layer(ways.on_loop) for each in conf.filters)]
+
+    def _services(self) -> dict[type, Any]:
+        return {**super()._services(), Mode: self._mode}
+
+    def _make_router(self) -> Router[Handler]:
+        return _LastCounts()
+
+    def _show_failure(self, error: HttpError, accept: str | None) -> CoreResponse:
+        message = error.message or REASONS.get(error.code, "")
+        content = json.encode({"code": error.code, "message": message, "explain": error.explain or ""})
+        return CoreResponse(content, error.code, error.headers, content_type=JSON)
+
+    def _place(self, call: Callable[..., Any], function: Callable[..., Any], inline: bool, threads: Threads) -> Placed:
+        self._in_threads.threads = threads
+        if _may_send(function):
+            return self._sending(call, threads), Runs.ON_LOOP
+        if not self._mode.is_on_loop:
+            return (lambda *arguments: stripped(finished(call(*arguments)))), Runs.IN_POOL
+        if inspect.iscoroutinefunction(call):
+
+            async def awaited(*arguments: Any) -> Any:
+                return stripped(await call(*arguments))
+
+            return awaited, Runs.ON_LOOP
+        return (lambda *arguments: stripped(call(*arguments))), Runs.INLINE
+
+    def _sending(self, call: Callable[..., Any], threads: Threads) -> Callable[..., Any]:
+        """A handler that may send its answer itself."""
+        import asyncio
+
+        async def sending(*arguments: Any) -> Any:
+            response = next((each for each in arguments if isinstance(each, Response)), None)
+            if response is None:
+                return stripped(await self._mode.call(call, *arguments))
+            response.pieces = pieces = Pieces()
+            lent = lent_thread.get()
+            if self._mode.is_on_loop or lent is None or not lent.is_open:
+                work = self._mode.call(call, *arguments)
+            else:  # a filter's thread waits until this is through: too long for who wants to be read meanwhile
+                work = apart(lambda: finished(call(*arguments)))
+            value = await sent_early(pieces, asyncio.ensure_future(work), lambda: response)
+            return response if response.has_begun or (value is None and response.says_something) else stripped(value)
+
+        return sending
+
+
+class _LastCounts(Router[Handler]):
+    """A router that tells which declarations were replaced."""
+
+    def __init__(self) -> None:
+        super().__init__("last")
+
+    def freeze(self) -> Any:
+        for earlier, later in self.replaced:
+            what = later.pattern or later.regexp
+            LOG.warning("the route %s is declared twice; %s counts, and not %s", what, later.source, earlier.source)
+        return super().freeze()
+
+
+def _may_send(function: Callable[..., Any]) -> bool:
+    """Whether a handler asks for the response."""
+    for each in inspect.signature(function).parameters.values():
+        kind = each.annotation
+        if isinstance(each.default, Response) or (isinstance(kind, str) and "Response" in kind):
+            return True
+        if isinstance(kind, type) and issubclass(kind, Response):
+            return True
+    return False

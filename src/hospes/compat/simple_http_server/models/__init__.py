@@ -1,0 +1,1 @@
+"""Modules of simple_http_server that stand below `models`."""

@@ -1,0 +1,105 @@
+"""Where a program's functions run: in threads, `async` ones too, each on a loop of its own there; or all on the one loop.
+
+    Threads (the default)   a function blocks nobody but its own request
+    OnLoop                  prefer_coroutine=True: whoever blocks, blocks everybody
+
+Law: whichever is chosen for a server, all its handlers, filters and bindings run so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from contextvars import copy_context
+from typing import Any, ClassVar
+
+from hospes.app.threads import Threads
+
+
+class Mode(ABC):
+    """How a server runs its program's functions."""
+
+    is_on_loop: ClassVar[bool]
+
+    @abstractmethod
+    async def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Run a function, async or not, and give what it gives."""
+
+
+class OnLoop(Mode):
+    """Everything on the loop."""
+
+    is_on_loop = True
+
+    async def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Run a function here."""
+        value = function(*arguments)
+        return await value if inspect.isawaitable(value) else value
+
+
+class InThreads(Mode):
+    """Everything in threads.
+
+    Attributes:
+        threads: The application's; known when it starts.
+    """
+
+    is_on_loop = False
+    threads: Threads
+
+    async def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Run a function in a thread."""
+        return await self.threads.run(lambda: finished(function(*arguments)))
+
+
+def finished(value: Any) -> Any:
+    """In a thread: the value; where it is to be awaited, what comes of it, on a loop of its own."""
+    if not inspect.isawaitable(value):
+        return value
+    if running_loop() is None:
+        return _run(value)
+    # An async filter waits for an async handler: one thread cannot run two loops.
+    return _in_new_thread(lambda: _run(value)).result()
+
+
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """The loop that runs in this thread; None where none does."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _run(value: Awaitable[Any]) -> Any:
+    async def wait() -> Any:
+        return await value
+
+    with asyncio.Runner() as runner:
+        return runner.run(wait(), context=copy_context())
+
+
+async def apart(call: Callable[[], Any]) -> Any:
+    """Run a function in a thread of its own, for one that goes on after its answer has begun to leave.
+
+    Raises:
+        BaseException: what the function raises.
+    """
+    return await asyncio.shield(asyncio.wrap_future(_in_new_thread(call)))
+
+
+def _in_new_thread(call: Callable[[], Any]) -> Future[Any]:
+    future: Future[Any] = Future()
+    context = copy_context()
+
+    def work() -> None:
+        try:
+            future.set_result(context.run(call))
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=work, name="hospes-apart", daemon=True).start()
+    return future
