@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hospes.errors import HttpError
+from hospes.http.headers import Headers
 from hospes.http.json import DIGITS, check_depth, check_digits, decode, encode
 from hospes.limits import Limits
 
@@ -272,6 +273,7 @@ class Item(msgspec.Struct):
         (math.nan, "null"),
         (math.inf, "null"),
         ([Markup("<b>")], '["<b>"]'),
+        ({"fields": Headers({"A": ["b", "c"]})}, '{"fields":{"A":"b, c"}}'),
     ],
 )
 def test_encodes(value: object, expected: str) -> None:

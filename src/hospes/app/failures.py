@@ -26,7 +26,7 @@ from hospes.binding.signature import EMPTY, Argument, arguments_of, name_of
 from hospes.errors import ClientDisconnected, HospesError, HttpError, ProtocolError, SetupError
 from hospes.execution import PoolSaturated
 from hospes.http.answer import to_response
-from hospes.http.problem import problem_response
+from hospes.http.problem import phrase_of, problem_response
 from hospes.http.request import Request
 from hospes.http.response import Response
 
@@ -86,7 +86,13 @@ class ErrorHandler:
 
     def call(self, request: Request, error: Exception, status: HttpError) -> Any:
         """Call the function with what it asks for."""
-        given = {"request": request, "error": error, "code": status.code, "message": status.message, "explain": status.explain}
+        given = {
+            "request": request,
+            "error": error,
+            "code": status.code,
+            "message": status.message or phrase_of(status.code),
+            "explain": status.explain,
+        }
         positional = [given[wanted] for wanted in self._positional]
         return self._function(*positional, **{name: given[wanted] for name, wanted in self._named.items()})
 

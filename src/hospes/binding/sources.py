@@ -266,17 +266,26 @@ class Chooser:
             return texts.first_parameter(place, converter, otherwise)
         element = element_of(annotation)
         if element is not None:
-            converter = converter_for(element[1])
-            return None if converter is None else texts.all_parameters(place, element[0], converter, otherwise)
+            return self._each_text_read(argument, element, place, otherwise)
         kind = plain(annotation)
         arguments = get_args(kind)
         if get_origin(kind) is tuple and arguments:
             converters = [converter_for(each) for each in arguments]
             if all(each is not None for each in converters):
                 return texts.fixed_parameters(place, tuple(each for each in converters if each is not None), otherwise)
-        if kind is dict or (get_origin(kind) in {dict, Mapping} and not holds_model(kind)):
+        if _is_object(kind):
             return texts.json_parameter(place, self._text_decoder(argument, dict[str, Any] if kind is dict else kind), otherwise)
         return None
+
+    def _each_text_read(self, argument: Argument, element: tuple[type, Any], place: Place, otherwise: Otherwise) -> Read | None:
+        made, kind = element[0], plain(element[1])
+        if _is_object(kind):
+            decode = self._text_decoder(argument, dict[str, Any] if kind is dict else kind)
+            return texts.all_json_parameters(place, made, decode, otherwise)
+        wanted = class_of(kind)
+        is_marker = wanted is not None and issubclass(wanted, TextMarker)
+        converter = TEXT if is_marker else converter_for(element[1])
+        return None if converter is None else texts.all_parameters(place, made, converter, otherwise)
 
     def _text_decoder(self, argument: Argument, annotation: Any) -> Callable[[Request, str, str, str], Any]:
         try:
@@ -438,6 +447,11 @@ def _is_required(argument: Argument, marker: TextMarker) -> bool:
     if marker.required:
         return True
     return argument.default is EMPTY and not marker.default and not is_optional(argument.annotation)
+
+
+def _is_object(kind: Any) -> bool:
+    """Whether it is a dict that JSON in a parameter may be: with anything in it, but models."""
+    return kind is dict or (get_origin(kind) in {dict, Mapping} and not holds_model(kind))
 
 
 def _type_name(argument: Argument) -> str:

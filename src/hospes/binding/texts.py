@@ -164,6 +164,33 @@ def json_parameter(place: Place, decode: Callable[[Request, str, str, str], Any]
     return read
 
 
+def all_json_parameters(
+    place: Place,
+    made: Callable[[list[Any]], Any],
+    decode: Callable[[Request, str, str, str], Any],
+    otherwise: Otherwise,
+) -> Read:
+    """Reads every value of a parameter, each of which is JSON."""
+
+    def read(request: Request) -> Any:
+        values = parameters_of(request, place.forms).get(place.name)
+        if not values:
+            return otherwise()
+        source, several = place.source_in(request), len(values) > 1
+        decoded: list[Any] = []
+        errors: list[Any] = []
+        for index, text in enumerate(values):
+            try:
+                decoded.append(decode(request, source, f"{place.name}/{index}" if several else place.name, text))
+            except Unfit as error:
+                errors.extend(error.errors)
+        if errors:
+            raise Unfit(*errors)
+        return made(decoded)
+
+    return read
+
+
 def header_field(place: Place, names: tuple[str, ...], converter: Converter, otherwise: Otherwise) -> Read:
     """Reads a header field, under the first of `names` that is there."""
 

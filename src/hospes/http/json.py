@@ -12,9 +12,9 @@ Laws:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import accumulate
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import msgspec
 
@@ -28,11 +28,20 @@ _AT_ONCE: Final = 64 * KiB
 _DECODER = msgspec.json.Decoder()
 
 
-def _plain(value: object) -> str:
-    """What msgspec has no form for; a subclass of str (a template's Markup, a flash message) is the text it is."""
+def _plain(value: object) -> str | dict[Any, Any]:
+    """What msgspec has no form for; a subclass of str (a template's Markup, a flash message) is the text it is.
+
+    A mapping that is no dict (Headers, for one) is an object.
+    """
     if isinstance(value, str):
         return str.__str__(value)
+    if _is_mapping(value):
+        return dict(value)
     raise TypeError(f"Encoding objects of type {type(value).__name__} is unsupported")
+
+
+def _is_mapping(value: object) -> TypeGuard[Mapping[Any, Any]]:
+    return isinstance(value, Mapping)
 
 
 _ENCODER = msgspec.json.Encoder(enc_hook=_plain)

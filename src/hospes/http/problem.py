@@ -69,14 +69,15 @@ def problem_response(error: HttpError, accept: str | None) -> Response:
     return response
 
 
-def _phrase(code: int) -> str:
+def phrase_of(code: int) -> str:
+    """The words for a status."""
     # RFC 9110 §15: a status that is not known is to be read as the x00 of its class.
     return REASONS.get(code) or REASONS[code // 100 * 100]
 
 
 def _details(error: HttpError) -> Response:
     # RFC 9457 §4.2.1: without a type member the type is about:blank, and then the title is the status's phrase.
-    members: dict[str, Any] = {"status": error.code, "title": _phrase(error.code)}
+    members: dict[str, Any] = {"status": error.code, "title": phrase_of(error.code)}
     if isinstance(error, InvalidRequest):
         members["detail"] = error.message
         members["errors"] = [{"in": each.source, "pointer": each.pointer, "message": each.message} for each in error.errors]
@@ -105,6 +106,6 @@ def _page(error: HttpError) -> Response:
         more = f"<ul>{''.join(rows)}</ul>"
     else:
         more = f"<p>{html.escape(error.explain)}</p>" if error.explain else ""
-    page = _PAGE.format(code=error.code, title=html.escape(error.message or _phrase(error.code)), more=more)
+    page = _PAGE.format(code=error.code, title=html.escape(error.message or phrase_of(error.code)), more=more)
     headers = Headers({"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"})
     return Response(page.encode(), error.code, headers, content_type="text/html; charset=utf-8")

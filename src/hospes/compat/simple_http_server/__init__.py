@@ -11,7 +11,7 @@
 | file | what |
 |---|---|
 | `app_conf` | the decorators, and what they collect |
-| `request`, `response`, `streaming` | what handlers and filters get and give |
+| `incoming`, `outgoing`, `streaming` | what handlers and filters get and give |
 | `filters`, `models` | filters with `ctx.do_chain()`, bindings of the program |
 | `modes`, `application` | threads or the loop; from declarations to the core's application |
 | `http_server`, `server` | starting and stopping |
@@ -45,8 +45,8 @@ from hospes.compat.simple_http_server.app_conf import (
     set_session_factory,
 )
 from hospes.compat.simple_http_server.filters import FilterContext
-from hospes.compat.simple_http_server.request import Environment, Request
-from hospes.compat.simple_http_server.response import Redirect, Response, StaticFile
+from hospes.compat.simple_http_server.incoming import Environment, Request
+from hospes.compat.simple_http_server.outgoing import Redirect, Response, StaticFile
 from hospes.errors import HttpError
 from hospes.http import Cookies, Headers, MultipartFile
 from hospes.sessions import Session, SessionFactory

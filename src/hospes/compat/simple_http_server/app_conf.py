@@ -4,8 +4,8 @@ Laws:
 
 * An `AppConf` is an ordinary registrar of the core: it has the decorators under these programs' names. Of two declarations for
   the same the later one counts, which is logged at the start.
-* Here is the only state that a process shares: the AppConfs by their tags, and the session factory. Inside `using(conf)` the
-  module's decorators write into that one, so that tests do not see each other's routes.
+* The module's decorators write into the process's default AppConf; inside `using(conf)` into that one, so that tests do not see
+  each other's routes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,9 +22,10 @@ from hospes.app.registrar import Registrar
 from hospes.app.sites import program_line
 from hospes.binding.itself import ModelBinding as CoreBinding
 from hospes.compat.simple_http_server.filters import FaceFilter
+from hospes.compat.simple_http_server.incoming import Request
 from hospes.compat.simple_http_server.modes import Mode
-from hospes.compat.simple_http_server.request import Request
-from hospes.compat.simple_http_server.response import Response, stripped
+from hospes.compat.simple_http_server.outgoing import Response, stripped
+from hospes.compat.simple_http_server.process import CURRENT, PROCESS
 from hospes.sessions import SessionFactory
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -135,37 +135,28 @@ def _adapted(binding: type[Any]) -> type[CoreBinding]:
     return Adapted
 
 
-_CURRENT: ContextVar[AppConf | None] = ContextVar("simple_http_server_app_conf", default=None)
-_confs: dict[str, AppConf] = {}
-_factory: list[SessionFactory] = []
-
-
 def get_app_conf(tag: str = "") -> AppConf:
     """The AppConf of a tag, made at the first call; the default one without a tag."""
-    current = _CURRENT.get()
+    current = CURRENT.get()
     if current is not None and not tag:
         return current
-    return _confs.setdefault(tag, AppConf())
+    conf = PROCESS.confs.get(tag)
+    return conf if conf is not None else PROCESS.confs.setdefault(tag, AppConf())
 
 
 @contextmanager
 def using(conf: AppConf) -> Generator[AppConf]:
     """Let the module's decorators write into `conf` inside the block."""
-    token = _CURRENT.set(conf)
+    token = CURRENT.set(conf)
     try:
         yield conf
     finally:
-        _CURRENT.reset(token)
+        CURRENT.reset(token)
 
 
 def set_session_factory(session_factory: SessionFactory) -> None:
     """Have sessions kept by a factory of the program's own, in servers that start from now on."""
-    _factory[:] = [session_factory]
-
-
-def get_session_factory() -> SessionFactory | None:
-    """The factory that was set."""
-    return _factory[0] if _factory else None
+    PROCESS.session_factory = session_factory
 
 
 def _forward(name: str) -> Callable[..., Any]:

@@ -9,6 +9,7 @@ Laws:
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 from collections.abc import Callable, Mapping
@@ -19,20 +20,22 @@ from hospes.app.application import Placed
 from hospes.app.onion import Layer
 from hospes.app.places import Runs
 from hospes.app.threads import Threads, lent_thread
-from hospes.compat.simple_http_server.app_conf import AppConf, get_session_factory
+from hospes.compat.simple_http_server.app_conf import AppConf
 from hospes.compat.simple_http_server.filters import look_ahead
 from hospes.compat.simple_http_server.modes import InThreads, Mode, OnLoop, apart, finished
-from hospes.compat.simple_http_server.response import Response, stripped
+from hospes.compat.simple_http_server.outgoing import Response, stripped
+from hospes.compat.simple_http_server.process import PROCESS
 from hospes.compat.simple_http_server.streaming import Pieces, sent_early
 from hospes.errors import HttpError
+from hospes.filters import Compress
 from hospes.http import json
 from hospes.http.handler import Handler
+from hospes.http.problem import phrase_of
 from hospes.http.response import JSON
 from hospes.http.response import Response as CoreResponse
 from hospes.routing import Router
 from hospes.running import App
 from hospes.sessions import SessionFactory, SessionOptions
-from hospes.wire import REASONS
 
 LOG: Final = logging.getLogger("hospes.compat.simple_http_server")
 THREADS: Final = 50
@@ -67,22 +70,25 @@ class FaceApp(App):
     """
 
     def __init__(self, conf: AppConf, ways: Ways) -> None:
-        factory = ways.session_factory or conf.session_factory or get_session_factory()
+        factory = ways.session_factory or conf.session_factory or PROCESS.session_factory
         super().__init__(threads=0 if ways.on_loop else THREADS, sessions=factory or SessionOptions())
         self.adopt(conf)
         self._in_threads = InThreads()
         self._mode: Mode = OnLoop() if ways.on_loop else self._in_threads
+        if ways.gzip_content_types:
+            types, levels = sorted(ways.gzip_content_types), {"gzip": ways.gzip_compress_level}
+            self._layers.append(Layer(Compress(minimum=0, types=types, codings=["gzip"], levels=levels)))
         if conf.filters:
-            self._layers = [Layer(look_ahead), *(each.layer(ways.on_loop) for each in conf.filters)]
+            self._layers += [Layer(look_ahead), *(each.layer(ways.on_loop) for each in conf.filters)]
 
-    def _services(self) -> dict[type, Any]:
-        return {**super()._services(), Mode: self._mode}
+    def _services(self, threads: Threads) -> dict[type, Any]:
+        return {**super()._services(threads), Mode: self._mode}
 
     def _make_router(self) -> Router[Handler]:
         return _LastCounts()
 
     def _show_failure(self, error: HttpError, accept: str | None) -> CoreResponse:
-        message = error.message or REASONS.get(error.code, "")
+        message = error.message or phrase_of(error.code)
         content = json.encode({"code": error.code, "message": message, "explain": error.explain or ""})
         return CoreResponse(content, error.code, error.headers, content_type=JSON)
 
@@ -102,7 +108,6 @@ class FaceApp(App):
 
     def _sending(self, call: Callable[..., Any], threads: Threads) -> Callable[..., Any]:
         """A handler that may send its answer itself."""
-        import asyncio
 
         async def sending(*arguments: Any) -> Any:
             response = next((each for each in arguments if isinstance(each, Response)), None)

@@ -19,9 +19,9 @@ from typing import Any
 
 from hospes.app.onion import Layer
 from hospes.binding.signature import name_of
+from hospes.compat.simple_http_server.incoming import Request
 from hospes.compat.simple_http_server.modes import finished
-from hospes.compat.simple_http_server.request import Request
-from hospes.compat.simple_http_server.response import Response
+from hospes.compat.simple_http_server.outgoing import Response
 from hospes.http.handler import CallNext
 from hospes.http.request import Request as CoreRequest
 from hospes.http.response import Response as CoreResponse

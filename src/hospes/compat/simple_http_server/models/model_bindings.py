@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from hospes.compat.simple_http_server.request import Request
-from hospes.compat.simple_http_server.response import Response
+from hospes.compat.simple_http_server.incoming import Request
+from hospes.compat.simple_http_server.outgoing import Response
 
 
 class ModelBinding:

@@ -180,7 +180,7 @@ class Response:
         """
         if self._is_sent:
             raise RuntimeError("this response has been sent: write_bytes() comes before send_response() and close()")
-        if not isinstance(data, (bytes, bytearray, memoryview)):
+        if not isinstance(data, (bytes, bytearray, memoryview)):  # pyright: ignore[reportUnnecessaryIsInstance]  # untyped programs
             raise TypeError(f"write_bytes() takes bytes, not {type(data).__name__}: encode it first")
         if self.pieces is None:
             self._written += data
@@ -209,11 +209,10 @@ class Response:
         Raises:
             HttpError: the one that was sent.
         """
-        self._is_sent = True
-        if self._failure is not None:
-            raise self._failure
         if self.pieces is not None and self.pieces.has_begun:
-            made = CoreResponse(Stream(self.pieces.stream(), media_type=""), self.status_code, content_type=OCTETS)
+            made = CoreResponse(Stream(self.pieces.stream()), self.status_code, content_type=OCTETS)
+        elif self._failure is not None:
+            raise self._failure
         elif self._written:
             made = CoreResponse(bytes(self._written), self.status_code)
         elif self._redirect is not None:
@@ -223,6 +222,7 @@ class Response:
             if made.status == 200:
                 made.status = self.status_code
         self._made = made
+        self._is_sent = self._is_sent or self.pieces is None or not self.pieces.has_begun
         for name in self._headers:
             made.headers[name] = self._headers.get_all(name)
         if self._cookies:
@@ -254,6 +254,8 @@ def stripped(value: Any) -> Any:
     """An answer as these programs are used to: text without blanks at its ends."""
     if isinstance(value, str):
         return value.strip()
-    if isinstance(value, tuple):
-        return tuple(each.strip() if isinstance(each, str) else each for each in value)  # pyright: ignore[reportUnknownVariableType]
-    return value
+    return tuple(map(_stripped_part, value)) if isinstance(value, tuple) else value  # pyright: ignore[reportUnknownArgumentType]
+
+
+def _stripped_part(part: Any) -> Any:
+    return part.strip() if isinstance(part, str) else part

@@ -46,7 +46,7 @@ class FirstValues(dict[str, Any]):
 
 
 class Environment(dict[str, Any]):
-    """What surrounds a request: the WSGI environ where a WSGI server hosts the program, else the same facts under the same names."""
+    """What surrounds a request: the WSGI environ where a WSGI server hosts the program, else such facts under the same names."""
 
     @classmethod
     def __from_request__(cls, request: CoreRequest) -> Environment:
@@ -218,9 +218,10 @@ class Request:
     @property
     def environment(self) -> dict[str, Any]:
         """What surrounds the request; see `Environment`."""
-        if self._environment is None:
-            self._environment = self.core.state.get("wsgi.environ") or _environment_of(self.core)
-        return self._environment
+        known = self._environment
+        if known is None:
+            known = self._environment = self.core.state.get("wsgi.environ") or _environment_of(self.core)
+        return known
 
     def get_session(self, create: bool = False) -> Any:
         """The session of the browser that asks.

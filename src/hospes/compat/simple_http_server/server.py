@@ -1,0 +1,68 @@
+"""Starting and stopping: `server.start(port=9090)`, `server.stop()`, as simple_http_server's programs write it.
+
+Law: a process has one server here; a second `start` takes the place of the first. Who wants several makes `HttpServer`s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final, Unpack
+
+from hospes.compat.simple_http_server.http_server import HttpServer, Options
+from hospes.compat.simple_http_server.process import PROCESS
+
+LOG: Final = logging.getLogger("hospes.compat.simple_http_server")
+
+
+def start(host: str = "", port: int = 9090, **options: Unpack[Options]) -> None:
+    """Serve what was declared, until `stop`, Ctrl+C or SIGTERM. It may be called in any thread.
+
+    Args:
+        host: Address to listen on; every interface by default.
+        port: Port.
+        options: `ssl`, `certfile`, `keyfile`, `keypass`, `ssl_context`, `ssl_check_hostname`; `resources`; `keep_alive`,
+            `connection_idle_time`, `keep_alive_max_request`; `gzip_content_types`, `gzip_compress_level`; `prefer_coroutine`
+            (False: handlers run in threads); `app_conf`.
+
+    Raises:
+        SetupError: for a mistake in the program, an unknown option, an address that cannot be had, or where a loop runs already.
+    """
+    server = HttpServer((host, port), **options)
+    _replaced_by(server)
+    server.start()
+
+
+async def start_async(host: str = "", port: int = 9090, **options: Unpack[Options]) -> None:
+    """Serve on the running loop, until `stop`; handlers run there, too, unless `prefer_coroutine=False`. See `start`."""
+    options.setdefault("prefer_coroutine", True)
+    server = HttpServer((host, port), **options)
+    before = _replaced_by(server)
+    if before is not None:
+        await asyncio.to_thread(before.wait)  # it may stop on this very loop
+    await server.start_async()
+
+
+def stop() -> None:
+    """Stop the server that `start` runs; requests under way are finished."""
+    with PROCESS.lock:
+        server, PROCESS.server = PROCESS.server, None
+    if server is None:
+        LOG.warning("there is no server to stop")
+    else:
+        server.shutdown()
+
+
+def is_ready() -> bool:
+    """Whether the server that `start` runs listens."""
+    server = PROCESS.server
+    return server is not None and server.ready
+
+
+def _replaced_by(server: HttpServer) -> HttpServer | None:
+    """Let a server be the process's, and have the one before stop."""
+    with PROCESS.lock:
+        before, PROCESS.server = PROCESS.server, server
+    if before is not None:
+        before.shutdown()
+    return before
