@@ -152,6 +152,8 @@ def test_a_status_is_a_whole_number() -> None:
         ("<!doctype svg>", TEXT),
         ("<?xml version='1.0'?>", XML),
         ("<?XML\tversion='1.0'?>", XML),
+        ("<?xml><root></root>", XML),
+        ("<?xml?>", XML),
         ("<?xmlx ?>", TEXT),
         ("<?xml", TEXT),
         ("<?php ?>", TEXT),

@@ -14,7 +14,7 @@ import inspect
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from hospes.app.failures import ErrorHandlers
 from hospes.app.onion import Layer
@@ -40,22 +40,25 @@ class AppConf(Registrar):
         self._error_handlers = ErrorHandlers("last")
         self._filters: dict[Callable[..., Any], FaceFilter] = {}
         self.session_factory: SessionFactory | None = None
-        self.model_binding = self._model_binding
-        self.default_model_binding = self._default_model_binding
+        self.model_binding = self.bind_model  # pyright: ignore[reportAttributeAccessIssue]  # any class with a bind()
+        self.default_model_binding = self.bind_default_model
 
     @property
     def filters(self) -> tuple[FaceFilter, ...]:
         """The filters, the outermost first."""
         return tuple(self._filters.values())
 
-    def request_map(self, url: Any = "", method: Any = "", **conditions: Any) -> Any:
-        """Let a function, a method or a class's methods answer requests; see `hospes.App.route`."""
-        for name in ("match_all_headers_expressions", "match_all_params_expressions"):
-            if conditions.get(name, True) is None:
-                del conditions[name]
-        return super().route(conditions.pop("url", url), method, **conditions)
+    if TYPE_CHECKING:  # the types, overloads and all, as they are written at the core's method
+        request = Registrar.route
+    else:
 
-    if not TYPE_CHECKING:
+        def request_map(self, url: Any = "", method: Any = "", **conditions: Any) -> Any:
+            """Let a function, a method or a class's methods answer requests; see `hospes.App.route`."""
+            for name in ("match_all_headers_expressions", "match_all_params_expressions"):
+                if conditions.get(name, True) is None:
+                    del conditions[name]
+            return super().route(conditions.pop("url", url), method, **conditions)
+
         route = request = request_map
 
     def request_filter(self, path: str = "", regexp: str = "") -> Callable[[F], F]:
@@ -74,10 +77,22 @@ class AppConf(Registrar):
 
         return decorate
 
+    @overload
+    def filter_map(self, regexp: str = "", filter_function: None = None) -> Callable[[F], F]: ...
+
+    @overload
+    def filter_map(self, regexp: str, filter_function: F) -> F: ...
+
     def filter_map(self, regexp: str = "", filter_function: Callable[..., Any] | None = None) -> Any:
         """`request_filter` by its older name; also with the function given."""
         decorate = self.request_filter(regexp=regexp)
         return decorate if filter_function is None else decorate(filter_function)
+
+    @overload
+    def error_message(self, function: F, /) -> F: ...
+
+    @overload
+    def error_message(self, *codes: str | int) -> Callable[[F], F]: ...
 
     def error_message(self, *codes: Any) -> Any:
         """Let a function answer failures: `@error_message("403", "404")`, `"50x"`, or bare for all."""
@@ -90,7 +105,7 @@ class AppConf(Registrar):
 
         return decorate
 
-    def _model_binding(self, kind: type) -> Callable[[B], B]:
+    def bind_model(self, kind: type) -> Callable[[B], B]:
         """Let a class of the program make arguments of a type."""
 
         def decorate(binding: B) -> B:
@@ -99,7 +114,7 @@ class AppConf(Registrar):
 
         return decorate
 
-    def _default_model_binding(self, binding: B) -> B:
+    def bind_default_model(self, binding: B) -> B:
         """Let a class of the program make arguments that nothing else can make."""
         self._model_bindings.default = _adapted(binding)
         return binding
@@ -137,11 +152,11 @@ def _adapted(binding: type[Any]) -> type[CoreBinding]:
 
 def get_app_conf(tag: str = "") -> AppConf:
     """The AppConf of a tag, made at the first call; the default one without a tag."""
-    current = CURRENT.get()
+    current: AppConf | None = CURRENT.get()
     if current is not None and not tag:
         return current
-    conf = PROCESS.confs.get(tag)
-    return conf if conf is not None else PROCESS.confs.setdefault(tag, AppConf())
+    conf: AppConf = PROCESS.confs.get(tag) or PROCESS.confs.setdefault(tag, AppConf())
+    return conf
 
 
 @contextmanager
@@ -168,10 +183,20 @@ def _forward(name: str) -> Callable[..., Any]:
     return call
 
 
-route = request_map = request = _forward("request_map")
-controller = _forward("controller")
-request_filter = _forward("request_filter")
-filter_map = _forward("filter_map")
-error_message = _forward("error_message")
-model_binding = _forward("model_binding")
-default_model_binding = _forward("default_model_binding")
+if TYPE_CHECKING:
+    _conf = AppConf()
+    route = request_map = request = _conf.route
+    controller = _conf.controller
+    request_filter = _conf.request_filter
+    filter_map = _conf.filter_map
+    error_message = _conf.error_message
+    model_binding = _conf.bind_model
+    default_model_binding = _conf.bind_default_model
+else:
+    route = request_map = request = _forward("request_map")
+    controller = _forward("controller")
+    request_filter = _forward("request_filter")
+    filter_map = _forward("filter_map")
+    error_message = _forward("error_message")
+    model_binding = _forward("bind_model")
+    default_model_binding = _forward("bind_default_model")

@@ -119,7 +119,12 @@ class FaceApp(App):
                 work = self._mode.call(call, *arguments)
             else:  # a filter's thread waits until this is through: too long for who wants to be read meanwhile
                 work = apart(lambda: finished(call(*arguments)))
-            value = await sent_early(pieces, asyncio.ensure_future(work), lambda: response)
+            try:
+                value = await sent_early(pieces, asyncio.ensure_future(work), lambda: response)
+            except Exception:
+                if response.settles_failure():
+                    return response
+                raise
             return response if response.has_begun or (value is None and response.says_something) else stripped(value)
 
         return sending

@@ -95,15 +95,21 @@ class FaceFilter:
 
         async def on_loop(request: CoreRequest, call_next: CallNext) -> Any:
             context = FilterContext(Request.of(request), Response.of(request), call_next)
-            value = self.function(context)
-            if inspect.isawaitable(value):
-                await value
+            try:
+                value = self.function(context)
+                if inspect.isawaitable(value):
+                    await value
+            except Exception:
+                return self._failed(context)
             await context.go_on()
             return self._checked(context)
 
         def in_thread(request: CoreRequest, call_next: Callable[[CoreRequest], CoreResponse]) -> Any:
             context = ThreadContext(Request.of(request), Response.of(request), call_next)
-            finished(self.function(context))
+            try:
+                finished(self.function(context))
+            except Exception:
+                return self._failed(context)
             return self._checked(context)
 
         def applies(path: str) -> bool:
@@ -111,6 +117,12 @@ class FaceFilter:
 
         everywhere = any(each.guards is None for each in self.guards)
         return Layer(on_loop if is_on_loop else in_thread, None if everywhere else applies, self.source)
+
+    def _failed(self, context: FilterContext) -> Any:
+        """Inside of an `except` block: what was sent before counts; else the failure does."""
+        if context.response.settles_failure():
+            return context.answer()
+        raise
 
     def _checked(self, context: FilterContext) -> Any:
         answer = context.answer()

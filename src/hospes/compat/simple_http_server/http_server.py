@@ -11,7 +11,6 @@ Laws:
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 import ssl as tls
 import threading
@@ -20,13 +19,14 @@ from typing import Any, Final, TypedDict, Unpack
 
 from hospes.compat.simple_http_server.app_conf import AppConf, get_app_conf
 from hospes.compat.simple_http_server.application import FaceApp, Ways
+from hospes.compat.simple_http_server.logger import get_logger
 from hospes.compat.simple_http_server.modes import running_loop
 from hospes.errors import SetupError
 from hospes.limits import Limits, Timeouts
 from hospes.server import Server, ServerOptions, Tls, serve
 from hospes.sessions import SessionFactory
 
-LOG: Final = logging.getLogger("hospes.compat.simple_http_server")
+_TAG: Final = "simple_http_server"
 _PATIENCE: Final = 5.0
 """Seconds beyond the drain time that `shutdown` waits."""
 
@@ -140,7 +140,7 @@ class HttpServer:
         self._server = server
         self.ready = True
         mode = "on one loop" if self._ways.on_loop else "in threads"
-        LOG.info("listening on %s, handlers run %s", server.url, mode)
+        get_logger(_TAG).info("listening on %s, handlers run %s", server.url, mode)
 
 
 def ways_of(options: Options) -> Ways:

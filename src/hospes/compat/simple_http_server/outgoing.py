@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from http.cookies import BaseCookie
 from typing import Any, Final
 
-from hospes.compat.simple_http_server.streaming import Pieces, Written
+from hospes.compat.simple_http_server.streaming import LOG, Pieces, Written
 from hospes.errors import HttpError
 from hospes.files import File
 from hospes.http.answer import to_response
@@ -83,6 +83,7 @@ class Response:
         self._is_sent = False
         self._redirect: CoreRedirect | None = None
         self._failure: HttpError | None = None
+        self._has_failed = False
         self._written = bytearray()
         self._made: CoreResponse | None = None
         self.pieces: Pieces | None = None
@@ -203,6 +204,13 @@ class Response:
         """Whether anything was set or sent."""
         return self.has_begun or self.body != "" or self.status_code != 200 or bool(self._headers) or bool(self._cookies)
 
+    def settles_failure(self) -> bool:
+        """Inside of an `except` block: whether it was sent before the function failed, and so is the answer all the same."""
+        if self._is_sent:
+            LOG.exception("a function failed after it had sent its answer")
+        self._has_failed = not self._is_sent
+        return self._is_sent
+
     def respond(self, request: CoreRequest) -> CoreResponse:
         """The core's response.
 
@@ -238,13 +246,14 @@ class Response:
         """Add to an answer what was set and not sent: what the answer says itself stands."""
         if response is None or response is self._made:
             return
-        if response.status == 200 and self._failure is None:
+        is_failure = self._has_failed or self._failure is not None
+        if response.status == 200:
             response.status = self.status_code
-        if response.content == b"" and self.body not in ("", None) and self._failure is None:
+        if response.content == b"" and self.body not in ("", None) and not is_failure:
             response.body = stripped(self.body)
-        own = {name.lower() for name in response.headers}
+        own = {name.lower() for name in response.headers} - (set() if is_failure else {"content-type"})
         for name in self._headers:
-            if name.lower() not in own or (name.lower() == "content-type" and self._failure is None):
+            if name.lower() not in own:
                 response.headers[name] = self._headers.get_all(name)
         if self._cookies:
             response.cookies.load({name: morsel for name, morsel in self._cookies.items() if name not in response.cookies})

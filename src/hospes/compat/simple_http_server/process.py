@@ -7,12 +7,21 @@ from __future__ import annotations
 
 import threading
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
-if TYPE_CHECKING:
-    from hospes.compat.simple_http_server.app_conf import AppConf
-    from hospes.compat.simple_http_server.http_server import HttpServer
-    from hospes.sessions import SessionFactory
+from hospes.sessions import SessionFactory
+
+
+class Running(Protocol):
+    """A server, as far as a process has to know it."""
+
+    ready: bool
+
+    def shutdown(self) -> None:
+        """Stop in order."""
+
+    def wait(self) -> None:
+        """Wait until it has stopped."""
 
 
 class Process:
@@ -27,14 +36,14 @@ class Process:
     """
 
     def __init__(self) -> None:
-        self.confs: dict[str, AppConf] = {}
+        self.confs: dict[str, Any] = {}
         self.session_factory: SessionFactory | None = None
-        self.server: HttpServer | None = None
+        self.server: Running | None = None
         self.templates: dict[str, Any] = {}
         self.lock = threading.Lock()
 
 
 PROCESS: Final = Process()
 
-CURRENT: Final[ContextVar[AppConf | None]] = ContextVar("simple_http_server_app_conf", default=None)
+CURRENT: Final[ContextVar[Any]] = ContextVar("simple_http_server_app_conf", default=None)
 """The AppConf that the modules' decorators write into; None for the process's default one."""

@@ -6,13 +6,11 @@ Law: a process has one server here; a second `start` takes the place of the firs
 from __future__ import annotations
 
 import asyncio
-import logging
-from typing import Final, Unpack
+from typing import Unpack
 
 from hospes.compat.simple_http_server.http_server import HttpServer, Options
-from hospes.compat.simple_http_server.process import PROCESS
-
-LOG: Final = logging.getLogger("hospes.compat.simple_http_server")
+from hospes.compat.simple_http_server.logger import get_logger
+from hospes.compat.simple_http_server.process import PROCESS, Running
 
 
 def start(host: str = "", port: int = 9090, **options: Unpack[Options]) -> None:
@@ -48,7 +46,7 @@ def stop() -> None:
     with PROCESS.lock:
         server, PROCESS.server = PROCESS.server, None
     if server is None:
-        LOG.warning("there is no server to stop")
+        get_logger("simple_http_server").warning("there is no server to stop")
     else:
         server.shutdown()
 
@@ -59,7 +57,7 @@ def is_ready() -> bool:
     return server is not None and server.ready
 
 
-def _replaced_by(server: HttpServer) -> HttpServer | None:
+def _replaced_by(server: HttpServer) -> Running | None:
     """Let a server be the process's, and have the one before stop."""
     with PROCESS.lock:
         before, PROCESS.server = PROCESS.server, server

@@ -13,7 +13,9 @@ import simple_http_server.server as server
 
 
 def main(*args):
-    port, mode = args
+    port, mode, *more = args
+    if more:
+        ctrls.sessions.use_own_sessions()
     server.start(
         host="127.0.0.1",
         port=int(port),

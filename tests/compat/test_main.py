@@ -1,0 +1,51 @@
+"""`python -m hospes.compat PROGRAM.py`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAM = """
+import sys
+import beside
+from simple_http_server import route, Request
+import simple_http_server.server as server
+from http_server import WebServer
+from alink.httpserver import HttpServer
+print(__name__, sys.argv, beside.HERE, route.__module__, server.start.__module__)
+sys.exit(3)
+"""
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", "-m", "hospes.compat", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+
+
+def test_a_program_finds_the_faces_and_what_lies_beside_it(tmp_path: Path) -> None:
+    program = tmp_path / "app"
+    program.mkdir()
+    (program / "main.py").write_text(PROGRAM)
+    (program / "beside.py").write_text("HERE = 'here'\n")
+    said = "hospes.compat.simple_http_server.app_conf hospes.compat.simple_http_server.server\n"
+    done = run(tmp_path, "app/main.py", "-a", "b")
+    assert (done.stdout, done.stderr, done.returncode) == (f"__main__ ['app/main.py', '-a', 'b'] here {said}", "", 3)
+    done = run(program, "-m", "main", "-m")
+    assert (done.stderr, done.returncode) == ("", 3)
+    assert done.stdout == f"__main__ ['{program / 'main.py'}', '-m'] here {said}"
+
+
+@pytest.mark.parametrize(("arguments", "status", "begins"), [((), 2, "usage: "), (("--help",), 0, "usage: ")])
+def test_usage(tmp_path: Path, arguments: tuple[str, ...], status: int, begins: str) -> None:
+    done = run(tmp_path, *arguments)
+    assert done.returncode == status
+    assert (done.stdout or done.stderr).startswith(begins)
+    assert "simple_http_server" in (done.stdout or done.stderr)
+
+
+def test_a_program_that_is_not_there(tmp_path: Path) -> None:
+    done = run(tmp_path, "nothing.py")
+    assert (done.stderr, done.returncode) == ("there is no file nothing.py\n", 2)
