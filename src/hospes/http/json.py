@@ -12,13 +12,14 @@ Laws:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from itertools import accumulate
-from typing import Any, Final, TypeGuard
+from typing import Any, Final
 
 import msgspec
 
 from hospes.errors import HttpError
+from hospes.http.headers import Headers
 from hospes.limits import KiB
 
 DIGITS: Final = 4_300
@@ -28,20 +29,16 @@ _AT_ONCE: Final = 64 * KiB
 _DECODER = msgspec.json.Decoder()
 
 
-def _plain(value: object) -> str | dict[Any, Any]:
+def _plain(value: object) -> str | dict[str, str]:
     """What msgspec has no form for; a subclass of str (a template's Markup, a flash message) is the text it is.
 
-    A mapping that is no dict (Headers, for one) is an object.
+    Header fields are an object.
     """
     if isinstance(value, str):
         return str.__str__(value)
-    if _is_mapping(value):
+    if isinstance(value, Headers):
         return dict(value)
     raise TypeError(f"Encoding objects of type {type(value).__name__} is unsupported")
-
-
-def _is_mapping(value: object) -> TypeGuard[Mapping[Any, Any]]:
-    return isinstance(value, Mapping)
 
 
 _ENCODER = msgspec.json.Encoder(enc_hook=_plain)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from tests.compat.simple_http_server.asking import BOTH, asked
 
-from hospes.compat.simple_http_server import Environment, MultipartFile, Request, Session, route
+from hospes import HttpClient
+from hospes.compat.simple_http_server import Environment, MultipartFile, Request, RequestBodyReader, Session, route
 from hospes.compat.simple_http_server.app_conf import AppConf
+from hospes.compat.simple_http_server.application import FaceApp, Ways
 from hospes.compat.simple_http_server.incoming import FirstValues
 from hospes.testing import Files
 
@@ -56,6 +59,32 @@ def test_everything_there_is(conf: AppConf, on_loop: bool) -> None:
         assert (answer["json"], answer["body"], answer["parameters"]) == (None, "plain", {"c": ["1"]})
         bad = {"X-One": "1", "Content-Type": "application/json"}
         assert client.post("/", content=b"{", headers=bad).status == 400
+
+
+@pytest.mark.parametrize("on_loop", BOTH)
+def test_content_piece_by_piece(conf: AppConf, on_loop: bool) -> None:
+    @route("/reader", method="POST")
+    async def by_reader(reader: RequestBodyReader, a: str = "") -> Any:
+        first = await reader.read(1)
+        return {
+            "first": first.decode(),
+            "sizes": sum([len(piece) async for piece in reader]),
+            "end": len(await reader.read()),
+            "a": a,
+        }
+
+    @route("/request", method="POST")
+    async def by_request(req: Request, reader: RequestBodyReader) -> Any:
+        return {"first": (await req.reader.read(1)).decode(), "sizes": len(await req.reader.read())}
+
+    def pieces() -> Iterator[bytes]:
+        for _ in range(5):
+            yield b"x" * 100_000
+
+    with FaceApp(conf, Ways(on_loop=on_loop)).serving() as server, HttpClient(timeout=20) as client:
+        answer = client.post(server.url + "/reader?a=b", content=pieces()).json()
+        assert answer == {"first": "x", "sizes": 499_999, "end": 0, "a": "b"}
+        assert client.post(server.url + "/request", content=pieces()).json() == {"first": "x", "sizes": 499_999}
 
 
 @pytest.mark.parametrize("on_loop", BOTH)

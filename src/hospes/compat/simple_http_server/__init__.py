@@ -28,7 +28,6 @@ from hospes.binding import (
     PathValue,
     RegGroup,
     RegGroups,
-    RequestBodyReader,
 )
 from hospes.compat.simple_http_server.app_conf import (
     AppConf,
@@ -45,7 +44,7 @@ from hospes.compat.simple_http_server.app_conf import (
     set_session_factory,
 )
 from hospes.compat.simple_http_server.filters import FilterContext
-from hospes.compat.simple_http_server.incoming import Environment, Request
+from hospes.compat.simple_http_server.incoming import Environment, Request, RequestBodyReader
 from hospes.compat.simple_http_server.outgoing import Redirect, Response, StaticFile
 from hospes.errors import HttpError
 from hospes.http import Cookies, Headers, MultipartFile

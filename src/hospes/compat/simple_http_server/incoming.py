@@ -11,7 +11,7 @@ Laws:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from typing import Any, Final, TypeVar
 
 from hospes.binding import Reads
@@ -23,6 +23,7 @@ from hospes.http.cookies import Cookies
 from hospes.http.headers import Headers
 from hospes.http.request import Request as CoreRequest
 from hospes.http.request import SessionSource
+from hospes.limits import KiB
 
 T = TypeVar("T")
 
@@ -52,6 +53,44 @@ class Environment(dict[str, Any]):
     def __from_request__(cls, request: CoreRequest) -> Environment:
         """The environment of a request."""
         return cls(Request.of(request).environment)
+
+
+class RequestBodyReader:
+    """The content, piece by piece: `await reader.read(n)`, or `async for piece in reader`.
+
+    As a parameter's type it binds the request's. An async function in a thread has a loop of its own; the content comes in on the server's.
+    """
+
+    __reads__ = Reads.STREAM
+
+    def __init__(self, reader: ContentReader, loop: asyncio.AbstractEventLoop) -> None:
+        self._reader = reader
+        self._loop = loop
+
+    @classmethod
+    def __from_request__(cls, core: CoreRequest) -> RequestBodyReader:
+        """The content of a request; on the loop."""
+        return cls(core.reader, asyncio.get_running_loop())
+
+    async def read(self, n: int = -1) -> bytes:
+        """Read octets.
+
+        Args:
+            n: How many at most; all by default.
+
+        Returns:
+            The octets; none at the content's end.
+
+        Raises:
+            HttpError: 413, 400 or 408 where the content is too large, malformed or late.
+        """
+        if running_loop() is self._loop:
+            return await self._reader.read(n)
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._reader.read(n), self._loop))
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while piece := await self.read(64 * KiB):
+            yield piece
 
 
 class Request:
@@ -175,9 +214,10 @@ class Request:
         return self.core.reg_groups
 
     @property
-    def reader(self) -> ContentReader:
+    def reader(self) -> RequestBodyReader:
         """The content, piece by piece: `await reader.read(n)`."""
-        return self.core.reader
+        assert self._loop is not None
+        return RequestBodyReader(self.core.reader, self._loop)
 
     @property
     def body(self) -> bytes:
