@@ -64,13 +64,20 @@ class Driver:
         self._plain: type[object] = type(None)
         """The last type of answer that was no awaitable: asking a type takes as long as the rest of an inline call."""
 
-    def start(self, handler: Callable[[Asked], Answer | Awaitable[Answer]], request: Asked, done: Done[Answer]) -> Handle | None:
+    def start(
+        self,
+        handler: Callable[[Asked], Answer | Awaitable[Answer]],
+        request: Asked,
+        done: Done[Answer],
+        context: Context | None = None,
+    ) -> Handle | None:
         """Call `handler(request)` and drive it as far as it goes; for callbacks of the loop (in a task it gets a Task at once).
 
         Args:
             handler: Returns its answer, or an awaitable of it.
             request: Its argument.
             done: Called once with the outcome, before this returns or later. What it raises before this returns, this raises.
+            context: The request's; a copy of the driver's by default.
 
         Returns:
             None when `done` was called already, else a handle for `cancel()`; `done` gets the CancelledError then.
@@ -80,7 +87,8 @@ class Driver:
         """
         seat = self._spare or self._park()
         task, loop = seat.task, self.loop
-        context = self._context.copy()
+        if context is None:
+            context = self._context.copy()
         try:
             _enter_task(loop, task)
         except RuntimeError:  # another task is current: no first step can be borrowed here
@@ -113,6 +121,24 @@ class Driver:
         finally:
             failure = None  # its traceback names this frame: a cycle that would keep the request alive
         return None
+
+    def start_inside(
+        self, handler: Callable[[Asked], Answer | Awaitable[Answer]], request: Asked, done: Done[Answer]
+    ) -> Handle | None:
+        """As `start`, from inside a task: that steps aside for the first step, and what is started sees its context variables.
+
+        So what one request starts beside itself costs no task either, if it finishes at once; and goes on when the request
+        is over.
+        """
+        loop = self.loop
+        task = asyncio.current_task(loop)
+        if task is None:
+            return self.start(handler, request, done, copy_context())
+        _leave_task(loop, task)
+        try:
+            return self.start(handler, request, done, copy_context())
+        finally:
+            _enter_task(loop, task)
 
     async def call(self, handler: Callable[[Asked], Answer | Awaitable[Answer]], request: Asked) -> Answer:
         """Await a handler from inside a task, as a client in the same process does.

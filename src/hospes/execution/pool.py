@@ -180,6 +180,11 @@ class Job(Generic[Result]):
         if not self._over:
             self._end(answer, failure, at_once=True)
 
+    def conclude(self, answer: Result) -> None:
+        """On the loop: its outcome is known, although a thread is still at it; what the call comes to is not asked any more."""
+        if not self._over:
+            self._end(answer, asyncio.CancelledError() if self._given_up else None, at_once=True)
+
     def refuse(self, failure: BaseException) -> None:
         """On the loop: it waited, and will not run any more."""
         self._end(None, failure)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol, cast
 
@@ -233,13 +233,18 @@ class Stream:
         source: Gives bytes or str (sent as UTF-8), asynchronously or not. A plain iterator is pulled in the thread pool,
             so that it may block.
         length: Octets in all where that is known beforehand; else None, and the content goes out in chunks.
+
+    Attributes:
+        trailers: Fields to send behind the last chunk, known at the latest when the source has ended. They get lost where the
+            content is not sent in chunks.
     """
 
-    __slots__ = ("length", "source")
+    __slots__ = ("length", "source", "trailers")
 
     def __init__(self, source: AsyncIterable[bytes | str] | Iterable[bytes | str], length: int | None = None) -> None:
         self.source = source
         self.length = length
+        self.trailers: Sequence[tuple[str, str]] = ()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """The pieces as bytes; empty ones are left out, for an empty chunk would end the message."""

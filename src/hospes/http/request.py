@@ -108,6 +108,7 @@ class Request:
         method: `GET`, `POST` … as sent.
         path: Decoded path.
         query_string: The query as sent, without `?`.
+        prefix: Where the application that answers is mounted: what was taken off the path, percent-encoded; "" at the root.
         headers: Header fields, writable.
         cookies: Cookies by name.
         query: Names and values of the query.
@@ -135,6 +136,7 @@ class Request:
         "parameters",
         "path",
         "path_values",
+        "prefix",
         "query",
         "query_string",
         "reg_groups",
@@ -150,6 +152,7 @@ class Request:
     finishers: list[Finisher] | None
     method: str
     path: str
+    prefix: str
     query_string: str
     headers: Headers
     cookies: dict[str, str]
@@ -335,6 +338,7 @@ class Request:
         head.path = head.path[len(prefix) :] or "/"
         below = Request(head, self.content, self.connection)
         below.state = self.state
+        below.prefix = self.prefix + prefix
         for name in _SHARED:
             with suppress(AttributeError):
                 setattr(below, name, object.__getattribute__(self, name))
@@ -491,6 +495,7 @@ def _user(request: Request) -> None:
 _FILL: Mapping[str, Callable[[Request], object]] = {
     "path": _path,
     "query_string": lambda request: request.head.query,
+    "prefix": lambda request: "",
     "headers": lambda request: Headers.from_wire(request.head.fields),
     "cookies": _cookies,
     "media_type": _media_type,

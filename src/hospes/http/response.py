@@ -17,7 +17,7 @@ from collections.abc import AsyncIterable, Iterator, Mapping
 from copy import copy
 from http.cookies import BaseCookie
 from operator import index
-from typing import Any, TypeAlias, cast
+from typing import Any, Self, TypeAlias, cast
 from urllib.parse import quote
 
 from hospes.http import json
@@ -94,6 +94,24 @@ class Response:
             self.headers = headers
         if cookies is not None:
             self._set(cookies)
+
+    @classmethod
+    def made_of(cls, content: Content, status: int, content_type: str, headers: Headers | None = None) -> Self:
+        """A response of parts that are checked already, as another application's answer has them; nothing is looked at.
+
+        Args:
+            content: What to send.
+            status: 200 to 599.
+            content_type: The media type, "" for none.
+            headers: All fields, `Content-Type` among them; None where that is the only one.
+        """
+        response = cls.__new__(cls)
+        response.content = content
+        response.status = status
+        response._content_type = content_type
+        response._headers = headers
+        response._cookies = response._set_cookies = None
+        return response
 
     @property
     def headers(self) -> Headers:

@@ -18,7 +18,7 @@ from typing import BinaryIO, Final, Protocol, cast, runtime_checkable
 from hospes.http.content import FileContent, Stream
 from hospes.limits import KiB
 from hospes.server.service import LOG
-from hospes.wire import LAST_CHUNK, ResponseFraming, chunk
+from hospes.wire import LAST_CHUNK, ResponseFraming, chunk, last_chunk
 
 FLUSH: Final = 64 * KiB
 """Octets gathered from a source that gives small pieces before they are written, and the loop gets a turn."""
@@ -88,7 +88,7 @@ async def send_stream(outlet: Outlet, head: bytes, stream: Stream, framing: Resp
     if left is not None and left > 0:
         raise IncompleteAnswerError(f"a stream ended {left} octets before its promised length")
     if framing.chunked:
-        outlet.put(LAST_CHUNK)
+        outlet.put(last_chunk(stream.trailers) if stream.trailers else LAST_CHUNK)
     outlet.flush()
 
 

@@ -1,0 +1,123 @@
+"""An ASGI 3 application as a handler.
+
+    handler = from_asgi(application)
+    async with handler.running():            # its lifespan; a server or an App does this
+        response = await handler(request)
+
+Laws:
+
+* It is a Handler as any other: a server serves it, an App mounts it, filters stand around it.
+* Each application runs in tasks of its own, which may outlive the request (see `asgi_exchange`); at the end of `running` they get
+  `BACKGROUND` seconds, and are cancelled then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable
+from contextlib import asynccontextmanager, suppress
+from types import EllipsisType
+from typing import Any, Final
+
+from hospes.adapters.asgi import AsgiApplication
+from hospes.adapters.asgi_exchange import AsgiExchange
+from hospes.adapters.asgi_lifespan import AsgiLifespan, LifespanMode
+from hospes.adapters.asgi_scope import http_scope
+from hospes.errors import SetupError
+from hospes.execution import Driver
+from hospes.http.request import Request
+from hospes.http.response import Response
+
+LOG: Final = logging.getLogger("hospes.adapters")
+BACKGROUND: Final = 10.0
+"""Seconds at the end for what an application still does after its answers."""
+_CANCELLED: Final = 1.0
+
+
+class HostedAsgi:
+    """A handler that has an ASGI application answer; `from_asgi` makes it.
+
+    Args:
+        application: Its `async (scope, receive, send)`.
+        lifespan: "auto", "on" or "off".
+        body_limit: Octets of content taken, None for no bound; the server's limit by default.
+    """
+
+    def __init__(
+        self, application: AsgiApplication, lifespan: LifespanMode = "auto", body_limit: int | None | EllipsisType = ...
+    ) -> None:
+        if lifespan not in {"auto", "on", "off"}:
+            raise SetupError(f"lifespan={lifespan!r}", remedy='it is "auto", "on" or "off"')
+        self.application = application
+        self._lifespan: LifespanMode = lifespan
+        self._body_limit = body_limit
+        self._state: dict[str, Any] | None = None
+        self._driver: Driver | None = None
+
+    def __call__(self, request: Request) -> Response | Awaitable[Response]:
+        """Have the application answer: the response, where that takes one step."""
+        content = request.content
+        if content is not None:
+            if self._body_limit is not ...:
+                content.limit = self._body_limit
+            content.check_declared()
+        driver = self._driver
+        if driver is None or driver.loop is not asyncio.get_running_loop():
+            driver = self._driver = Driver()
+        exchange = AsgiExchange(request)
+        scope = http_scope(request, self._state)
+        application = self.application
+        driver.start_inside(lambda exchange: application(scope, exchange.receive, exchange.send), exchange, exchange.ended)
+        return exchange.response() if exchange.answers else exchange.answered()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """The application's life.
+
+        Raises:
+            SetupError: where its start fails.
+        """
+        lifespan: AsgiLifespan | None = None
+        if self._lifespan != "off":
+            lifespan = AsgiLifespan(self.application, self._lifespan == "on")
+            self._state = await lifespan.begin()
+        try:
+            yield
+        finally:
+            try:
+                await self._settle()
+            finally:
+                if lifespan is not None:
+                    await lifespan.end()
+                self._state = None
+
+    async def _settle(self) -> None:
+        """Wait for what goes on after its answer."""
+        driver, self._driver = self._driver, None
+        if driver is None:
+            return
+        with suppress(TimeoutError):
+            await asyncio.wait_for(driver.join(), BACKGROUND)
+        if driver.running:
+            LOG.warning("%d calls of the ASGI application did not end in time and are cancelled", len(driver.running))
+            driver.abort()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(driver.join(), _CANCELLED)
+        driver.close()
+
+
+def from_asgi(
+    application: AsgiApplication, *, lifespan: LifespanMode = "auto", body_limit: int | None | EllipsisType = ...
+) -> HostedAsgi:
+    """Make a handler of an ASGI 3 application.
+
+    Args:
+        application: Its `async (scope, receive, send)`.
+        lifespan: "auto" tells it of start and stop if it wants to know, "on" demands that it does, "off" never tells.
+        body_limit: Octets of a request's content that are taken, None for no bound; the server's limit by default.
+
+    Raises:
+        SetupError: for another lifespan.
+    """
+    return HostedAsgi(application, lifespan, body_limit)

@@ -1,0 +1,69 @@
+"""What an ASGI application is told of a request: the scope, made of the head as it came.
+
+Laws:
+
+* `path` is decoded once, `raw_path` is not decoded at all; neither has the query. What is no UTF-8 is replaced, not refused: how
+  strict to be is the application's to say.
+* An application that is mounted finds its prefix in `root_path`, and `path` begins with it: as the specification has it.
+* Fields that a filter has changed are told as changed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import unquote
+
+from hospes.adapters.asgi import HTTP_SPEC, VERSION
+from hospes.http.request import Address, Request
+
+
+def http_scope(request: Request, state: dict[str, Any] | None) -> dict[str, Any]:
+    """The scope of an HTTP request.
+
+    Args:
+        request: The request.
+        state: What the application's lifespan has put there; None where it has none.
+    """
+    head, connection = request.head, request.connection
+    client, server = connection.client, connection.server
+    raw, root = head.path, ""
+    if request.has("prefix"):
+        root = request.prefix
+        raw = root + raw
+        root = unquote(root)
+    scope: dict[str, Any] = {
+        "type": "http",
+        "asgi": {"version": VERSION, "spec_version": HTTP_SPEC},
+        "http_version": "1.1" if head.minor else "1.0",
+        "method": request.method,
+        "scheme": connection.scheme,
+        "path": raw if "%" not in raw else unquote(raw, errors="replace"),
+        "raw_path": raw.encode("ascii"),
+        "query_string": request.query_string.encode("ascii"),
+        "root_path": root,
+        "headers": head.fields if not request.has("headers") else _changed(request),
+        "client": (client.host, client.port) if client.port else _end(client),
+        "server": (server.host, server.port) if server.port else (server.host, None),
+        "extensions": {"http.response.pathsend": {}, "http.response.zerocopysend": {}},
+    }
+    if head.minor and head.field(b"te") is not None and "trailers" in request.headers["te"].lower():
+        scope["extensions"]["http.response.trailers"] = {}
+    if state is not None:
+        scope["state"] = state.copy()
+    return scope
+
+
+def _changed(request: Request) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode("latin-1"), _octets(value)) for name, value in request.headers.lines()]
+
+
+def _octets(value: str) -> bytes:
+    try:
+        return value.encode("latin-1")
+    except UnicodeEncodeError:
+        return value.encode()
+
+
+def _end(address: Address) -> tuple[str, int] | None:
+    """A peer on a unix socket has no address to tell of."""
+    return None if not address.host or "/" in address.host else (address.host, 0)
