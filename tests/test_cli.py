@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -15,7 +16,7 @@ from click.testing import CliRunner
 from tests.golden import check_golden
 from tests.server.support import GET, WAIT, Peer, listens
 
-from hospes.cli import load, main
+from hospes.cli import find, load, main
 from hospes.errors import SetupError
 from hospes.quick import using
 from hospes.running import App
@@ -42,6 +43,25 @@ async def wait() -> str:
 async def life():
     yield
     print("ended", flush=True)
+"""
+
+
+GUESTS = """
+def application(environ, start_response):
+    start_response("200 OK", [])
+    return [b"wsgi"]
+
+async def other(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200})
+    await send({"type": "http.response.body", "body": b"asgi"})
+
+def make():
+    return application
+
+def anything(*arguments):
+    return application(*arguments)
+
+number = 3
 """
 
 
@@ -92,9 +112,30 @@ def test_the_default_app(folder: Path, declaration: str) -> None:
         assert load("quickly.py") is app
 
 
+@pytest.mark.parametrize(
+    ("target", "options", "said"),
+    [
+        ("guests", {}, b"wsgi"),
+        ("guests:other", {}, b"asgi"),
+        ("guests:make", {"factory": True}, b"wsgi"),
+        ("guests:anything", {"interface": "wsgi"}, b"wsgi"),
+        ("factories", {"factory": True}, b"wsgi"),
+        ("program:app", {}, b"Hello"),
+        ("program", {}, b"Hello"),
+    ],
+)
+def test_an_application_of_any_kind_is_found(folder: Path, target: str, options: Any, said: bytes) -> None:
+    (folder / "guests.py").write_text(GUESTS)
+    (folder / "factories.py").write_text("from guests import make as create_app")
+    with find(target, **options).serving() as server, Peer(server.server.address[1]) as peer:
+        peer.send(GET)
+        assert peer.get().content == said
+
+
 def mistaken(folder: Path, name: str) -> list[str]:
     """A command with a mistake."""
     (folder / "empty.py").write_text("")
+    (folder / "guests.py").write_text(GUESTS)
     (folder / "several.py").write_text("from hospes import App\none = App()\ntwo = App()\n")
     (folder / "wrong.py").write_text("from hospes import App\napp = App()\n@app.get('/{x:nothing}')\ndef show(x): ...\n")
     (folder / "refused.py").write_text("from hospes import App\napp = App()\napp.get('/x')(3)\n")
@@ -106,6 +147,11 @@ def mistaken(folder: Path, name: str) -> list[str]:
         "no_app": ["routes", "program:other"],
         "empty": ["run", "empty"],
         "several": ["run", "several"],
+        "no_factory": ["run", "guests", "--factory"],
+        "factory_not_there": ["run", "guests:nothing", "--factory"],
+        "factory_is_no_function": ["run", "guests:number", "--factory"],
+        "a_factory": ["run", "guests:make"],
+        "unknown_kind": ["run", "guests:anything"],
         "wrong_pattern": ["run", "wrong", "--port", "0"],
         "wrong_routes": ["routes", "wrong"],
         "refused_declaration": ["routes", "refused.py"],
@@ -125,6 +171,11 @@ def mistaken(folder: Path, name: str) -> list[str]:
         "no_app",
         "empty",
         "several",
+        "no_factory",
+        "factory_not_there",
+        "factory_is_no_function",
+        "a_factory",
+        "unknown_kind",
         "wrong_pattern",
         "wrong_routes",
         "refused_declaration",

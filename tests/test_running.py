@@ -12,14 +12,15 @@ import threading
 import time
 from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from tests.golden import check_golden
 from tests.server.support import GET, WAIT, Peer, listens
 from tests.server.support import request as octets
 
-from hospes import App, Limits, ServerOptions, SetupError, Timeouts
-from hospes.running import python, version
+from hospes import App, Limits, Request, Response, ServerOptions, SetupError, Timeouts
+from hospes.running import Hosting, Interface, host, python, version
 
 
 def saying(text: str) -> App:
@@ -296,3 +297,63 @@ def test_versions() -> None:
 def test_a_client_without_sockets() -> None:
     with saying("x").test(scheme="https", limits=Limits(body=3)) as client:
         assert client.get("/").text == "x"
+
+
+async def asgi(scope: Any, receive: Any, send: Any) -> None:
+    """Answers where it thinks it is; with a lifespan that is told in every answer."""
+    if scope["type"] == "lifespan":
+        scope["state"]["says"] = "asgi"
+        for event in ("startup", "shutdown"):
+            await receive()
+            await send({"type": f"lifespan.{event}.complete"})
+        return
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
+    said = f"{scope['state']['says']} {scope['root_path']} {scope['path']}"
+    await send({"type": "http.response.body", "body": said.encode()})
+
+
+def wsgi(environ: Any, start_response: Any) -> list[bytes]:
+    """Answers where it thinks it is."""
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [f"wsgi {environ['SCRIPT_NAME']} {environ['PATH_INFO']}".encode()]
+
+
+@pytest.mark.parametrize(
+    ("application", "interface", "panel"),
+    [
+        (asgi, "", {"hosting": "asgi, ASGI"}),
+        (asgi, "asgi", {"hosting": "asgi, ASGI"}),
+        (wsgi, "", {"hosting": "wsgi, WSGI"}),
+        (wsgi, "wsgi", {"hosting": "wsgi, WSGI"}),
+    ],
+)
+def test_hosting(application: Any, interface: Interface, panel: dict[str, str]) -> None:
+    hosting = host(application, interface)
+    assert hosting.panel() == panel
+    with hosting.serving() as server:
+        assert ask(server.url) == f"{application.__name__}  /".encode()
+
+
+def test_hosting_a_handler_and_an_app() -> None:
+    def handler(request: Request) -> Response:
+        return Response("handled")
+
+    for hosting in (host(handler), host(handler, "hospes")):
+        assert isinstance(hosting, Hosting)
+        with hosting.serving() as server:
+            assert ask(server.url) == b"handled"
+    app = saying("x")
+    assert host(app) is app
+
+
+def test_mounting_applications_of_other_frameworks() -> None:
+    app, outer = saying("home"), saying("outer")
+    app.mount("/asgi", asgi)
+    app.mount("/wsgi", wsgi)
+    outer.mount("/in side", app)
+    with outer.test() as client:
+        assert client.get("/").text == "outer"
+        assert client.get("/in side/").text == "home"
+        assert client.get("/in side/asgi/a/b").text == "asgi /in side/asgi /in side/asgi/a/b"
+        assert client.get("/in side/wsgi/a/b").text == "wsgi /in side/wsgi /a/b"
+        assert client.get("/in side/wsgi").text == "wsgi /in side/wsgi /"

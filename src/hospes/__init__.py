@@ -70,13 +70,14 @@ from hospes.quick import (
     run,
     using,
 )
-from hospes.running import App
+from hospes.running import App, host
 from hospes.server import ServerOptions, Tls
 from hospes.sessions import Flash, Session, SessionFactory, SessionOptions
 from hospes.signing import ExpiredSignature, InvalidSignature, Keyring, Signer
 from hospes.users import User, VisitorOptions
 
 if TYPE_CHECKING:
+    from hospes.adapters import from_asgi, from_wsgi
     from hospes.client import AsyncHttpClient, ClientError, ClientLimits, ClientOptions, ClientTimeouts, HttpClient
 
 __all__ = [
@@ -149,7 +150,10 @@ __all__ = [
     "error",
     "files",
     "filter",
+    "from_asgi",
+    "from_wsgi",
     "get",
+    "host",
     "lifespan",
     "model_binding",
     "mount",
@@ -163,13 +167,18 @@ __all__ = [
     "using",
 ]
 
+_ADAPTERS = frozenset({"from_asgi", "from_wsgi"})
 _CLIENT = frozenset({"AsyncHttpClient", "ClientError", "ClientLimits", "ClientOptions", "ClientTimeouts", "HttpClient"})
 
 
 def __getattr__(name: str) -> Any:
-    # Most programs only serve: the client is loaded when it is asked for.
+    # Most programs only serve, and their own: the client and the adapters are loaded when they are asked for.
     if name in _CLIENT:
         import hospes.client
 
         return getattr(hospes.client, name)
+    if name in _ADAPTERS:
+        import hospes.adapters
+
+        return getattr(hospes.adapters, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

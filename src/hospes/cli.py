@@ -14,13 +14,16 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any, Literal
 from urllib.parse import unquote
 
 import click
 
+from hospes.adapters import kind_of
 from hospes.app import Application
 from hospes.errors import SetupError
-from hospes.running import App, python, run_workers, show_log, version
+from hospes.running import App, Interface, Runnable, python, run_workers, show_log, version
+from hospes.running import host as host_application
 from hospes.server import ServerOptions, Worker, Workers
 from hospes.server.carriers import carrier_name
 from hospes.tools.serving import serving
@@ -73,13 +76,28 @@ main.add_command(sessions)
 
 @main.command()
 @click.argument("target", metavar="MODULE[:APP]")
+@click.option(
+    "--interface",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "hospes", "asgi", "wsgi"]),
+    help="What the application is; found out by default.",
+)
+@click.option("--factory", is_flag=True, help="APP is a function that makes the application.")
 @serving
-def run(target: str, options: ServerOptions, workers: Workers | None) -> None:
-    """Serve an app: `hospes run main:app`, `hospes run main.py`."""
+def run(
+    target: str,
+    options: ServerOptions,
+    workers: Workers | None,
+    interface: Literal["auto", "hospes", "asgi", "wsgi"],
+    factory: bool,
+) -> None:
+    """Serve an application: `hospes run main:app`, `hospes run main.py`; of hospes, or any ASGI or WSGI application."""
     if workers is not None and not Worker.is_this_process():  # then each of them loads the app, and this process none
         show_log()
         sys.exit(run_workers(options, workers))
-    load(target).run(workers=workers, options=options)
+    application = find(target, "" if interface == "auto" else interface, factory=factory)
+    application.run(workers=workers, options=options)
 
 
 @main.command()
@@ -104,7 +122,7 @@ def _rows(app: Application, prefix: str = "", around: tuple[Application, ...] = 
 
 
 def load(target: str) -> App:
-    """Find an app.
+    """Find an app of hospes.
 
     Args:
         target: `package.module:attribute`, `file.py:attribute`; without attribute `app`, or the one App there is.
@@ -112,29 +130,82 @@ def load(target: str) -> App:
     Raises:
         SetupError: if the module or the app in it is not there.
     """
-    name, colon, attribute = target.rpartition(":")
-    if not colon or not attribute.isidentifier():  # C:\\main.py
-        name, attribute = target, ""
+    name, attribute = _parts(target)
     module = _module(name)
     if attribute:
-        found = getattr(module, attribute, None)
+        found = _attribute(module, name, attribute)
         if not isinstance(found, App):
-            what = "is no App" if hasattr(module, attribute) else "is not there"
-            raise SetupError(f"{attribute!r} in {name} {what}", remedy=f"name the variable that holds the App: {name}:app")
+            problem = f"{attribute!r} in {name} is no App"
+            raise SetupError(problem, remedy=f"name the variable that holds the App: {name}:app")
         return found
+    found = _only_app(module, name)
+    if found is None:
+        raise SetupError(f"{name} has no App", remedy="make one, `app = App()`, or name the module that does")
+    return found
+
+
+def find(target: str, interface: Interface = "", *, factory: bool = False) -> Runnable:
+    """Find what is to be served: an app of hospes, or another framework's application.
+
+    Args:
+        target: As for `load`; without attribute also the variable `app` or `application`, or the function `create_app` or
+            `make_app` if it is a factory.
+        interface: What the application is, where that cannot be found out.
+        factory: Whether the attribute is a function that makes the application.
+
+    Raises:
+        SetupError: if it is not there, or if what it is cannot be told.
+    """
+    name, attribute = _parts(target)
+    module = _module(name)
+    if not attribute and not factory and (app := _only_app(module, name)) is not None:
+        return app
+    usual = _FACTORIES if factory else _APPLICATIONS
+    attribute = attribute or next((each for each in usual if callable(getattr(module, each, None))), "")
+    if not attribute:
+        what = "no function" if factory else "no App, and no application"
+        problem = f"{name} has {what} named {' or '.join(usual)}"
+        raise SetupError(problem, remedy=f"say which variable it is: {name}:{usual[0]}")
+    found = _attribute(module, name, attribute)
+    if factory:
+        if not callable(found):
+            raise SetupError(f"{attribute!r} in {name} is no function", remedy="leave --factory out for what is an application")
+        found = found()
+    elif not interface and not isinstance(found, App) and kind_of(found) == "factory":
+        problem = f"{attribute!r} in {name} takes nothing, so it is no application"
+        raise SetupError(problem, remedy="if it makes one, add --factory")
+    return host_application(found, interface)
+
+
+_APPLICATIONS = ("app", "application")
+_FACTORIES = ("create_app", "make_app")
+
+
+def _parts(target: str) -> tuple[str, str]:
+    """Module, or file, and attribute."""
+    name, colon, attribute = target.rpartition(":")
+    return (name, attribute) if colon and attribute.isidentifier() else (target, "")  # C:\\main.py
+
+
+def _attribute(module: ModuleType, name: str, attribute: str) -> Any:
+    if not hasattr(module, attribute):
+        raise SetupError(f"{attribute!r} in {name} is not there", remedy=f"name the variable that holds the App: {name}:app")
+    return getattr(module, attribute)
+
+
+def _only_app(module: ModuleType, name: str) -> App | None:
+    """The variable `app`, the one App of a module, or the default app where that is used; None where there is none."""
     apps = {key: value for key, value in vars(module).items() if isinstance(value, App)}
     if "app" in apps:
         return apps["app"]
     if len(set(map(id, apps.values()))) == 1:
         return next(iter(apps.values()))
-    if not apps:
-        from hospes.quick import default_app
+    if apps:
+        raise SetupError(f"{name} has several Apps: {', '.join(apps)}", remedy=f"say which: {name}:{next(iter(apps))}")
+    from hospes.quick import default_app
 
-        app = default_app()
-        if app.routes or app.mounts:
-            return app
-        raise SetupError(f"{name} has no App", remedy="make one, `app = App()`, or name the module that does")
-    raise SetupError(f"{name} has several Apps: {', '.join(apps)}", remedy=f"say which: {name}:{next(iter(apps))}")
+    app = default_app()
+    return app if app.routes or app.mounts else None
 
 
 def _module(name: str) -> ModuleType:

@@ -1,4 +1,4 @@
-"""`App`: the application with all the ways to run it.
+"""`App`, and another framework's application, with all the ways to run them.
 
 Laws:
 
@@ -12,14 +12,17 @@ from __future__ import annotations
 import asyncio
 import platform
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
-from typing import Literal
+from typing import Any, Literal, TypeAlias
 
 from hospes.app import Application
+from hospes.app.life import Life
 from hospes.errors import SetupError
+from hospes.http.handler import Handler
 from hospes.http.request import Address, Connection
 from hospes.limits import Limits, Timeouts
 from hospes.logger import get_logger
@@ -28,18 +31,20 @@ from hospes.server.carriers import carrier_name
 from hospes.testing import TestDoor
 
 
-class App(Application):
-    """Serves HTTP: declare routes on it, then run it.
+class Runnable(ABC):
+    """What can be served: an `App`, or another framework's application; all the ways to do it."""
 
-    Args:
-        store: URL of the store that keeps visitors; the environment's `HOSPES_STORE`, else `sqlite:///hospes.db`.
-        threads: Threads for plain handlers; a few more than there are processors by default.
-        templates: Folder of the templates; `templates` in the working directory by default.
-        sessions: How sessions are kept, or a factory of the program's own.
-        keys: Secrets for signed values, the newest first; else one is made at random and kept in the store.
-        csrf: What another site's pages may send; False for everything.
-        visitors: How visitors are remembered.
-    """
+    @abstractmethod
+    def started(self, queue: float = ...) -> AbstractAsyncContextManager[Handler]:
+        """Start, give the handler that answers requests, and stop.
+
+        Args:
+            queue: Seconds that a request may wait for a thread.
+        """
+
+    @abstractmethod
+    def panel(self) -> dict[str, str]:
+        """What the start-up panel says of it, in lines by name."""
 
     def run(
         self,
@@ -103,7 +108,7 @@ class App(Application):
         ready: Callable[[Server], object] | None = self._announce
         if worker is not None:
             ready = None  # the foreman announces all of them
-            worker.facts = {"store": _without_password(self.store_url)}
+            worker.facts = self.panel()
             options = replace(options, bind=tuple(f"fd:{number}" for number in worker.sockets()))
         async with self.started(options.timeouts.queue) as handler:
             return await serve(handler, options, ready=ready, signals=signals, worker=worker)
@@ -129,6 +134,24 @@ class App(Application):
         options = _options(host, port, tls, limits, timeouts)
         return ServingThread(partial(self.started, options.timeouts.queue), options)
 
+    def _announce(self, server: Server) -> None:
+        """The start-up panel."""
+        _show_panel(server.options, server.urls, self.panel())
+
+
+class App(Application, Runnable):
+    """Serves HTTP: declare routes on it, then run it.
+
+    Args:
+        store: URL of the store that keeps visitors; the environment's `HOSPES_STORE`, else `sqlite:///hospes.db`.
+        threads: Threads for plain handlers; a few more than there are processors by default.
+        templates: Folder of the templates; `templates` in the working directory by default.
+        sessions: How sessions are kept, or a factory of the program's own.
+        keys: Secrets for signed values, the newest first; else one is made at random and kept in the store.
+        csrf: What another site's pages may send; False for everything.
+        visitors: How visitors are remembered.
+    """
+
     def test(self, *, scheme: str = "http", limits: Limits | None = None) -> TestDoor:
         """A client that asks this app without sockets: `with app.test() as client: …`, or `async with`.
 
@@ -139,9 +162,80 @@ class App(Application):
         peers = Address("127.0.0.1", 50_000), Address("testserver", 443 if scheme == "https" else 80)
         return TestDoor(self, Connection(*peers, scheme, limits or Limits()))
 
-    def _announce(self, server: Server) -> None:
-        """The start-up panel."""
-        _show_panel(server.options, server.urls, {"store": _without_password(self.store_url)})
+    def mount(self, prefix: str, handler: Any) -> None:
+        """Let another application, or any handler, answer below a prefix; it sees paths without it.
+
+        Args:
+            prefix: Where; `/api` for example.
+            handler: Another App, an ASGI 3 or WSGI application (it is found out which; `from_asgi` and `from_wsgi` say it), or a
+                function from a Request to a Response.
+
+        Raises:
+            SetupError: for a prefix that does not begin with a slash, or is taken, and for what cannot answer.
+        """
+        super().mount(prefix, handler if isinstance(handler, (Application, type)) or not callable(handler) else _handler(handler))
+
+    def panel(self) -> dict[str, str]:
+        return {"store": _without_password(self.store_url)}
+
+
+class Hosting(Runnable):
+    """Another framework's application, with the ways to serve it; `host` makes it.
+
+    Args:
+        handler: What answers.
+        name: What the start-up panel calls it.
+    """
+
+    def __init__(self, handler: Handler, name: str) -> None:
+        self.handler = handler
+        self._name = name
+
+    @asynccontextmanager
+    async def started(self, queue: float = Timeouts().queue) -> AsyncGenerator[Handler]:
+        life = Life()
+        try:
+            await life.begin_owner(self.handler)
+            yield self.handler
+        finally:
+            await life.end()
+
+    def panel(self) -> dict[str, str]:
+        return {"hosting": self._name}
+
+
+Interface: TypeAlias = Literal["", "hospes", "asgi", "wsgi"]
+"""How an application is called; "" finds it out."""
+
+
+def host(application: Any, interface: Interface = "") -> Runnable:
+    """Serve an application of another framework: `host(flask_app).run()`.
+
+    Args:
+        application: An ASGI 3 or WSGI application; a handler or an App as well.
+        interface: "asgi" or "wsgi" where that cannot be found out; "hospes" for a handler.
+
+    Raises:
+        SetupError: where what it is cannot be told; what to do stands in it.
+    """
+    from hospes.adapters import from_asgi, from_wsgi
+
+    if isinstance(application, Runnable):
+        return application
+    name = getattr(application, "__qualname__", "") or type(application).__qualname__
+    if interface == "asgi":
+        return Hosting(from_asgi(application), f"{name}, ASGI")
+    if interface == "wsgi":
+        return Hosting(from_wsgi(application), f"{name}, WSGI")
+    handler: Handler = application if interface == "hospes" else _handler(application)
+    kind = {"HostedAsgi": ", ASGI", "HostedWsgi": ", WSGI"}.get(type(handler).__name__, "")
+    return Hosting(handler, f"{name}{kind}")
+
+
+def _handler(application: Any) -> Handler:
+    from hospes.adapters import handler_of  # not needed by most programs
+
+    return handler_of(application)
 
 
 def run_workers(options: ServerOptions, workers: Workers) -> int:

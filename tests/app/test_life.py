@@ -92,3 +92,21 @@ def test_a_step_that_does_not_begin_does_not_end() -> None:
         await life.end()
 
     asyncio.run(main())
+
+
+def test_the_life_of_what_is_mounted_begins_once() -> None:
+    log: list[str] = []
+    step = steps(log)
+
+    class Owner:
+        def running(self) -> Any:
+            return step("owner")
+
+    async def main() -> None:
+        life, owner = Life(), Owner()
+        for each in (owner, owner, "no life", Life):
+            await life.begin_owner(each)
+        await life.end()
+
+    asyncio.run(main())
+    assert log == ["owner begins", "owner ends"]

@@ -201,3 +201,37 @@ def test_whoever_awaits_and_is_cancelled_waits_until_the_thread_is_through() -> 
         await pool.close()
 
     run(main)
+
+
+@pytest.mark.parametrize("given_up", [False, True])
+def test_an_outcome_that_is_known_while_a_thread_is_still_at_it(given_up: bool) -> None:
+    async def work() -> None:
+        pool = ThreadPool(1)
+        began, go = threading.Event(), threading.Event()
+        followed: list[tuple[object, object]] = []
+
+        def call() -> str:
+            began.set()
+            go.wait()
+            return "late"
+
+        def follow(answer: object, failure: BaseException | None) -> None:
+            followed.append((answer, type(failure)))
+
+        job = pool.submit(contextvars.copy_context(), call, follow)
+        await asyncio.get_running_loop().run_in_executor(None, began.wait)
+        if given_up:
+            job.cancel()
+        job.conclude("early")
+        job.conclude("again")
+        assert job.done()
+        if given_up:
+            with pytest.raises(asyncio.CancelledError):
+                await job
+        else:
+            assert await job == "early"
+        go.set()
+        assert await pool.close()
+        assert followed == [("early", asyncio.CancelledError if given_up else type(None))]
+
+    asyncio.run(work())

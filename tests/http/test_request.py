@@ -482,6 +482,7 @@ async def test_below() -> None:
     assert (below.query, below.headers["X"], below.method) == ({"a": ["1"]}, "1", "POST")
     assert below.connection is request.connection
     assert (made("/api").below("/api").path, made("/api/").below("/api").path) == ("/", "/")
+    assert (request.prefix, below.prefix, made("/a%20b/c/d").below("/a%20b").below("/c").prefix) == ("", "/api", "/a%20b/c")
 
 
 @in_loop

@@ -435,3 +435,10 @@ def test_a_copy_has_its_own_fields_and_cookies() -> None:
 
 def test_a_redirects_copy_redirects() -> None:
     assert Redirect("/x").copy().headers["Location"] == "/x"
+
+
+def test_made_of_parts() -> None:
+    bare = Response.made_of(b"x", 201, "text/plain")
+    assert (bare.status, bare.content, bare.plain, list(bare.lines())) == (201, b"x", True, [("Content-Type", "text/plain")])
+    full = Response.made_of(b"", 200, "", Headers({"X-A": "b"}))
+    assert (full.plain, full.content_type, list(full.lines())) == (False, "", [("X-A", "b")])

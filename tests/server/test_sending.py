@@ -382,3 +382,18 @@ def test_a_file_is_copied_where_the_kernel_cannot_send_it(big: Path) -> None:
     assert b"".join(outlet.written[1:4]) == big.read_bytes()[3 : 3 + SLICE * 2 + 5]
     assert outlet.sent == SLICE * 2 + 5
     assert FLUSH <= SLICE
+
+
+def test_trailers_of_a_stream(serve: Serve) -> None:
+    def trailed() -> Response:
+        stream = Stream(_pieces(b"a", b"b"))
+        stream.trailers = [("X-Sum", "1")]
+        return Response(stream)
+
+    async def _pieces(*pieces: bytes) -> AsyncIterator[bytes]:
+        for piece in pieces:
+            yield piece
+
+    with serve(answering(trailed)) as port, Peer(port) as peer:
+        peer.send(GET)
+        peer.until(b"1\r\nb\r\n0\r\nX-Sum: 1\r\n\r\n")

@@ -10,6 +10,7 @@
 """
 
 from hospes.adapters.asgi_host import HostedAsgi, from_asgi
+from hospes.adapters.kinds import Kind, handler_of, kind_of
 from hospes.adapters.wsgi_host import HostedWsgi, from_wsgi
 
-__all__ = ["HostedAsgi", "HostedWsgi", "from_asgi", "from_wsgi"]
+__all__ = ["HostedAsgi", "HostedWsgi", "Kind", "from_asgi", "from_wsgi", "handler_of", "kind_of"]

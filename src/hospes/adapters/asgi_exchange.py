@@ -207,7 +207,7 @@ class AsgiExchange:
             self._complete()
 
     async def _send_file(self, message: Message) -> None:
-        """A file in place of content: by its path, or a part of one that is open (which leaves as octets where more is to come)."""
+        """A file in place of content: by its path, or a part of one that is open, read where more is to come."""
         if "path" in message:
             content = _opened(message["path"])
         else:
@@ -301,6 +301,7 @@ class AsgiExchange:
 
         Raises:
             HttpError: where the carrier has refused the content.
+            ClientDisconnected: where the peer has gone.
             BaseException: what the application raised.
         """
         if self._refusal is not None:
@@ -313,6 +314,8 @@ class AsgiExchange:
                 raise failure
             finally:
                 failure = None  # its traceback names this frame
+        if self._gone:
+            raise ClientDisconnected("the peer has gone")
         content: Content
         if self._file is not None:
             content, self._file = self._file, None

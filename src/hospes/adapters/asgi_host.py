@@ -45,7 +45,7 @@ class HostedAsgi:
     """
 
     def __init__(
-        self, application: AsgiApplication, lifespan: LifespanMode = "auto", body_limit: int | None | EllipsisType = ...
+        self, application: AsgiApplication, lifespan: LifespanMode = "auto", body_limit: int | EllipsisType | None = ...
     ) -> None:
         if lifespan not in {"auto", "on", "off"}:
             raise SetupError(f"lifespan={lifespan!r}", remedy='it is "auto", "on" or "off"')
@@ -108,7 +108,7 @@ class HostedAsgi:
 
 
 def from_asgi(
-    application: AsgiApplication, *, lifespan: LifespanMode = "auto", body_limit: int | None | EllipsisType = ...
+    application: AsgiApplication, *, lifespan: LifespanMode = "auto", body_limit: int | EllipsisType | None = ...
 ) -> HostedAsgi:
     """Make a handler of an ASGI 3 application.
 

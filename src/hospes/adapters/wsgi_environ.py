@@ -22,13 +22,15 @@ from hospes.http.request import Request
 _VARIABLES: Final[Mapping[bytes, str]] = {
     name.encode(): "HTTP_" + name.upper().replace("-", "_")
     for name in (
-        "accept accept-charset accept-encoding accept-language authorization cache-control connection cookie dnt expect "
-        "forwarded from host if-match if-modified-since if-none-match if-range if-unmodified-since origin pragma priority range "
-        "referer sec-ch-ua sec-ch-ua-mobile sec-ch-ua-platform sec-fetch-dest sec-fetch-mode sec-fetch-site sec-fetch-user te "
-        "traceparent transfer-encoding upgrade upgrade-insecure-requests user-agent via x-csrftoken x-forwarded-for "
-        "x-forwarded-host x-forwarded-port x-forwarded-proto x-real-ip x-request-id x-requested-with"
-    ).split()
-}
+        "accept", "accept-charset", "accept-encoding", "accept-language", "authorization", "cache-control",
+        "connection", "cookie", "dnt", "expect", "forwarded", "from", "host", "if-match", "if-modified-since",
+        "if-none-match", "if-range", "if-unmodified-since", "origin", "pragma", "priority", "range", "referer",
+        "sec-ch-ua", "sec-ch-ua-mobile", "sec-ch-ua-platform", "sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site",
+        "sec-fetch-user", "te", "traceparent", "transfer-encoding", "upgrade", "upgrade-insecure-requests",
+        "user-agent", "via", "x-csrftoken", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port",
+        "x-forwarded-proto", "x-real-ip", "x-request-id", "x-requested-with",
+    )
+}  # fmt: skip
 """The variables of usual fields; those of others are made."""
 
 

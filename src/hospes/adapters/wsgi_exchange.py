@@ -19,11 +19,10 @@ Laws:
 
 from __future__ import annotations
 
-
 import os
 import stat
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from hospes.adapters.wsgi import ExcInfo, FileWrapper, WsgiApplication
 from hospes.adapters.wsgi_environ import environ_of
@@ -154,45 +153,46 @@ class WsgiExchange:
 
     def _respond(self, returned: Iterable[bytes]) -> Response:
         """The response, or where it is a stream the one that was given to the loop."""
-        if isinstance(returned, FileWrapper) and self._status and self._output is None and not self._drops:
+        simple = self._status and self._output is None
+        if simple and isinstance(returned, FileWrapper) and not self._drops:
             content = _kernel_file(returned, self._length)
             if content is not None:
                 return self._made(content)
-        if type(returned) is list and self._status and self._output is None:
-            pieces = returned
-        else:
-            pieces = []
-            for piece in returned:
-                if self._output is not None:
-                    self._write(piece)
-                    continue
-                pieces.append(piece)
-                if self._drops and self._status:
-                    break
-                size = sum(map(len, pieces))
-                if size and size != self._length:
-                    self._write(b"".join(pieces))
-                elif size:
-                    break  # all that was announced: it need not be asked whether there is more
+        kind: type[object] = type(returned)
+        pieces = cast("list[bytes]", returned) if simple and kind is list else self._iterate(returned)
         if not self._status:
             raise AssertionError("the WSGI application returned without calling start_response")
         if self._output is not None:
             assert self._response is not None
             self._check_length(self._sent)
             return self._response
-        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        if type(body) is not bytes:
-            raise TypeError(f"the WSGI application gave {type(body).__name__}; it may give bytes")
+        body = _joined(pieces)
         if self._drops:
             body = b""
         else:
             self._check_length(len(body))
         return self._made(body)
 
+    def _iterate(self, returned: Iterable[bytes]) -> list[bytes]:
+        """Send what it gives, from the first octet on after which more may come; gives what was not sent, as it is all."""
+        pieces: list[bytes] = []
+        for piece in returned:
+            if self._output is not None:
+                self._write(piece)
+                continue
+            pieces.append(piece)
+            if self._drops and self._status:
+                break
+            size = sum(map(len, pieces))
+            if size and size != self._length:
+                self._write(_joined(pieces))
+            elif size:
+                break  # all that was announced: it need not be asked whether there is more
+        return pieces
+
     def _write(self, octets: bytes) -> None:
         """Send octets now."""
-        if type(octets) is not bytes:
-            raise TypeError(f"the WSGI application gave {type(octets).__name__}; it may give bytes")
+        octets = _joined([octets])
         if not self._status:
             raise AssertionError("the WSGI application gave content before it called start_response")
         if self._output is None:
@@ -208,7 +208,9 @@ class WsgiExchange:
 
     def _check_length(self, size: int) -> None:
         if self._length is not None and size != self._length and not self._drops:
-            raise AssertionError(f"the WSGI application gave {size} octets of content, and announced Content-Length: {self._length}")
+            raise AssertionError(
+                f"the WSGI application gave {size} octets of content, and announced Content-Length: {self._length}"
+            )
 
     def _made(self, content: Content) -> Response:
         headers = self._headers
@@ -240,8 +242,20 @@ class WsgiExchange:
             answer.content.close()
 
 
+def _joined(pieces: list[bytes]) -> bytes:
+    if len(pieces) == 1:
+        kind: type[object] = type(pieces[0])
+        if kind is bytes:
+            return pieces[0]
+    for piece in pieces:
+        kind = type(piece)
+        if kind is not bytes:
+            raise TypeError(f"the WSGI application gave {kind.__name__}; it may give bytes")
+    return b"".join(pieces)
+
+
 def _kernel_file(wrapper: FileWrapper, length: int | None) -> FileContent | None:
-    """What is left of a wrapped file, where it is one of the system's; with a descriptor of its own, for the wrapper is closed."""
+    """What is left of a wrapped file, where it is one of the system's. With a descriptor of its own: the wrapper is closed."""
     try:
         descriptor = wrapper.file.fileno()
         status = os.fstat(descriptor)
@@ -272,5 +286,3 @@ def start(application: WsgiApplication, request: Request, pool: ThreadPool, cont
     exchange = WsgiExchange(application, request, pool)
     job = exchange.job = pool.submit(context, exchange.run, exchange.over)
     return job
-
-

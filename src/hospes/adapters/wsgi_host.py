@@ -41,7 +41,7 @@ class HostedWsgi:
     """
 
     def __init__(
-        self, application: WsgiApplication, threads: int, queue: float, body_limit: int | None | EllipsisType = ...
+        self, application: WsgiApplication, threads: int, queue: float, body_limit: int | EllipsisType | None = ...
     ) -> None:
         self.application = application
         self._threads = threads
@@ -77,7 +77,7 @@ def from_wsgi(
     *,
     threads: int = 0,
     queue: float = Timeouts().queue,
-    body_limit: int | None | EllipsisType = ...,
+    body_limit: int | EllipsisType | None = ...,
 ) -> HostedWsgi:
     """Make a handler of a WSGI application.
 

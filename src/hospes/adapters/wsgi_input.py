@@ -9,8 +9,8 @@ Laws:
 
 * It ends where the content ends, however that is framed (`wsgi.input_terminated`); nothing behind it can be read.
 * Content that is here already costs no way to the loop and back.
-* What the carrier refuses (413, 408, 400), and a peer that has gone, is an OSError for the application; the refusal is kept, for it
-  is the answer then.
+* What the carrier refuses (413, 408, 400), and a peer that has gone, is an OSError for the application; the refusal is kept,
+  for it is the answer then.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from hospes.http.content import ContentReader
 from hospes.limits import KiB
 
 if TYPE_CHECKING:
-    from collections.abc import Buffer
+    from typing_extensions import Buffer
 
 _BUFFER: Final = 64 * KiB
 

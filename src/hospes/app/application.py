@@ -219,6 +219,9 @@ class Application(Registrar):
     async def _begin(self, life: Life, pool: ThreadPool) -> None:
         await life.end_with(lambda: pool.close(_THREADS_END))
         await life.begin(self._visiting.running())
+        for below in self._below:
+            if not isinstance(below.owner, Application):
+                await life.begin_owner(below.owner)
         for lifespan in self._lifespans:
             await life.begin_lifespan(lifespan, self)
 

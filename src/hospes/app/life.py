@@ -11,9 +11,18 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 Lifespan: TypeAlias = Callable[..., "AsyncGenerator[None] | AbstractAsyncContextManager[None]"]
+
+
+@runtime_checkable
+class Lives(Protocol):
+    """What is mounted and has a life of its own: another framework's application, for one."""
+
+    def running(self) -> AbstractAsyncContextManager[None]:
+        """Its life."""
+        ...
 
 
 class Life:
@@ -21,6 +30,7 @@ class Life:
 
     def __init__(self) -> None:
         self._begun: list[AbstractAsyncContextManager[Any]] = []
+        self._owners: list[Lives] = []
 
     async def begin(self, step: AbstractAsyncContextManager[Any]) -> None:
         """Begin a step."""
@@ -32,6 +42,12 @@ class Life:
         made = lifespan(application) if inspect.signature(lifespan).parameters else lifespan()
         # One that the program has made a context manager already is as welcome.
         await self.begin(made if isinstance(made, AbstractAsyncContextManager) else _entering(made))
+
+    async def begin_owner(self, owner: object) -> None:
+        """Begin the life of what is mounted, if it has one; once, however often it is mounted."""
+        if isinstance(owner, Lives) and not any(each is owner for each in self._owners):
+            self._owners.append(owner)
+            await self.begin(owner.running())
 
     async def end_with(self, call: Callable[[], Awaitable[object]]) -> None:
         """Have a function awaited at the end."""

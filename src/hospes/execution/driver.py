@@ -25,13 +25,15 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context, copy_context
 from functools import partial
 from types import CoroutineType, GeneratorType
-from typing import Any, Final, NoReturn, Self, TypeVar, cast
+from typing import Any, Final, NoReturn, Self, TypeAlias, TypeVar, cast
 
 from hospes.execution.pool import Job
 
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 
+Call: TypeAlias = Callable[[Asked], Answer | Awaitable[Answer]]
+"""A handler: gives its answer, or an awaitable of it."""
 Handle = asyncio.Task[None] | Job[Any]
 """A request under way; `cancel()` ends it early."""
 Done = Callable[[Answer | None, BaseException | None], None]
@@ -65,19 +67,14 @@ class Driver:
         """The last type of answer that was no awaitable: asking a type takes as long as the rest of an inline call."""
 
     def start(
-        self,
-        handler: Callable[[Asked], Answer | Awaitable[Answer]],
-        request: Asked,
-        done: Done[Answer],
-        context: Context | None = None,
+        self, handler: Call[Asked, Answer], request: Asked, done: Done[Answer], context: Context | None = None
     ) -> Handle | None:
         """Call `handler(request)` and drive it as far as it goes; for callbacks of the loop (in a task it gets a Task at once).
 
         Args:
-            handler: Returns its answer, or an awaitable of it.
-            request: Its argument.
+            handler, request: What is called, and its argument.
             done: Called once with the outcome, before this returns or later. What it raises before this returns, this raises.
-            context: The request's; a copy of the driver's by default.
+            context: A copy of the driver's by default.
 
         Returns:
             None when `done` was called already, else a handle for `cancel()`; `done` gets the CancelledError then.
@@ -86,9 +83,7 @@ class Driver:
             KeyboardInterrupt, SystemExit: from the handler, after `done` got it.
         """
         seat = self._spare or self._park()
-        task, loop = seat.task, self.loop
-        if context is None:
-            context = self._context.copy()
+        task, loop, context = seat.task, self.loop, self._context.copy() if context is None else context
         try:
             _enter_task(loop, task)
         except RuntimeError:  # another task is current: no first step can be borrowed here
@@ -122,9 +117,7 @@ class Driver:
             failure = None  # its traceback names this frame: a cycle that would keep the request alive
         return None
 
-    def start_inside(
-        self, handler: Callable[[Asked], Answer | Awaitable[Answer]], request: Asked, done: Done[Answer]
-    ) -> Handle | None:
+    def start_inside(self, handler: Call[Asked, Answer], request: Asked, done: Done[Answer]) -> Handle | None:
         """As `start`, from inside a task: that steps aside for the first step, and what is started sees its context variables.
 
         So what one request starts beside itself costs no task either, if it finishes at once; and goes on when the request
