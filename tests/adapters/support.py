@@ -60,6 +60,7 @@ async def whole(response: Response) -> Asked:
             file.seek(content.offset)
             octets = file.read(content.length)
     else:
+        assert isinstance(content, bytes)
         octets = content
     return Asked(response.status, list(response.lines()), octets, streamed)
 
