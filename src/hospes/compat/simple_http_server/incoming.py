@@ -58,7 +58,8 @@ class Environment(dict[str, Any]):
 class RequestBodyReader:
     """The content, piece by piece: `await reader.read(n)`, or `async for piece in reader`.
 
-    As a parameter's type it binds the request's. An async function in a thread has a loop of its own; the content comes in on the server's.
+    As a parameter's type it binds the request's. An async function in a thread has a loop of its own; the content comes in on the
+    server's.
     """
 
     __reads__ = Reads.STREAM
