@@ -8,6 +8,7 @@ HERE = Path(__file__).parent
 
 app = App()
 app.files("/static", HERE / "guestbook" / "static")
+app.files("/examples/*.py", HERE)  # by a pattern: these files, and none of the folders below
 
 
 @app.get("/source")

@@ -68,6 +68,7 @@ from hospes.quick import (
     request_map,
     route,
     run,
+    scan,
     using,
 )
 from hospes.running import App, host
@@ -164,6 +165,7 @@ __all__ = [
     "request_map",
     "route",
     "run",
+    "scan",
     "using",
 ]
 

@@ -27,6 +27,7 @@ from hospes.running import host as host_application
 from hospes.server import ServerOptions, Worker, Workers
 from hospes.server.carriers import carrier_name
 from hospes.tools.serving import serving
+from hospes.tools.folder import serve
 from hospes.tools.sessions import sessions
 from hospes.tools.users import users
 
@@ -70,6 +71,7 @@ def main() -> None:
     """Serve HTTP with hospes."""
 
 
+main.add_command(serve)
 main.add_command(users)
 main.add_command(sessions)
 
@@ -116,7 +118,7 @@ def _rows(app: Application, prefix: str = "", around: tuple[Application, ...] = 
     for mount in app.mounts:
         below = prefix + unquote(mount.prefix)
         if not isinstance(mount.owner, Application):
-            yield "any", f"{below}/**", mount.source
+            yield "any", unquote(prefix + mount.text) if "*" in mount.text else f"{below}/**", mount.source
         elif mount.owner not in (app, *around):  # the start refuses circles
             yield from _rows(mount.owner, below, (app, *around))
 

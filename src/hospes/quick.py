@@ -20,34 +20,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from hospes.app.registrar import MethodRoute
+from hospes.app.scanning import declaring
 from hospes.running import App
 
-_current: ContextVar[App | None] = ContextVar("hospes_default_app", default=None)
 _default: list[App] = []
 
 
 def default_app() -> App:
     """The app that the module's decorators declare on."""
-    app = _current.get()
-    if app is None:
-        if not _default:
-            _default.append(App())
-        app = _default[0]
-    return app
+    app = declaring.get()
+    if isinstance(app, App):
+        return app
+    if not _default:
+        _default.append(App())
+    return _default[0]
 
 
 @contextmanager
 def using(app: App) -> Generator[App]:
     """Let the module's decorators declare on `app` inside the block."""
-    token = _current.set(app)
+    token = declaring.set(app)
     try:
         yield app
     finally:
-        _current.reset(token)
+        declaring.reset(token)
 
 
 def _forward(name: str) -> Callable[..., Any]:
@@ -77,6 +76,7 @@ if TYPE_CHECKING:  # the types, overloads and all, as they are written at the me
     default_model_binding = _app.default_model_binding
     files = _app.files
     mount = _app.mount
+    scan = _app.scan
     run = _app.run
 else:
     route = request_map = _forward("route")
@@ -89,4 +89,5 @@ else:
     default_model_binding = _forward("default_model_binding")
     files = _forward("files")
     mount = _forward("mount")
+    scan = _forward("scan")
     run = _forward("run")

@@ -10,6 +10,7 @@ Laws:
 from __future__ import annotations
 
 import asyncio
+import logging
 import platform
 import sys
 from abc import ABC, abstractmethod
@@ -25,7 +26,7 @@ from hospes.errors import SetupError
 from hospes.http.handler import Handler
 from hospes.http.request import Address, Connection
 from hospes.limits import Limits, Timeouts
-from hospes.logger import get_logger
+from hospes.logger import LineFormatter
 from hospes.server import Foreman, Server, ServerOptions, ServingThread, Tls, Worker, Workers, serve
 from hospes.server.carriers import carrier_name
 from hospes.testing import TestDoor
@@ -290,5 +291,10 @@ def _without_password(url: str) -> str:
 
 
 def show_log() -> None:
-    """Show what hospes has to say where the program has set up no logging of its own."""
-    get_logger(factory="hospes")
+    """Show what hospes has to say where the program has set up no logging of its own. Not in the background: the last words of a
+    process that is killed are worth waiting for."""
+    if not logging.getLogger().handlers and not logging.getLogger("hospes").handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(LineFormatter())
+        logging.getLogger("hospes").addHandler(handler)
+        logging.getLogger("hospes").setLevel(logging.INFO)

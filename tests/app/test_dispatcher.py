@@ -235,3 +235,37 @@ def test_a_miss_without_an_outcome() -> None:
     assert caught.value.code == 404
     assert repr(Mount("/a", lambda request: Response())) == "Mount('/a')"
     assert Dispatcher.__doc__
+
+
+def test_folders_by_pattern(tmp_path: Path) -> None:
+    """The narrowest pattern is asked first, and what no pattern covers is nobody's."""
+    for name in ("one", "two", "three", "four"):
+        (tmp_path / name / "sub").mkdir(parents=True)
+        for file in ("a.css", "a.min.css", "a.txt", "index.html", "sub/a.css", "sub/a.txt"):
+            (tmp_path / name / file).write_text(f"{name} {file}")
+    app = App(store="memory:")
+    app.files("**.css", tmp_path / "one")
+    app.files("*.min.css", tmp_path / "two")
+    app.files("/p/*", tmp_path / "three")
+    app.files("/q/**", tmp_path / "four")
+    app.get("/a.css")(lambda: "route")
+    expected = {
+        "/a.css": "route",
+        "/sub/a.css": "one sub/a.css",
+        "/a.min.css": "two a.min.css",
+        "/sub/a.min.css": 404,
+        "/a.txt": 404,
+        "/": 404,
+        "/p/a.txt": "three a.txt",
+        "/p/": "three index.html",
+        "/p/sub/a.txt": 404,
+        "/p/sub/a.css": 404,
+        "/%70/a.txt": "three a.txt",
+        "/q/sub/a.txt": "four sub/a.txt",
+        "/q/sub%2Fa.txt": 404,
+        "/q/../a.txt": 404,
+    }
+    with app.test() as client:
+        found = {path: client.get(path) for path in expected}
+        assert {path: answer.text if answer.status == 200 else answer.status for path, answer in found.items()} == expected
+        assert client.get("/p").headers["Location"] == "./p/"

@@ -5,7 +5,8 @@ Laws of a page:
 * Its ```python blocks are one program, run top to bottom, in an empty folder and with a store in memory.
 * `app.run()` does not serve here; each app that a page runs is opened once with `app.test()` after the page's last block.
 * `<!-- no-run: reason -->` on the line before a block: it is compiled only.
-* A block whose info string names a file (```html pages/home.html) is written to that file before anything runs.
+* A block whose info string names a file (```html pages/home.html) is written to that file before anything runs; and is no part of
+  the program, even if it is Python.
 * `make TARGET` and `hospes COMMAND` in ```shell blocks must exist.
 
 And every example is imported, and if it defines `app`, that app is opened with `app.test()`.
@@ -112,6 +113,7 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     monkeypatch.setenv("HOSPES_STORE", "memory:")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["program.py"])
+    monkeypatch.setattr(sys, "path", sys.path[:])
     return apps
 
 
@@ -148,7 +150,7 @@ def test_page_runs(page: Path, served: list[Any], tmp_path: Path, monkeypatch: p
 
     def whole_page() -> None:
         for block in found:
-            if block.language == "python":
+            if block.language == "python" and not block.file:
                 run(block, program, shown(page))
         for app in served:
             open_once(app)

@@ -28,11 +28,18 @@ EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 def example(name: str) -> Iterator[ModuleType]:
     """An example, freshly imported: what an earlier test stored in its module is not there."""
     name = f"examples.{name}"
-    sys.modules.pop(name, None)
+    package = name.rpartition(".")[0] + "."
+    own = package if package != "examples." else name
+
+    def forget() -> None:
+        for each in [each for each in sys.modules if each.startswith(own)]:
+            del sys.modules[each]
+
+    forget()
     try:
         yield importlib.import_module(name)
     finally:
-        sys.modules.pop(name, None)
+        forget()
 
 
 @pytest.fixture(autouse=True)
@@ -111,6 +118,8 @@ ASKED: dict[str, list[Ask]] = {
         Ask(target="/static/style.css", holds="prefers-color-scheme", fields={"Content-Type": "text/css", "ETag": '"'}),
         Ask(target="/static/style.css", headers={"Range": "bytes=0-1"}, status=206, holds="/*"),
         Ask(target="/static/../app.py", status=404),
+        Ask(target="/examples/hello.py", holds="from hospes import", fields={"Content-Type": "text/plain"}),
+        Ask(target="/examples/guestbook/app.py", status=404),
         Ask(target="/source", holds="Shown in place", fields={"Content-Type": "text/plain"}),
         Ask(target="/download/hello", holds="Hello", fields={"Content-Disposition": "attachment; filename="}),
         Ask(target="/download/secret", status=404, holds="There is no example secret"),
@@ -118,6 +127,10 @@ ASKED: dict[str, list[Ask]] = {
     "background_logging": [
         Ask(method="POST", target="/orders", sends={"form": {"item": "tea"}}, holds="tea is on its way"),
         Ask(target="/log", holds=" INFO shop.orders: 127.0.0.1 orders tea"),
+    ],
+    "several_files.app": [
+        Ask(target="/tea", holds="It is ready."),
+        Ask(target="/cake", holds="two pieces"),
     ],
     "filters": [
         Ask(target="/", holds="hello", fields={"Server-Timing": "app;dur="}),
@@ -234,7 +247,10 @@ def test_answers(name: str) -> None:
 
 def test_every_example_is_asked() -> None:
     # Two are asked in test_client_examples.py.
-    assert sorted([*ASKED, "alink_server", "client", "http_server_pages"]) == sorted(path.stem for path in EXAMPLES.glob("*.py"))
+    assert sorted([*ASKED, "alink_server", "client", "http_server_pages"]) == sorted(
+        path.relative_to(EXAMPLES).as_posix().removesuffix(".py").replace("/", ".")
+        for path in [*EXAMPLES.glob("*.py"), *EXAMPLES.glob("several_files/app.py")]
+    )
 
 
 def test_examples_are_short() -> None:

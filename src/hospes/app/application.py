@@ -242,7 +242,7 @@ class Application(Registrar):
             answer = handler(request.below(prefix))
             return answer if isinstance(answer, Response) else await answer
 
-        mount = Mount(below.prefix, endpoints.around(call, self._layers))
+        mount = Mount(below.prefix, endpoints.around(call, self._layers), below.files)
         return mount
 
     def _services(self, threads: Threads) -> dict[type, Any]:

@@ -2,8 +2,8 @@
 
 Laws:
 
-* Routes come first; what no route has goes to the mount or the folder with the longest prefix, and then it is 404. A path that a
-  route has for other methods is 405, with Allow.
+* Routes come first; what no route has goes to the mount or the folder with the longest prefix, and then it is 404 (but for a
+  favicon, which every browser asks for). A path that a route has for other methods is 405, with Allow.
 * A prefix is compared as routes are: segment by segment, each decoded once (RFC 3986 §6.2.2.2), so that no spelling of a path
   leads elsewhere than another one.
 * A condition on parameters is asked of form and query together. A form is read for it only where a route of this very path has
@@ -16,8 +16,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
+from hospes.app.favicon import favicon, is_favicon
 from hospes.binding.content import is_form
 from hospes.errors import HttpError
+from hospes.files import FilePattern
 from hospes.http.direct import Map
 from hospes.http.handler import Handler
 from hospes.http.headers import Headers
@@ -32,11 +34,13 @@ class Mount:
     Args:
         prefix: Percent-encoded, without a slash at its end.
         endpoint: Answers; it gets the request as it came.
+        files: Which of the paths it owns, where it is a folder; None for all.
     """
 
-    __slots__ = ("_below", "_prefix", "_segments", "endpoint")
+    __slots__ = ("_below", "_files", "_prefix", "_segments", "endpoint")
 
-    def __init__(self, prefix: str, endpoint: Handler) -> None:
+    def __init__(self, prefix: str, endpoint: Handler, files: FilePattern | None = None) -> None:
+        self._files = files
         self._prefix = prefix
         self._below = f"{prefix}/"
         self._segments = split_path(prefix) or []
@@ -46,17 +50,24 @@ class Mount:
         return f"Mount({self._prefix!r})"
 
     @property
-    def depth(self) -> int:
-        """How many segments the prefix has: the mount with the most is asked first."""
-        return len(self._segments)
+    def order(self) -> tuple[int, int, bool]:
+        """Who is asked first: the mount whose prefix has the most segments, then the one that owns the least below it."""
+        files = self._files
+        return (-len(self._segments), -len(files.ending), files.deep) if files is not None else (-len(self._segments), 0, True)
 
     def prefix_of(self, path: str) -> str | None:
-        """The prefix as a raw path has it; None for a path that does not lie at or below it."""
+        """The prefix as a raw path has it; None for a path that it does not own."""
+        prefix = self._prefix_of(path)
+        if prefix is None or self._files is None or self._files.covers(path[len(prefix) :]):
+            return prefix
+        return None
+
+    def _prefix_of(self, path: str) -> str | None:
         if path.startswith(self._below) or (path == self._prefix and path):
             return self._prefix
         if "%" not in path:
             return None
-        raw = path.split("/")[: self.depth]
+        raw = path.split("/")[: len(self._segments)]
         return "/".join(raw) if split_path("/".join(raw)) == self._segments else None
 
 
@@ -75,7 +86,7 @@ class Dispatcher:
         """What carriers may know of it; see `hospes.http.direct`."""
         self._match = matcher.match
         self._asks_parameters = matcher.asks_parameters
-        self._mounts = sorted(mounts, key=lambda mount: -mount.depth)
+        self._mounts = sorted(mounts, key=lambda mount: mount.order)
         self._missed = missed
         self._services = services
 
@@ -161,6 +172,8 @@ async def miss(request: Request) -> Response:
         raise HttpError(405, "", f"This path answers {allow}.", {"Allow": allow})
     if isinstance(outcome, AutomaticOptions):
         return Response(None, 204, {"Allow": ", ".join(outcome.allow)})
+    if is_favicon(request):
+        return favicon()
     if request.head.method == "CONNECT":
         raise HttpError(501, "", "This server is no proxy.")
     raise HttpError(404)

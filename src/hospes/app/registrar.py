@@ -33,11 +33,12 @@ from hospes.app.declarations import (
 )
 from hospes.app.failures import ErrorHandler, ErrorHandlers, ErrorKey
 from hospes.app.onion import Layer
+from hospes.app.scanning import Place, scan
 from hospes.app.sites import called_of, is_method, line_of, program_frame, program_line, visible_names
 from hospes.binding import ModelBindings, local_names
 from hospes.binding.signature import name_of
 from hospes.errors import SetupError
-from hospes.files import StaticFolder
+from hospes.files import FilePattern, StaticFolder, parse_file_pattern
 
 C = TypeVar("C", bound=type)
 
@@ -51,6 +52,13 @@ class Below:
     owner: Any
     source: str
     """`file:line` of the call."""
+    files: FilePattern | None = None
+    """Which files of a folder; None for an application."""
+
+    @property
+    def text(self) -> str:
+        """The prefix, or the pattern of files."""
+        return self.prefix if self.files is None else self.files.text
 
 
 class MethodRoute:
@@ -313,32 +321,56 @@ class Registrar:
                 where=(program_line(),),
                 remedy="mount an App, or a function from a Request to a Response",
             )
-        self._own(prefix, handler, program_line())
+        where = program_line()
+        if not prefix.startswith("/"):
+            remedy = f'write "/{prefix}"'
+            raise SetupError(f"the prefix {prefix!r} does not begin with a slash", where=(where,), remedy=remedy)
+        self._own(Below(quote(prefix.rstrip("/")), handler, where), prefix)
 
-    def files(self, prefix: str, folder: str | Path, *, immutable: bool = False) -> None:
+    def files(self, prefix: str, folder: str | Path, *, immutable: bool = False, listing: bool = False) -> None:
         """Serve a folder's files below a prefix, with validators, ranges and precompressed siblings.
 
         Args:
-            prefix: Where; `/static` for example.
-            folder: Which; links that lead out of it, dot files and listings are off.
+            prefix: Where; `/static` for example. Or a pattern: `/p/*` are the files directly in the folder, `*.css` those whose
+                names end so, `**.css` those of the folders below as well.
+            folder: Which; links that lead out of it and dot files are off.
             immutable: Whether a file never changes under its name; browsers then keep it for a year unasked.
+            listing: Whether a directory without an `index.html` shows what is in it; no by default.
 
         Raises:
             SetupError: for a folder that is not there, or a prefix that is none or taken.
         """
         where = program_line()
-        self._own(prefix, StaticFolder(Path(folder), immutable=immutable, source=where), where)
+        pattern = parse_file_pattern(prefix, where)
+        owner = StaticFolder(Path(folder), immutable=immutable, listing=listing, source=where)
+        self._own(Below(pattern.prefix, owner, where, pattern), prefix)
 
-    def _own(self, prefix: str, owner: Any, where: str) -> None:
-        if not prefix.startswith("/"):
-            remedy = f'write "/{prefix}"'
-            raise SetupError(f"the prefix {prefix!r} does not begin with a slash", where=(where,), remedy=remedy)
-        bare = quote(prefix.rstrip("/"))
+    def scan(self, place: Place = "", pattern: str = "", *, project: str | Path = "") -> list[str]:
+        """Import the modules of a folder or a package, with the folders in it, so that their handlers are declared.
+
+        What they declare with `from hospes import route` and its like is declared here.
+
+        Args:
+            place: A folder, a file, or a package by its name or itself; the project's folder by default.
+            pattern: A regular expression, matched from the beginning of a module's path (`controllers/cats.py`), of the same
+                without `.py`, or of its dotted name; every module by default.
+            project: The folder that a relative place and the paths begin at; the working directory by default.
+
+        Returns:
+            The names of the modules.
+
+        Raises:
+            SetupError: if there is no such place, nothing in it matches, or a module's name is another's.
+            Exception: what a module raises, with its traceback.
+        """
+        return scan(self, place, pattern, project, program_line())
+
+    def _own(self, below: Below, said: str) -> None:
         for each in self._below:
-            if each.prefix == bare:
-                problem = f"something is mounted at {prefix!r} already"
-                raise SetupError(problem, where=(where, each.source), remedy="give each its own prefix")
-        self._below.append(Below(bare, owner, where))
+            if each.text == below.text:
+                problem = f"something is mounted at {said!r} already"
+                raise SetupError(problem, where=(below.source, each.source), remedy="give each its own prefix")
+        self._below.append(below)
 
     def _declare(self, options: RouteOptions, function: Any) -> Any:
         frame = program_frame()

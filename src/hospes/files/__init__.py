@@ -4,6 +4,8 @@
 |---|---|
 | `file` | `File`: an answer that is one file, chosen by the program |
 | `folder` | `StaticFolder`: a handler that serves what lies in a folder, chosen by the visitor |
+| `patterns` | which files of a folder, and where |
+| `listing` | what is in a directory, as a page |
 | `opening` | from names to an open regular file, and no way out of the folder |
 | `representation` | from an open file to a response: validators, preconditions, ranges |
 | `media_types` | from a name's ending to a media type |
@@ -11,5 +13,6 @@
 
 from hospes.files.file import File, StaticFile
 from hospes.files.folder import StaticFolder
+from hospes.files.patterns import FilePattern, parse_file_pattern
 
-__all__ = ["File", "StaticFile", "StaticFolder"]
+__all__ = ["File", "FilePattern", "StaticFile", "StaticFolder", "parse_file_pattern"]

@@ -7,7 +7,8 @@ Laws:
 * No name is empty, `.` or `..`, begins with a dot, or holds a slash, a backslash or NUL; what is left cannot lead upwards, on any
   system. Dot files are off: `.git`, `.env` and `.htpasswd` lie in such folders by mistake. To serve `/.well-known`, give that
   folder its own prefix.
-* There are no listings. A directory is its `index.html`, at the path that ends with a slash.
+* A directory is its `index.html`, at the path that ends with a slash. Without one it is 404, or where the program says so a list
+  of what is in it and could be asked for.
 * A redirect goes to `./name/`, relative to where the visitor is: no text a visitor sends can make it another host.
 """
 
@@ -22,6 +23,7 @@ from typing import Final
 from urllib.parse import quote, unquote_to_bytes
 
 from hospes.errors import HttpError, SetupError
+from hospes.files.listing import listing
 from hospes.files.media_types import is_compressible, media_type_of
 from hospes.files.opening import Enter, OpenFile, Place, entrance
 from hospes.files.representation import FOR_EVER, REVALIDATE, Describe, Traits, describe, respond
@@ -53,16 +55,23 @@ class StaticFolder:
         immutable: Whether a file never changes under its name; browsers then keep it for a year unasked. By default they ask
             each time whether it is still the same.
         follow_links: Whether symbolic links are followed where they end below the folder; no by default.
+        listing: Whether a directory without an `index.html` shows what is in it; no by default.
         source: `file:line` of the declaration, for the error.
 
     Raises:
         SetupError: if there is no such folder.
     """
 
-    __slots__ = ("_cache_control", "_codings", "_describe", "_enter", "_folder")
+    __slots__ = ("_cache_control", "_codings", "_describe", "_enter", "_folder", "_listing")
 
     def __init__(
-        self, folder: str | os.PathLike[str], *, immutable: bool = False, follow_links: bool = False, source: str = ""
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        immutable: bool = False,
+        follow_links: bool = False,
+        listing: bool = False,
+        source: str = "",
     ) -> None:
         path = Path(folder).absolute()
         if not path.is_dir():
@@ -72,6 +81,7 @@ class StaticFolder:
                 remedy="create it, or correct its path: a relative one is taken from the working directory",
             )
         self._folder = str(path)
+        self._listing = listing
         self._cache_control = FOR_EVER if immutable else REVALIDATE
         self._enter: Enter = entrance(self._folder, follow_links=follow_links)
         # Memories of functions that depend on nothing but their arguments: they cannot go stale.
@@ -101,7 +111,7 @@ class StaticFolder:
 
     def _answer(self, request: Request, names: list[str]) -> Response:
         if not names[-1]:
-            if _lacks_slash(request) and self._has_index([]):
+            if _lacks_slash(request) and self._has_page([]):
                 return _slash_ended(request, _last_name(request.head.target))
             names[-1] = INDEX
         place = self._enter(names[:-1])
@@ -110,15 +120,22 @@ class StaticFolder:
                 opened = place.open(names[-1])
                 if opened is not None:
                     return self._serve(request, place, names[-1], opened)
-        if request.head.path[-1] != "/" and self._has_index(names):
+                if self._listing and request.head.path[-1] == "/":
+                    entries = place.entries()
+                    if entries is not None:
+                        return listing(entries, names[:-1])
+        if request.head.path[-1] != "/" and self._has_page(names):
             return _slash_ended(request, names[-1].encode())
         raise HttpError(404)
 
-    def _has_index(self, names: Sequence[str]) -> bool:
+    def _has_page(self, names: Sequence[str]) -> bool:
+        """Whether these names lead to a directory that can be seen."""
         place = self._enter(names)
         if place is None:
             return False
         with place:
+            if self._listing and place.entries() is not None:
+                return True
             opened = place.open(INDEX)
         if opened is not None:
             opened.file.close()

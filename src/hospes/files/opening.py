@@ -16,7 +16,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from io import FileIO
 from typing import Final, NamedTuple, Protocol, Self, TypeAlias
@@ -33,6 +33,8 @@ _READ: Final[int] = (
 _NO_LINK: Final[int] = getattr(os, "O_NOFOLLOW", 0)
 # O_PATH names a directory without reading it: passing through then needs no more than the right to search it.
 _PASS: Final[int] = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) | _NO_LINK
+
+_LIST: Final[int] = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _NO_LINK
 
 WALKS: Final[bool] = os.open in os.supports_dir_fd and bool(_NO_LINK)
 """Whether this system can open names relative to a descriptor, and refuse links."""
@@ -58,6 +60,13 @@ class OpenFile(NamedTuple):
     stat: os.stat_result
 
 
+class Entry(NamedTuple):
+    """Something in a directory."""
+
+    name: str
+    is_directory: bool
+
+
 class Place(Protocol):
     """A directory in which names are opened."""
 
@@ -72,6 +81,15 @@ class Place(Protocol):
 
     def has(self, name: str) -> bool:
         """Whether a name is there, be it what it may; far cheaper than a failure to open it."""
+        ...
+
+    def entries(self) -> list[Entry] | None:
+        """What is there, but for links: directories and regular files. None if there is no such directory.
+
+        Raises:
+            PermissionError: if the directory may not be read.
+            OSError: if it cannot be.
+        """
         ...
 
     def __enter__(self) -> Self: ...
@@ -149,6 +167,16 @@ class DescriptorPlace:
         """Whether a name is there; see `Place`."""
         return os.access(self._prefix + name, os.F_OK, dir_fd=self._descriptor)
 
+    def entries(self) -> list[Entry]:
+        """What is there; see `Place`."""
+        # The folder itself, by its path, may be a link; what lies in it is held by its descriptor.
+        descriptor = os.open(self._prefix or os.curdir, _LIST, dir_fd=self._descriptor)
+        try:
+            with os.scandir(descriptor) as found:
+                return list(_entries(found))
+        finally:
+            os.close(descriptor)
+
     def __enter__(self) -> Self:
         return self
 
@@ -183,6 +211,17 @@ class LinkedPlace:
     def has(self, name: str) -> bool:
         """Whether a name is there; see `Place`."""
         return os.access(os.path.join(self._here, name), os.F_OK)
+
+    def entries(self) -> list[Entry] | None:
+        """What is there; see `Place`."""
+        names = _names_below(self._folder, self._here)
+        if not names and os.path.realpath(self._here) != self._folder:
+            return None
+        place = walk(self._folder, names)
+        if place is None:
+            return None
+        with place:
+            return place.entries()
 
     def __enter__(self) -> Self:
         return self
@@ -221,11 +260,29 @@ class PathPlace:
         """Whether a name is there; see `Place`."""
         return os.access(os.path.join(self._folder, *self._names, name), os.F_OK)
 
+    def entries(self) -> list[Entry] | None:
+        """What is there; see `Place`."""
+        asked = os.path.join(self._folder, *self._names)
+        names = _names_below(self._folder, asked)
+        if not self._follow_links and list(map(os.path.normcase, names)) != list(map(os.path.normcase, self._names)):
+            return None
+        if not os.path.isdir(asked) or (self._names and not names):
+            return None
+        with os.scandir(asked) as found:
+            return list(_entries(found))
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *failure: object) -> None:
         pass
+
+
+def _entries(found: Iterator[os.DirEntry[str]]) -> Iterator[Entry]:
+    for each in found:
+        is_directory = each.is_dir(follow_symlinks=False)
+        if is_directory or each.is_file(follow_symlinks=False):
+            yield Entry(each.name, is_directory)
 
 
 def _names_below(folder: str, path: str) -> list[str]:

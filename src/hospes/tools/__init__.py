@@ -1,7 +1,8 @@
-"""Commands for who looks after a store: what is in it, out of it, into it, and from one to another.
+"""Commands of the command line: a folder that is served, and what is in a store, out of it, into it, and from one to another.
 
 | file | what |
 |---|---|
+| `folder` | `hospes serve` |
 | `users`, `sessions` | the commands of `hospes users` and of `hospes sessions` |
 | `commands` | what the two share |
 | `opened` | the store that a command works on |

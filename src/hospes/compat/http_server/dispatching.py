@@ -49,7 +49,7 @@ class Dispatcher:
 
     def __post_init__(self) -> None:
         mounts = [Mount(prefix, folder) for prefix, folder in self.folders.items()]
-        self._mounts = sorted(mounts, key=lambda mount: -mount.depth)
+        self._mounts = sorted(mounts, key=lambda mount: mount.order)
 
     def answer(self, request: Request) -> HospesResponse:
         """The answer to a request whose content has been read.
