@@ -26,8 +26,8 @@ from hospes.running import App, Interface, Runnable, python, run_workers, show_l
 from hospes.running import host as host_application
 from hospes.server import ServerOptions, Worker, Workers
 from hospes.server.carriers import carrier_name
-from hospes.tools.serving import serving
 from hospes.tools.folder import serve
+from hospes.tools.serving import serving
 from hospes.tools.sessions import sessions
 from hospes.tools.users import users
 
