@@ -1,6 +1,6 @@
 """The engine's parser: what it takes for a usual request, wire takes too, with the same head and the same octets consumed.
 
-The first octet says where to cut; the rest is what a peer sends on one connection. Where the engine was not built there is
+What it takes for the beginning of one, wire wants more of. The first octet says where to cut; the rest is what a peer sends on one connection. Where the engine was not built there is
 nothing to fuzz, and every input passes.
 """
 
@@ -13,9 +13,9 @@ from hospes.limits import Limits
 from hospes.wire import RequestHead, RequestReader
 
 try:
-    from hospes.engine._core import Head, parse_head
+    from hospes.engine._core import Head, may_be_usual, parse_head
 except ImportError:  # not built here
-    Head = parse_head = None  # type: ignore[assignment,misc]  # pyright: ignore
+    Head = may_be_usual = parse_head = None  # type: ignore[assignment,misc]  # pyright: ignore
 
 _HOST = b"Host: a\r\n"
 
@@ -51,6 +51,10 @@ def target(data: bytes) -> None:
 
 def _compare(octets: bytes, limits: Limits) -> None:
     """Go through all requests that lie behind each other, as long as the engine knows them."""
+    if may_be_usual(octets, limits):
+        reader = RequestReader(limits)
+        reader.receive(octets)
+        assert reader.next() is None, "wire has made up its mind"
     while (found := parse_head(octets, limits)) is not None:
         head, size = found
         reader = RequestReader(limits)

@@ -113,3 +113,34 @@ def test_the_path_may_be_changed_and_copies_are_their_own() -> None:
     second = copy.copy(first)
     second.path = "/b"
     assert (first.path, first.target, second.path, second.query) == ("/a/b", "/a/b?c", "/b", "c")
+
+
+def test_every_beginning_of_a_usual_head_may_become_one() -> None:
+    octets = b"PUT /a%2f?b HTTP/1.1\r\nHost: a:1\r\nX: 123456789\r\nContent-Length: 1\r\nConnection: close\r\n\r\n"
+    for cut in range(1, len(octets)):
+        assert core.may_be_usual(octets[:cut], LIMITS), octets[:cut]
+    assert not core.may_be_usual(octets, LIMITS)
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"",
+        b"\r\n",
+        b"GET  ",
+        b"GET http",
+        b"GET /\xff",
+        b"GET /%\n",
+        b"GET / HTTP/1.0",
+        b"GET / HTTP/1.1\r\nA b",
+        b"GET / HTTP/1.1\r\nA: b\rc",
+    ],
+)
+def test_what_cannot_become_usual_is_wires_at_once(octets: bytes) -> None:
+    assert not core.may_be_usual(octets, LIMITS)
+
+
+@pytest.mark.parametrize(("length", "may"), [(98, True), (99, True), (100, False), (101, False)])
+def test_a_beginning_as_long_as_a_limit_is_wires(length: int, may: bool) -> None:
+    octets = b"GET /" + b"a" * (length - 5)
+    assert core.may_be_usual(octets, Limits(request_line=100)) is may

@@ -3,6 +3,7 @@
 #     IDLE ─▶ a usual request ─▶ the handler answers at once ─▶ IDLE
 #       │                          │ suspends ─▶ BUSY ─▶ answers ─▶ IDLE
 #       │                          │ more requests than a turn allows ─▶ WAITING ─▶ next turn
+#       ├── the beginning of a usual request ─▶ BEGUN ─▶ the rest ─▶ as above
 #       └── anything else ─────────┴─▶ HANDED: `hospes.server.Connection` has it, until it is idle again
 #
 # Laws:
@@ -16,12 +17,16 @@ cdef enum:
     IDLE
     BUSY
     WAITING
+    BEGUN
     HANDED
     CLOSED
 
 cdef enum:
     PIPELINE = 64 * 1024  # as in hospes.server.connection
     PEER = 28  # octets of the longest address of an Internet socket; that of a peer on a unix socket is empty
+
+
+cdef bytes _CLOSE = b"Connection: close\r\n"
 
 
 @cython.final
@@ -37,7 +42,9 @@ cdef class Conn:
     cdef uint32_t served
     cdef unsigned char state
     cdef bint starting  # its handler's first step runs: `answered` only keeps what came of it
+    cdef bint pieced  # what is fed begins with a piece that came before
     cdef bint counted  # among the connections of its address
+    cdef bint closes  # it ends when what was gathered has left
     cdef unsigned char peer_length
     cdef uint32_t peer[7]  # its address, PEER octets, aligned as such
     cdef double since  # when it became idle
@@ -77,8 +84,9 @@ cdef class Conn:
         cdef Engine engine = self.engine
         cdef Coming coming
         cdef const char *end = octets + length
-        cdef int count = 0, came
-        self.state = BUSY
+        cdef int count = 0, came, usual
+        cdef bint pieced = self.pieced
+        self.state, self.pieced = BUSY, False
         while True:
             if answered:
                 answered = False
@@ -87,9 +95,13 @@ cdef class Conn:
                     return self.leave(octets, end - octets)
             if octets == end:
                 if self.flush():
+                    if self.closes:
+                        return engine.drop(self)
                     self.state = IDLE
                     self.since = _monotonic()
                     return 0
+                if self.closes and self.state == HANDED:
+                    self.transport.protocol.end()
                 return self.leave(octets, 0)
             if count == REQUESTS_PER_TURN:
                 if not self.flush():
@@ -98,15 +110,20 @@ cdef class Conn:
                 self.keep(octets, end - octets)
                 engine.continue_soon(self)
                 return 0
-            if (
-                not hospes_parse_head(<const unsigned char *>octets, end - octets, &engine.parser_limits, &coming.at)
-                or coming.at.content_length > engine.longest
-                or coming.at.content_length > end - octets - <Py_ssize_t>coming.at.size
-            ):
-                self.flush()
-                return self.leave(octets, end - octets)
+            coming.at.size = 0
+            usual = hospes_parse_head(<const unsigned char *>octets, end - octets, &engine.parser_limits, &coming.at)
             coming.octets, coming.content = octets, octets + coming.at.size
             coming.plain_query = coming.plain_content = -1
+            if (
+                usual != USUAL
+                or coming.at.content_length > engine.longest
+                or coming.at.content_length > end - coming.content
+            ):
+                if self.flush() and not (pieced and not count) and self.may_begin(&coming, usual):
+                    self.state, self.pieced, self.since = BEGUN, True, _monotonic()
+                    return self.keep(octets, end - octets)
+                return self.leave(octets, end - octets)
+            coming.is_last = not coming.at.keep_alive and coming.content + max(coming.at.content_length, 0) == end
             octets = coming.content + max(coming.at.content_length, 0)
             count += 1
             self.head = None
@@ -115,11 +132,20 @@ cdef class Conn:
             came = self.ask(&coming)
             answered = came == CAME
             if came == LEFT:
+                if self.closes and self.state == HANDED:
+                    self.transport.protocol.end()
                 return self.leave(octets, end - octets)
             if came == WAITS:
                 if self.state == BUSY and self.flush():
                     return self.keep(octets, end - octets)
                 return self.leave(octets, end - octets)
+
+    cdef bint may_begin(self, Coming *coming, int usual) except -1:
+        """Whether a piece of a request may wait here for the rest: of a head, or of content that its function waits for."""
+        if usual != USUAL:
+            return usual == UNFINISHED
+        route = self.engine.map.find(coming)
+        return route is not None and (<_Route>route).waits_for_content(coming)
 
     cdef int ask(self, Coming *coming) except -1:
         """Have the request answered: directly, where the map shows a way, else by the handler."""
@@ -186,8 +212,13 @@ cdef class Conn:
             self.engine.failed(self, error)
         return 0
 
+    cdef int go_on_with(self, const char *octets, Py_ssize_t length) except -1:
+        """The rest of a request, or some of it, has come."""
+        piece, self.waiting = self.waiting + PyBytes_FromStringAndSize(octets, length), None
+        return self.feed(PyBytes_AS_STRING(piece), PyBytes_GET_SIZE(piece), False)
+
     cdef int hurry(self) except -1:
-        """No more will come while octets wait: the large form knows what that means."""
+        """No more will come while octets wait, or not soon: the large form knows what that means."""
         octets, self.waiting = self.waiting, None
         return self.leave(PyBytes_AS_STRING(octets), PyBytes_GET_SIZE(octets))
 
@@ -206,9 +237,10 @@ cdef class Conn:
         cdef Engine engine = self.engine
         cdef const char *content
         cdef Py_ssize_t length
+        cdef bint sends_content = True
         if (
             self.state != BUSY
-            or not coming.at.keep_alive
+            or not (coming.at.keep_alive or coming.is_last)
             or self.served >= engine.last_request
             or hospes_read(engine.service, _AT.draining) != Py_False
             or (self.request is not None and hospes_read(self.request, _AT.finishers) != Py_None)
@@ -241,8 +273,9 @@ cdef class Conn:
         if coming.at.method_length == 4 and memcmp(coming.octets, b"HEAD", 4) == 0:
             if not length:
                 return ASIDE
-            return GATHERED if self.put(engine.prefix(route.status, media_type), content, length, False) else LEFT
-        return GATHERED if self.put(engine.prefix(route.status, media_type), content, length, True) else LEFT
+            sends_content = False
+        self.closes = coming.is_last
+        return GATHERED if self.put(engine.prefix(route.status, media_type), content, length, sends_content) else LEFT
 
     cdef bint is_plain(self, response) except -1:
         """Whether a function's response needs nobody to conclude it."""
@@ -318,17 +351,23 @@ cdef class Conn:
         cdef Engine engine = self.engine
         cdef Py_ssize_t before = PyBytes_GET_SIZE(prefix)
         cdef char *to
-        if engine.gathering is not self or engine.gathered_length + before + length + 32 > BUFFER or length > AT_ONCE:
-            head = b"%b%d\r\n\r\n" % (prefix, length)
+        if engine.gathering is not self or engine.gathered_length + before + length + 64 > BUFFER or length > AT_ONCE:
+            head = b"%b%d\r\n%b\r\n" % (prefix, length, _CLOSE if self.closes else b"")
             return self.put_octets(head, PyBytes_FromStringAndSize(content, length if sends_content else 0))
         to = engine.gathered + engine.gathered_length
         memcpy(to, PyBytes_AS_STRING(prefix), before)
         to = _write_number(to + before, length)
-        memcpy(to, b"\r\n\r\n", 4)
+        memcpy(to, b"\r\n", 2)
+        to += 2
+        if self.closes:
+            memcpy(to, PyBytes_AS_STRING(_CLOSE), PyBytes_GET_SIZE(_CLOSE))
+            to += PyBytes_GET_SIZE(_CLOSE)
+        memcpy(to, b"\r\n", 2)
+        to += 2
         if sends_content:
-            memcpy(to + 4, content, length)
+            memcpy(to, content, length)
             to += length
-        engine.gathered_length = to + 4 - engine.gathered
+        engine.gathered_length = to - engine.gathered
         return True
 
     cdef bint put_octets(self, bytes head, bytes content) except -1:

@@ -17,7 +17,7 @@ from hospes.engine import _core
 from hospes.execution import Handle
 from hospes.http.request import Connection as Ends
 from hospes.http.response import Response
-from hospes.server.connection import BUSY, CLOSED, IDLE, Connection
+from hospes.server.connection import BUSY, CLOSED, HEAD, IDLE, Connection
 from hospes.server.service import Service
 from hospes.server.supervision import NEVER
 from hospes.wire import RequestHead
@@ -47,6 +47,15 @@ class Guest(Connection):
     def refuse_address(self) -> None:
         """The peer's address has too many connections."""
         self._refuse(503, "too many connections from this address")
+
+    def began(self, since: float) -> None:
+        """The head of which a part is here began to come in then."""
+        if self._state == HEAD:
+            self.deadline = since + self._service.timeouts.header
+
+    def end(self) -> None:
+        """The last answer has been written, and the peer has asked for the connection's end."""
+        self._close()
 
     def wait_for(self, head: RequestHead, handle: Handle, octets: bytes) -> None:
         """A request is under way: wait for `answered`.

@@ -29,7 +29,8 @@ cdef extern from "parser.h" nogil:
     int HOSPES_TOKEN "TOKEN"
     const unsigned char *hospes_value_end(const unsigned char *p, const unsigned char *end)
     bint hospes_is(const unsigned char *octets, const char *name, size_t length)
-    bint hospes_parse_head(const unsigned char *octets, size_t length, const hospes_limits *limits, hospes_head *head)
+    int USUAL, UNFINISHED
+    int hospes_parse_head(const unsigned char *octets, size_t length, const hospes_limits *limits, hospes_head *head)
 
 
 cdef str _GET = intern("GET")
@@ -214,6 +215,19 @@ def parse_head(bytes octets not None, limits):
     cdef hospes_head at
     cdef hospes_limits kept = _parser_limits(limits)
     cdef const char *p = PyBytes_AS_STRING(octets)
-    if not hospes_parse_head(<const unsigned char *>p, PyBytes_GET_SIZE(octets), &kept, &at):
+    if hospes_parse_head(<const unsigned char *>p, PyBytes_GET_SIZE(octets), &kept, &at) != USUAL:
         return None
     return _make_head(p, &at), at.size
+
+
+def may_be_usual(bytes octets not None, limits):
+    """Say whether `octets` are the beginning of a head that may become a usual one.
+
+    Args:
+        octets: What a peer has sent so far.
+        limits: How much it may send.
+    """
+    cdef hospes_head at
+    cdef hospes_limits kept = _parser_limits(limits)
+    cdef const char *p = PyBytes_AS_STRING(octets)
+    return hospes_parse_head(<const unsigned char *>p, PyBytes_GET_SIZE(octets), &kept, &at) == UNFINISHED

@@ -47,6 +47,7 @@ cdef struct Coming:
     hospes_head at
     Span values[SPANS]  # what the branches took
     int plain_query  # whether the query has neither escapes nor too many parameters; -1: nobody has looked yet
+    bint is_last  # whether the peer asks for the connection's end, and has sent nothing behind it
     int plain_content  # whether the content is JSON that breaks no limit; likewise
 
 
@@ -132,6 +133,10 @@ cdef class _Route:
         if self.guarded and coming.at.cookies or 0 <= self.body_limit < coming.at.content_length:
             return False
         return self.leaves_content or (self.reads_content and _content_is_usual(map, coming))
+
+    cdef bint waits_for_content(self, Coming *coming) except -1:
+        """Whether the function is called with content that is usual so far as the head says, once all of it has come."""
+        return self.reads_content and coming.at.content_length + coming.at.size <= PIPELINE and _is_json(coming)
 
     cdef tuple bind(self, Conn conn, Coming *coming):
         """The arguments; None where Python has to make them. Those that have an effect are left out for now."""
@@ -302,7 +307,7 @@ cdef class Map:
         cdef Coming coming
         cdef _Argument argument
         cdef const char *p = PyBytes_AS_STRING(octets)
-        if not hospes_parse_head(<const unsigned char *>p, PyBytes_GET_SIZE(octets), &self.parser_limits, &coming.at):
+        if hospes_parse_head(<const unsigned char *>p, PyBytes_GET_SIZE(octets), &self.parser_limits, &coming.at) != USUAL:
             return None
         if coming.at.content_length > PyBytes_GET_SIZE(octets) - <Py_ssize_t>coming.at.size:
             return None

@@ -154,19 +154,29 @@ static inline int hospes_weigh(const unsigned char *start, const unsigned char *
     }
 }
 
-/* The request line. Gives where the first field line begins, or NULL. */
-static inline const unsigned char *hospes_request_line(const unsigned char *start, const unsigned char *end, hospes_head *head) {
+/* What octets are. */
+enum { NOT_USUAL, USUAL, UNFINISHED };
+
+/* The request line. Gives where the first field line begins, or NULL; then `is` says whether it may still become a usual one. */
+static inline const unsigned char *hospes_request_line(const unsigned char *start, const unsigned char *end, hospes_head *head,
+                                                       int *is) {
     const unsigned char *p = start, *target;
+    *is = NOT_USUAL;
     while (p < end && (hospes_sets[*p] & TOKEN)) p++;
-    if (p == start || p - start > METHOD_LENGTH || p == end || *p != ' ') return NULL;
+    if (p == start || p - start > METHOD_LENGTH) return NULL;
+    if (p == end) return *is = UNFINISHED, NULL;
+    if (*p != ' ') return NULL;
     head->method_length = (uint32_t)(p - start);
     if (head->method_length == 7 && memcmp(start, "CONNECT", 7) == 0) return NULL;
     target = ++p;
-    if (p == end || *p != '/') return NULL;
+    if (p == end) return *is = UNFINISHED, NULL;
+    if (*p != '/') return NULL;
     for (;;) {
         while (p < end && (hospes_sets[*p] & PATH)) p++;
-        if (end - p < 3 || *p != '%') break;
-        if (!(hospes_sets[p[1]] & HEX) || !(hospes_sets[p[2]] & HEX)) return NULL;
+        if (p == end || *p != '%') break;
+        if (end - p > 1 && !(hospes_sets[p[1]] & HEX)) return NULL;
+        if (end - p < 3) return *is = UNFINISHED, NULL;
+        if (!(hospes_sets[p[2]] & HEX)) return NULL;
         head->escaped = 1;
         p += 3;
     }
@@ -174,41 +184,49 @@ static inline const unsigned char *hospes_request_line(const unsigned char *star
     if (p < end && *p == '?')
         while (p < end && (hospes_sets[*p] & QUERY)) p++;
     head->target_length = (uint32_t)(p - target);
-    if (end - p < 11 || memcmp(p, " HTTP/1.1\r\n", 11) != 0) return NULL;
+    if (memcmp(p, " HTTP/1.1\r\n", end - p < 11 ? (size_t)(end - p) : 11) != 0) return NULL;
+    if (end - p < 11) return *is = UNFINISHED, NULL;
     return p + 11;
 }
 
-/* Whether `octets` begin with the complete head of a usual request; then `head` is filled in. */
+/* Whether `octets` begin with the complete head of a usual request; then `head` is filled in. UNFINISHED: nothing that has come
+ * speaks against it. */
 static inline int hospes_parse_head(const unsigned char *octets, size_t length, const hospes_limits *limits, hospes_head *head) {
     const unsigned char *p, *name, *colon, *value, *value_end, *end = octets + length;
-    int saw = 0;
+    int saw = 0, is, unfinished = UNFINISHED;
     /* Longer heads are wire's; so no octet beyond what it would take needs to be looked at. */
+    if (length >= limits->size) unfinished = NOT_USUAL;
     if (length > limits->size && length - limits->size > 4) end = octets + limits->size + 4;
     head->content_length = -1;
     head->keep_alive = 1;
     head->field_count = 0;
     head->escaped = head->cookies = 0;
-    if ((p = hospes_request_line(octets, end, head)) == NULL) return 0;
+    if ((p = hospes_request_line(octets, end, head, &is)) == NULL) return is == UNFINISHED ? unfinished : NOT_USUAL;
     head->fields = (uint32_t)(p - octets);
     for (;;) {
-        if (end - p < 2) return 0;
-        if (p[0] == '\r') break;
+        if (head->field_count == limits->field_count) unfinished = NOT_USUAL;
+        if (p == end) return unfinished;
+        if (*p == '\r') break;
         name = p;
         while (p < end && (hospes_sets[*p] & TOKEN)) p++;
-        if (p == name || p == end || *p != ':') return 0;
+        if (p == end) return unfinished;
+        if (p == name || *p != ':') return NOT_USUAL;
         colon = p;
         value = p + 1;
         p = value_end = hospes_value_end(value, end);
-        if (end - p < 2 || p[0] != '\r' || p[1] != '\n') return 0;
-        if (++head->field_count > limits->field_count) return 0;
+        if (p == end || (*p == '\r' && p + 1 == end)) return unfinished;
+        if (p[0] != '\r' || p[1] != '\n') return NOT_USUAL;
+        if (++head->field_count > limits->field_count) return NOT_USUAL;
         while (value < value_end && (*value == ' ' || *value == '\t')) value++;
         while (value_end > value && (value_end[-1] == ' ' || value_end[-1] == '\t')) value_end--;
-        if (!hospes_weigh(octets, name, (size_t)(colon - name), value, (size_t)(value_end - value), head, &saw)) return 0;
+        if (!hospes_weigh(octets, name, (size_t)(colon - name), value, (size_t)(value_end - value), head, &saw))
+            return NOT_USUAL;
         p += 2;
     }
-    if (p[1] != '\n' || !(saw & SAW_HOST)) return 0;
+    if (p + 1 == end) return unfinished;
+    if (p[1] != '\n' || !(saw & SAW_HOST)) return NOT_USUAL;
     head->size = (uint32_t)(p + 2 - octets);
-    return 1;
+    return USUAL;
 }
 
 #endif

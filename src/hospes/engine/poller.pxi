@@ -286,12 +286,14 @@ cdef class Engine:
             if errno != EAGAIN and errno != EINTR:
                 self.drop(conn)
         elif length == 0:
-            if conn.state == WAITING:  # the requests that are here are answered all the same
+            if conn.state == WAITING or conn.state == BEGUN:  # the requests that are here are answered all the same
                 conn.hurry()
             else:
                 self.drop(conn)
         elif conn.state == IDLE:
             conn.feed(self.received, length, False)
+        elif conn.state == BEGUN:
+            conn.go_on_with(self.received, length)
         else:
             conn.keep(self.received, length)
         return 0
@@ -382,6 +384,18 @@ cdef class Engine:
                     self.drop(conn)
                 elif now - conn.since > 1:
                     conn.ends = conn.head = None
+            elif conn.state == BEGUN:  # what does not come soon is the large form's, and so is its time
+                self._leave_begun(conn)
+
+    cdef int _leave_begun(self, Conn conn) except -1:
+        since = conn.since
+        try:
+            conn.hurry()
+            if conn.state == HANDED and conn.transport.protocol is not None:
+                conn.transport.protocol.began(since)
+        except Exception as error:
+            self.failed(conn, error)
+        return 0
 
     def stop_idle(self, double since):
         """Close all connections that have been idle since this time of the monotonic clock."""
