@@ -70,12 +70,26 @@ from hospes.quick import (
     run,
     scan,
     using,
+    websocket,
+    websocket_close,
+    websocket_handler,
+    websocket_handshake,
+    websocket_message,
+    websocket_open,
 )
 from hospes.running import App, host
 from hospes.server import ServerOptions, Tls
 from hospes.sessions import Flash, Session, SessionFactory, SessionOptions
 from hospes.signing import ExpiredSignature, InvalidSignature, Keyring, Signer
 from hospes.users import User, VisitorOptions
+from hospes.websockets import (
+    WebSocket,
+    WebSocketClosed,
+    WebSocketCloseReason,
+    WebSocketHandler,
+    WebSocketOptions,
+    WebSocketSession,
+)
 
 if TYPE_CHECKING:
     from hospes.adapters import from_asgi, from_wsgi
@@ -142,6 +156,12 @@ __all__ = [
     "Tls",
     "User",
     "VisitorOptions",
+    "WebSocket",
+    "WebSocketCloseReason",
+    "WebSocketClosed",
+    "WebSocketHandler",
+    "WebSocketOptions",
+    "WebSocketSession",
     "controller",
     "csrf_matches",
     "csrf_token",
@@ -167,6 +187,12 @@ __all__ = [
     "run",
     "scan",
     "using",
+    "websocket",
+    "websocket_close",
+    "websocket_handler",
+    "websocket_handshake",
+    "websocket_message",
+    "websocket_open",
 ]
 
 _ADAPTERS = frozenset({"from_asgi", "from_wsgi"})

@@ -77,6 +77,12 @@ if TYPE_CHECKING:  # the types, overloads and all, as they are written at the me
     files = _app.files
     mount = _app.mount
     scan = _app.scan
+    websocket = _app.websocket
+    websocket_handler = _app.websocket_handler
+    websocket_handshake = _app.websocket_handshake
+    websocket_open = _app.websocket_open
+    websocket_close = _app.websocket_close
+    websocket_message = _app.websocket_message
     run = _app.run
 else:
     route = request_map = _forward("route")
@@ -90,4 +96,10 @@ else:
     files = _forward("files")
     mount = _forward("mount")
     scan = _forward("scan")
+    websocket = _forward("websocket")
+    websocket_handler = _forward("websocket_handler")
+    websocket_handshake = _forward("websocket_handshake")
+    websocket_open = _forward("websocket_open")
+    websocket_close = _forward("websocket_close")
+    websocket_message = _forward("websocket_message")
     run = _forward("run")

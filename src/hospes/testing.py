@@ -19,7 +19,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from time import time
@@ -37,12 +37,19 @@ from hospes.http.request import Connection, Request
 from hospes.http.response import Response
 from hospes.http.websocket import WebSocketContent
 from hospes.limits import Limits
-from hospes.server.answers import answer_head
+from hospes.server.answers import answer_head, switching_head
+from hospes.websockets.pair import Pair
 
 R = TypeVar("R", covariant=True)
 Form = Mapping[str, str | list[str]]
 """Names and values of a form."""
 _TARGET = "/?%:@!$&'()*+,;=-._~"
+_HANDSHAKE = (
+    ("Upgrade", "websocket"),
+    ("Connection", "Upgrade"),
+    ("Sec-WebSocket-Version", "13"),
+    ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+)
 Upload = tuple[str, bytes] | tuple[str, bytes, str]
 """A file to send: name, content, and media type if it is to have one."""
 Files = Mapping[str, Upload | list[Upload]]
@@ -231,6 +238,27 @@ class _Asker:
         self.jar = Jar(connection.scheme == "https")
 
     async def ask(self, method: str, target: str, headers: HeaderSource | None, body: Body) -> TestResponse:
+        request = self._request(method, target, headers, body)
+        # As in a server: in a task, and a context, of its own.
+        return await asyncio.create_task(self._complete(request))
+
+    async def open(self, target: str, headers: HeaderSource | None, subprotocols: Sequence[str]) -> tuple[Pair, Headers]:
+        fields = Headers(headers)
+        if subprotocols:
+            fields.setdefault("Sec-WebSocket-Protocol", ", ".join(subprotocols))
+        for name, value in _HANDSHAKE:
+            fields.setdefault(name, value)
+        request = self._request("GET", target, fields, Body())
+        response = await asyncio.create_task(self._respond(request))
+        if not isinstance(response.content, WebSocketContent):
+            raise WebSocketRefused(await self._completed(request, response))
+        head = switching_head(response, request.head, format_date(int(time())))
+        answered = self._headers(request, head)
+        pair = Pair(response.content)
+        await pair.begin()
+        return pair, answered
+
+    def _request(self, method: str, target: str, headers: HeaderSource | None, body: Body) -> Request:
         content, media_type = body.encode()
         target = quote(target, safe=_TARGET)
         fields = Headers(headers)
@@ -243,19 +271,27 @@ class _Asker:
         if cookies:
             fields.setdefault("Cookie", cookies)
         lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.lines()), "", ""]
-        request = request_of("\r\n".join(lines).encode("latin-1"), content, self._connection)
-        # As in a server: in a task, and a context, of its own.
-        return await asyncio.create_task(self._answered(request))
+        return request_of("\r\n".join(lines).encode("latin-1"), content, self._connection)
 
-    async def _answered(self, request: Request) -> TestResponse:
+    async def _respond(self, request: Request) -> Response:
         answer = self._handler(request)
-        response = answer if isinstance(answer, Response) else await answer
+        return answer if isinstance(answer, Response) else await answer
+
+    async def _complete(self, request: Request) -> TestResponse:
+        return await self._completed(request, await self._respond(request))
+
+    async def _completed(self, request: Request, response: Response) -> TestResponse:
         octets, framing = answer_head(response, request.head, True, format_date(int(time())))
+        headers = self._headers(request, octets)
+        return TestResponse(response.status, headers, await _content(response, framing.send_content))
+
+    def _headers(self, request: Request, octets: bytes) -> Headers:
+        """The fields of an answer's head; its cookies are kept."""
         _, *lines = octets.decode("latin-1").split("\r\n")[:-2]
         headers = Headers([(name, value) for name, _, value in (line.partition(": ") for line in lines)])
         for line in headers.get_all("set-cookie"):
             self.jar.keep(line, request.host.partition(":")[0], request.head.path)
-        return TestResponse(response.status, headers, await _content(response, framing.send_content))
+        return headers
 
 
 class _Verbs(ABC, Generic[R]):
@@ -323,6 +359,131 @@ class _Verbs(ABC, Generic[R]):
         return self.request("PATCH", target, headers, Body(json=json, content=content))
 
 
+class WebSocketRefused(Exception):
+    """The handshake was answered with something else than a websocket.
+
+    Args:
+        response: With what.
+    """
+
+    def __init__(self, response: TestResponse) -> None:
+        super().__init__(f"the websocket was refused: {response.status} {response.text}".rstrip())
+        self.response = response
+
+
+class AsyncTestWebSocket:
+    """A websocket to the application: `async with client.websocket("/chat") as ws:`."""
+
+    __test__ = False
+
+    def __init__(self, opening: Coroutine[Any, Any, tuple[Pair, Headers]]) -> None:
+        self._opening = opening
+        self._pair: Pair | None = None
+        self.headers = Headers()
+        """The fields of the handshake's answer."""
+
+    async def __aenter__(self) -> AsyncTestWebSocket:
+        self._pair, self.headers = await self._opening
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @property
+    def subprotocol(self) -> str:
+        """The one that was chosen; "" without."""
+        return self.headers.get("Sec-WebSocket-Protocol", "")
+
+    async def send(self, message: str | bytes) -> None:
+        """Send a message.
+
+        Raises:
+            WebSocketClosed: where the application has closed.
+        """
+        await self._open().put(message)
+
+    async def send_json(self, value: Any) -> None:
+        """Send a value as JSON, in a text message."""
+        await self.send(json.encode(value).decode())
+
+    async def receive(self, within: float = 10.0) -> str | bytes:
+        """The application's next message.
+
+        Args:
+            within: Seconds to wait for it.
+
+        Raises:
+            WebSocketClosed: behind the last one, where the application has closed.
+            TimeoutError: if there is none in time.
+        """
+        return await asyncio.wait_for(self._open().get(), within)
+
+    async def receive_json(self, within: float = 10.0) -> Any:
+        """The application's next message, decoded from JSON; see `receive`."""
+        message = await self.receive(within)
+        return json.decode(message.encode() if isinstance(message, str) else message, depth=Limits().json_depth)
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Say goodbye, and wait until the application's handler has ended. With code 1006 go without a word.
+
+        Raises:
+            Exception: what the handler raised.
+        """
+        await self._open().leave(code, reason)
+
+    def _open(self) -> Pair:
+        if self._pair is None:
+            raise SetupError("the websocket is not open", remedy='write `with client.websocket("/chat") as ws:`')
+        return self._pair
+
+
+class TestWebSocket:
+    """As `AsyncTestWebSocket`, for plain test functions: `with client.websocket("/chat") as ws:`."""
+
+    __test__ = False
+
+    def __init__(self, inner: AsyncTestWebSocket, runner: asyncio.Runner) -> None:
+        self._inner = inner
+        self._runner = runner
+
+    def __enter__(self) -> TestWebSocket:
+        self._runner.run(self._inner.__aenter__())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def headers(self) -> Headers:
+        """The fields of the handshake's answer."""
+        return self._inner.headers
+
+    @property
+    def subprotocol(self) -> str:
+        """The one that was chosen; "" without."""
+        return self._inner.subprotocol
+
+    def send(self, message: str | bytes) -> None:
+        """Send a message; see `AsyncTestWebSocket.send`."""
+        self._runner.run(self._inner.send(message))
+
+    def send_json(self, value: Any) -> None:
+        """Send a value as JSON, in a text message."""
+        self._runner.run(self._inner.send_json(value))
+
+    def receive(self, within: float = 10.0) -> str | bytes:
+        """The application's next message; see `AsyncTestWebSocket.receive`."""
+        return self._runner.run(self._inner.receive(within))
+
+    def receive_json(self, within: float = 10.0) -> Any:
+        """The application's next message, decoded from JSON."""
+        return self._runner.run(self._inner.receive_json(within))
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        """Say goodbye; see `AsyncTestWebSocket.close`."""
+        self._runner.run(self._inner.close(code, reason))
+
+
 class TestClient(_Verbs[TestResponse]):
     """Asks and waits; for plain test functions."""
 
@@ -333,6 +494,19 @@ class TestClient(_Verbs[TestResponse]):
     def request(self, method: str, target: str, headers: HeaderSource | None = None, body: Body | None = None) -> TestResponse:
         return self._runner.run(self._asker.ask(method, target, headers, body or Body()))
 
+    def websocket(self, target: str, headers: HeaderSource | None = None, *, subprotocols: Sequence[str] = ()) -> TestWebSocket:
+        """A websocket, to be entered with `with`.
+
+        Args:
+            target: Path and query.
+            headers: Further fields of the handshake.
+            subprotocols: What the test speaks.
+
+        Raises:
+            WebSocketRefused: where the application answers otherwise.
+        """
+        return TestWebSocket(AsyncTestWebSocket(self._asker.open(target, headers, subprotocols)), self._runner)
+
 
 class AsyncTestClient(_Verbs[Awaitable[TestResponse]]):
     """Asks on the loop that is running; for `async def` tests. Several requests may be under way at once."""
@@ -341,6 +515,12 @@ class AsyncTestClient(_Verbs[Awaitable[TestResponse]]):
         self, method: str, target: str, headers: HeaderSource | None = None, body: Body | None = None
     ) -> Awaitable[TestResponse]:
         return self._asker.ask(method, target, headers, body or Body())
+
+    def websocket(
+        self, target: str, headers: HeaderSource | None = None, *, subprotocols: Sequence[str] = ()
+    ) -> AsyncTestWebSocket:
+        """A websocket, to be entered with `async with`; see `TestClient.websocket`."""
+        return AsyncTestWebSocket(self._asker.open(target, headers, subprotocols))
 
 
 async def _content(response: Response, is_sent: bool) -> bytes:

@@ -31,6 +31,7 @@ from hospes.app.objects import Objects
 from hospes.app.places import Runs, where_it_runs
 from hospes.app.registrar import Below, Registrar
 from hospes.app.sites import called_of, line_of, program_frame, program_line, visible_names
+from hospes.app.sockets import admitting, opening, refuse
 from hospes.app.template import Templates
 from hospes.app.threads import Threads
 from hospes.app.visiting import Guests, Visiting
@@ -284,10 +285,13 @@ class Application(Registrar):
             layers = [*self._layers, *(entry.filters if entry else ())]
             path = quote(pattern.text) if pattern is not None and pattern.is_static else None
             endpoint = endpoints.of(target, layers, path)
+            if options.websocket is not None:
+                endpoint = admitting(endpoint, endpoints.around(refuse, layers), options.websocket)
             is_guarded = self._csrf is not None and may_change(options.methods)
             if self._csrf is not None:
                 endpoint = guarded(endpoint, refused, self._csrf, options.methods)
-            directs[endpoint] = endpoints.direct(target, layers, path, guarded=is_guarded)
+            is_plain = options.websocket is None
+            directs[endpoint] = endpoints.direct(target, layers, path, guarded=is_guarded) if is_plain else None
             router.add(_route(options, endpoint))
         return router.freeze()
 
@@ -308,7 +312,11 @@ class Application(Registrar):
             namespace=options.namespace,
         )
         plan = compile_plan(declaration.function, site, self._visiting, self._model_bindings)
-        plan.call, runs = self._place(plan.call, declaration.function, options.inline, threads)
+        if options.websocket is not None:
+            plan.call = opening(plan.call, declaration.function, site, options.websocket)
+            runs = Runs.ON_LOOP
+        else:
+            plan.call, runs = self._place(plan.call, declaration.function, options.inline, threads)
         construct = objects.of(entry) if entry is not None and declaration.takes_object else None
         return Target(plan, runs, options.status, options.body_limit, construct)
 

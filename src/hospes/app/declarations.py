@@ -24,6 +24,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 from hospes.app.onion import Layer
 from hospes.binding.signature import name_of
 from hospes.errors import SetupError
+from hospes.websockets import WebSocketRoute
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -47,6 +48,8 @@ class RouteOptions:
     status: int = 200
     inline: bool = False
     body_limit: BodyLimit = ...
+    websocket: WebSocketRoute | None = None
+    """What it opens; None for a route of requests."""
     source: str = ""
     namespace: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Local names that the handler's string annotations use."""

@@ -35,6 +35,7 @@ from hospes.app.failures import ErrorHandler, ErrorHandlers, ErrorKey
 from hospes.app.onion import Layer
 from hospes.app.scanning import Place, scan
 from hospes.app.sites import called_of, is_method, line_of, program_frame, program_line, visible_names
+from hospes.app.socket_declaring import SocketRegistrar
 from hospes.binding import ModelBindings, local_names
 from hospes.binding.signature import name_of
 from hospes.errors import SetupError
@@ -109,10 +110,11 @@ class MethodRoute:
         return decorate if isinstance(url, str) else decorate(url)
 
 
-class Registrar:
+class Registrar(SocketRegistrar):
     """Collects routes, classes, filters, error handlers, folders and mounts."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._functions: list[Declaration] = []
         self._classes: dict[type, ClassEntry] = {}
         self._layers: list[Layer] = []
@@ -137,6 +139,7 @@ class Registrar:
         self._marks = list(other._marks)
         self._below = list(other._below)
         self._model_bindings = other._model_bindings
+        self._heard = dict(other._heard)
 
     @overload
     def route(self, url: F, /) -> F: ...

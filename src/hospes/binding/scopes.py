@@ -2,7 +2,7 @@
 
     app       one object, from the first request that needs it until the application stops
     session   one per visitor, until the visitor has been idle for long, or too many others have come
-    request   one per request, until its answer is made; if that is streamed, until the stream has ended
+    request   one per request, until its answer is made; if that is streamed, or a websocket, until that has ended
 
 Laws:
 
@@ -24,6 +24,7 @@ from hospes.errors import HttpError
 from hospes.http.content import Stream
 from hospes.http.request import Request
 from hospes.http.response import Response
+from hospes.http.websocket import WebSocketContent
 
 CleanUp = Callable[["BaseException | None"], Awaitable[None]]
 """Ends one object; it is told the error that ended its scope, if one did."""
@@ -89,6 +90,8 @@ class RequestScope(Scope):
                 content = response.content if response is not None else None
                 if type(content) is Stream and isinstance(content.source, AsyncIterable):
                     content.source = _UntilEnd(content.source, scope)
+                elif type(content) is WebSocketContent:
+                    content.clean_ups.append(scope.close)
                 else:
                     await scope.close(_failure_of(request, response))
 

@@ -1,0 +1,26 @@
+"""Websockets for programs: `async def` handlers with a `WebSocket`, and classes whose methods hear events.
+
+| file | what |
+|---|---|
+| `websocket`, `inbox` | the websocket of an `async def` handler, and what it has received |
+| `events`, `session` | classes and functions that hear events, and the websocket as they have it |
+| `pair` | a websocket without a carrier, for tests |
+| `route` | what is looked at before a handler, and how its first use answers the handshake |
+"""
+
+from hospes.http.websocket import WebSocketOptions
+from hospes.websockets.events import WebSocketCloseReason, WebSocketHandler
+from hospes.websockets.inbox import WebSocketClosed
+from hospes.websockets.route import WebSocketRoute
+from hospes.websockets.session import WebSocketSession
+from hospes.websockets.websocket import WebSocket
+
+__all__ = [
+    "WebSocket",
+    "WebSocketCloseReason",
+    "WebSocketClosed",
+    "WebSocketHandler",
+    "WebSocketOptions",
+    "WebSocketRoute",
+    "WebSocketSession",
+]

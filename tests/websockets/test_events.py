@@ -1,0 +1,226 @@
+"""Websockets by events: which are heard, in which order, where each runs."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+
+from hospes import (
+    App,
+    Headers,
+    Request,
+    WebSocketClosed,
+    WebSocketCloseReason,
+    WebSocketHandler,
+    WebSocketOptions,
+    WebSocketSession,
+)
+from hospes.testing import WebSocketRefused
+from hospes.websockets.inbox import MESSAGES
+
+
+def test_all_events_in_order() -> None:
+    app = App(store="memory:")
+    heard: list[object] = []
+
+    @app.websocket_handler("/{room}", inline=True)
+    class Handler(WebSocketHandler):
+        def on_handshake(self, request: Request) -> None:
+            heard.append(("handshake", request.path_values["room"]))
+
+        def on_open(self, session: WebSocketSession) -> None:
+            heard.append(("open", session.request.path_values["room"]))
+
+        async def on_text_message(self, session: WebSocketSession, text: str) -> None:
+            await asyncio.sleep(0)
+            heard.append(text)
+            session.send(text)
+
+        def on_binary_frame(self, session: WebSocketSession, fin: bool, octets: bytes) -> bool:
+            heard.append((fin, octets))
+            return octets != b"drop"
+
+        def on_binary_message(self, session: WebSocketSession, octets: bytes) -> None:
+            heard.append(octets)
+            session.send(octets)
+
+        def on_close(self, session: WebSocketSession, reason: WebSocketCloseReason) -> None:
+            heard.append((reason, reason.code, reason.reason, reason.message, session.is_closed))
+
+    with app.test() as client, client.websocket("/a") as ws:
+        ws.send("text")
+        ws.send(b"octets")
+        ws.send(b"drop")
+        ws.send("last")
+        assert [ws.receive(), ws.receive(), ws.receive()] == ["text", b"octets", "last"]
+        ws.close(4000, "bye")
+    expected = [("handshake", "a"), ("open", "a"), "text", (True, b"octets"), b"octets", (True, b"drop"), "last"]
+    assert heard == [*expected, ("bye", 4000, "bye", "bye", True)]
+
+
+@pytest.mark.parametrize(
+    ("value", "status", "fields"),
+    [
+        (None, 101, {}),
+        (0, 101, {}),
+        (101, 101, {}),
+        ({"X-A": "b"}, 101, {"X-A": "b"}),
+        (Headers({"X-A": "b"}), 101, {"X-A": "b"}),
+        ((101, {"X-A": "b"}), 101, {"X-A": "b"}),
+        (403, 403, {}),
+        ((429, {"Retry-After": "5"}), 429, {"Retry-After": "5"}),
+        (204, 204, {}),
+    ],
+)
+@pytest.mark.parametrize("is_async", [True, False])
+def test_handshakes(value: object, status: int, fields: dict[str, str], is_async: bool) -> None:
+    app = App(store="memory:")
+    if is_async:
+
+        @app.websocket_handshake("/")
+        async def look(request: Request) -> object:
+            return value
+    else:
+
+        @app.websocket_handshake("/")
+        def look_in_a_thread(request: Request) -> object:
+            return value
+
+    with app.test() as client:
+        if status == 101:
+            with client.websocket("/") as ws:
+                assert fields.items() <= dict(ws.headers.lines()).items()
+        else:
+            with pytest.raises(WebSocketRefused) as caught:
+                client.websocket("/").__enter__()
+            assert caught.value.response.status == status
+            assert fields.items() <= dict(caught.value.response.headers.lines()).items()
+
+
+@pytest.mark.parametrize("singleton", [True, False])
+def test_one_object_or_one_for_each(singleton: bool) -> None:
+    app = App(store="memory:")
+
+    @app.websocket_handler("/", singleton=singleton)
+    class Handler:
+        def __init__(self) -> None:
+            self.count = 0
+
+        async def on_text_message(self, session: WebSocketSession, text: str) -> None:
+            self.count += 1
+            session.send(str(self.count))
+
+    with app.test() as client:
+        counts: list[Any] = []
+        for _ in range(2):
+            with client.websocket("/") as ws:
+                ws.send("x")
+                counts.append(ws.receive())
+    assert counts == (["1", "2"] if singleton else ["1", "1"])
+
+
+def test_where_they_run() -> None:
+    app = App(store="memory:")
+    main = threading.get_ident()
+
+    @app.websocket_message("/plain")
+    def plain(session: WebSocketSession, text: str) -> None:
+        session.send(str(threading.get_ident() == main))
+
+    @app.websocket_message("/async")
+    async def on_loop(session: WebSocketSession, text: str) -> None:
+        session.send(str(threading.get_ident() == main))
+
+    @app.websocket_handler("/inline", inline=True)
+    class Inline:
+        def on_text_message(self, session: WebSocketSession, text: str) -> None:
+            session.send(str(threading.get_ident() == main))
+
+    with app.test() as client:
+        for path, is_main in (("/plain", "False"), ("/async", "True"), ("/inline", "True")):
+            with client.websocket(path) as ws:
+                ws.send("x")
+                assert ws.receive() == is_main
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+def test_what_a_handler_raises_closes_it(is_async: bool, caplog: pytest.LogCaptureFixture) -> None:
+    app = App(store="memory:")
+    heard: list[int] = []
+
+    @app.websocket_handler("/")
+    class Handler:
+        if is_async:
+
+            async def on_text_message(self, session: WebSocketSession, text: str) -> None:
+                raise LookupError("mine")
+        else:
+
+            def on_binary_message(self, session: WebSocketSession, octets: bytes) -> None:
+                raise LookupError("mine")
+
+        def on_close(self, session: WebSocketSession, reason: WebSocketCloseReason) -> None:
+            heard.append(reason.code)
+
+    with app.test() as client, client.websocket("/") as ws:
+        ws.send("x" if is_async else b"x")
+        with pytest.raises(WebSocketClosed, match="1011"):
+            ws.receive()
+    assert heard == [1011]
+    assert "LookupError: mine" in caplog.text
+
+
+def test_too_much_pauses() -> None:
+    app = App(store="memory:")
+    gate = asyncio.Event()
+
+    @app.websocket_message("/")
+    async def slow(session: WebSocketSession, text: str) -> None:
+        await gate.wait()
+        session.send(text)
+
+    async def main() -> None:
+        async with app.test() as client, client.websocket("/") as ws:
+            for n in range(MESSAGES + 1):
+                await ws.send(str(n))
+            putting = asyncio.create_task(ws.send("one more"))
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert not putting.done()
+            gate.set()
+            await putting
+            assert [await ws.receive() for _ in range(MESSAGES + 2)] == [*map(str, range(MESSAGES + 1)), "one more"]
+
+    asyncio.run(main())
+
+
+def test_the_limit_of_what_is_kept_of_frames() -> None:
+    app = App(store="memory:")
+
+    @app.websocket_handler("/", options=WebSocketOptions(message=10))
+    class Handler:
+        async def on_binary_frame(self, session: WebSocketSession, fin: bool, octets: bytes) -> bool:
+            return True
+
+        async def on_binary_message(self, session: WebSocketSession, octets: bytes) -> None:
+            session.send(octets)
+
+    with app.test() as client, client.websocket("/") as ws:
+        ws.send(b"x" * 10)
+        assert ws.receive() == b"x" * 10
+
+
+def test_messages_that_nobody_hears() -> None:
+    app = App(store="memory:")
+
+    @app.websocket_message("/", message_type="binary")
+    async def echo(session: WebSocketSession, octets: bytes) -> None:
+        session.send(octets)
+
+    with app.test() as client, client.websocket("/") as ws:
+        ws.send("nobody")
+        ws.send(b"somebody")
+        assert ws.receive() == b"somebody"

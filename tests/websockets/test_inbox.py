@@ -1,0 +1,143 @@
+"""What has been received and not asked for: in order, bounded, the end behind it all."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tests.websockets.test_pair import Ear
+
+from hospes.websockets.inbox import MESSAGES, OCTETS, Inbox, WebSocketClosed
+
+
+class Line:
+    """A channel that only counts."""
+
+    closed = False
+    waiting = 0
+
+    def __init__(self) -> None:
+        self.paused = 0
+
+    def send(self, message: object) -> None:
+        raise ConnectionError
+
+    send_frame = close = send
+
+    async def drain(self) -> None:
+        pass
+
+    def pause(self) -> None:
+        self.paused += 1
+
+    def resume(self) -> None:
+        self.paused -= 1
+
+
+async def opened() -> tuple[Inbox, Line]:
+    inbox, line = Inbox(), Line()
+    inbox.task = asyncio.ensure_future(asyncio.sleep(0))
+    following = asyncio.ensure_future(inbox.opened(line))  # type: ignore[arg-type]  # as much of a channel as is needed
+    inbox.task.add_done_callback(lambda _: following.cancel())
+    return inbox, line
+
+
+def test_the_end_comes_behind_the_messages() -> None:
+    async def main() -> None:
+        inbox, _ = await opened()
+        inbox.message("a")
+        inbox.message(b"b")
+        inbox.closed(4000, "bye")
+        inbox.closed(1006, "never")
+        assert [await inbox.receive(), await inbox.receive()] == ["a", b"b"]
+        for _ in range(2):
+            with pytest.raises(WebSocketClosed) as caught:
+                await inbox.receive()
+            assert (caught.value.code, caught.value.reason) == (4000, "bye")
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(("count", "message"), [(MESSAGES, "x"), (1, "x" * OCTETS), (2, b"x" * (OCTETS // 2))])
+def test_too_much_pauses_until_half_is_taken(count: int, message: str | bytes) -> None:
+    async def main() -> None:
+        inbox, line = await opened()
+        for n in range(count):
+            assert line.paused == 0, n
+            inbox.message(message)
+        inbox.message("one more")
+        assert line.paused == 1
+        for _ in range(count - count // 2):
+            assert line.paused == 1
+            inbox.take()
+        inbox.take()
+        assert line.paused == 0
+
+    asyncio.run(main())
+
+
+def test_two_tasks_cannot_receive_at_once() -> None:
+    async def main() -> None:
+        inbox, _ = await opened()
+        first = asyncio.create_task(inbox.receive())
+        await asyncio.sleep(0)
+        with pytest.raises(RuntimeError, match=r"^two tasks receive from one websocket at once; let one of them do it$"):
+            await inbox.receive()
+        inbox.message("a")
+        assert await first == "a"
+
+    asyncio.run(main())
+
+
+def test_a_receive_that_is_cancelled_takes_nothing() -> None:
+    async def main() -> None:
+        inbox, _ = await opened()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(inbox.receive(), 0.001)
+        inbox.message("a")
+        assert await inbox.receive() == "a"
+
+    asyncio.run(main())
+
+
+def test_pings_and_their_ends() -> None:
+    async def main() -> None:
+        inbox, _ = await opened()
+        ear = Ear()
+        inbox.channel = ear  # type: ignore[assignment]  # it takes frames
+        ear.send_frame = lambda *_: None  # type: ignore[attr-defined]
+        asking = asyncio.create_task(inbox.ask(b"1"))
+        await asyncio.sleep(0)
+        inbox.pong(b"another")
+        assert not asking.done()
+        inbox.pong(b"1")
+        await asking
+        asking = asyncio.create_task(inbox.ask(b"2"))
+        await asyncio.sleep(0)
+        inbox.closed(1001, "")
+        with pytest.raises(WebSocketClosed, match=r"1001$"):
+            await asking
+        assert (inbox.ping(b""), inbox.frame(1, b"", True), inbox.wants_frames) == (False, True, False)
+
+    asyncio.run(main())
+
+
+def test_one_that_does_not_come_to_be() -> None:
+    async def main() -> None:
+        inbox = Inbox()
+        ended: list[str] = []
+
+        async def program() -> None:
+            try:
+                await inbox.receive()
+            except WebSocketClosed as closed:
+                ended.append(str(closed))
+                raise
+
+        inbox.task = asyncio.create_task(program())
+        await inbox.used
+        await inbox.abandon(None)
+        assert inbox.task.done()
+        assert ended == ["the websocket is closed: 1006"] or inbox.task.cancelled()
+
+    asyncio.run(main())
