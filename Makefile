@@ -43,11 +43,13 @@ lint: $(DEVELOPMENT)  ## check style, types and import contracts
 docs: $(DEVELOPMENT)  ## run every snippet and example, follow every link
 	$(BIN)/python -m pytest tests/docs $(ARGS)
 
-fuzz: $(DEVELOPMENT)  ## fuzz every parser (SECONDS=60 each; ARGS="request" for one)
+fuzz: $(DEVELOPMENT)  ## fuzz every parser, and the engine in a checked build (SECONDS=60 each; ARGS="request" for one)
 	@$(BIN)/python -c 'import atheris' 2>/dev/null \
 		|| $(BIN)/python -m pip install --quiet --only-binary :all: --group fuzz \
 		|| echo "atheris has no wheel for this interpreter: fuzzing without coverage"
 	$(BIN)/python -m fuzz --seconds $(SECONDS) $(ARGS)
+	@test -n "$(ARGS)" || ! $(BIN)/python -c 'import hospes.engine._core' 2>/dev/null || ! command -v gcc >/dev/null \
+		|| .ci/sanitize $(SECONDS)
 
 bench: $(DEVELOPMENT)  ## measure (ARGS go to python -m bench)
 	$(BIN)/python -m bench $(ARGS)

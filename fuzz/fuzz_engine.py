@@ -1,7 +1,7 @@
 """The engine's parser: what it takes for a usual request, wire takes too, with the same head and the same octets consumed.
 
-What it takes for the beginning of one, wire wants more of. The first octet says where to cut; the rest is what a peer sends on one connection. Where the engine was not built there is
-nothing to fuzz, and every input passes.
+What it takes for the beginning of one, wire wants more of. The first octet says where to cut; the rest is what a peer sends on
+one connection. Where the engine was not built there is nothing to fuzz, and every input passes.
 """
 
 from __future__ import annotations
