@@ -114,6 +114,7 @@ ASKED: dict[str, list[Ask]] = {
             target="/events?pause=0", holds='event: count\nid: 3\ndata: {"left":3}', fields={"Content-Type": "text/event-stream"}
         ),
     ],
+    "chat": [Ask(target="/", holds="new WebSocket"), Ask(target="/chat", status=426, fields={"Upgrade": "websocket"})],
     "static_files": [
         Ask(target="/static/style.css", holds="prefers-color-scheme", fields={"Content-Type": "text/css", "ETag": '"'}),
         Ask(target="/static/style.css", headers={"Range": "bytes=0-1"}, status=206, holds="/*"),
@@ -278,6 +279,16 @@ def test_a_signed_link_lets_in() -> None:
     with example("signed_links") as module, module.app.test() as client:
         link = client.post("/invitations", form={"email": "ada@example.org"}).json()["link"]
         assert client.get(link).text == "Welcome, ada@example.org"
+
+
+def test_the_chat() -> None:
+    with example("chat") as module, module.app.test() as client, client.websocket("/chat?name=Ada") as ada:
+        assert ada.receive() == "Ada has come"
+        with client.websocket("/chat?name=Bob") as bob:
+            assert [ada.receive(), bob.receive()] == ["Bob has come", "Bob has come"]
+            bob.send("hello")
+            assert [ada.receive(), bob.receive()] == ["Bob: hello", "Bob: hello"]
+        assert ada.receive() == "Bob has gone"
 
 
 def test_embedded_serves_while_the_host_works() -> None:
