@@ -365,7 +365,7 @@ def test_an_idle_connection_is_small() -> None:
         finally:
             tracemalloc.stop()
         assert server.connections == count
-        assert taken / count < 1024
+        assert taken / count < 400
         for peer in peers:
             peer.sock.close()
 
