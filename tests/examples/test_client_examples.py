@@ -12,6 +12,8 @@ from types import ModuleType
 import pytest
 
 from hospes import HttpClient
+from hospes.compat.simple_http_server.app_conf import AppConf, using
+from hospes.compat.simple_http_server.http_server import HttpServer
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 
@@ -57,6 +59,22 @@ def test_alink_server(monkeypatch: pytest.MonkeyPatch) -> None:
         missed = client.get(f"{serving.url}/nowhere")
         assert missed.status == 404
         assert missed.text.startswith("Nothing is at /nowhere, visitor ")
+
+
+def test_simple_http_server_guests(monkeypatch: pytest.MonkeyPatch) -> None:
+    with using(AppConf()):
+        example = fresh(monkeypatch, "simple_http_server_guests")
+        app = HttpServer().application()
+    with app.serving() as server, HttpClient(cookies=True) as client:
+        url = server.url
+        assert [client.get(url).text for _ in range(2)] == [f"<html><body>Visit {n}</body></html>" for n in (1, 2)]
+        assert client.get(url + "/guests").json() == {"book": "the guest book", "guests": example.GUESTS}
+        missed = client.get(url + "/nowhere")
+        assert (missed.status, missed.json()) == (404, {"code": 404, "message": "Not Found", "explain": ""})
+        assert client.put(url + "/guests/bob?fullName=Bob").json() == {"code": 403, "message": "a key is needed", "explain": ""}
+        put = client.put(url + "/guests/bob?fullName=Bob&key=open")
+        assert (put.status, put.json()) == (201, {"name": "Bob", "by": "the filter"})
+        assert client.get(url + "/countdown").content == b"3\n2\n1\n"
 
 
 def test_http_server_pages(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -247,8 +247,9 @@ def test_answers(name: str) -> None:
 
 
 def test_every_example_is_asked() -> None:
-    # Two are asked in test_client_examples.py.
-    assert sorted([*ASKED, "alink_server", "client", "http_server_pages"]) == sorted(
+    # The others are asked in test_client_examples.py.
+    others = ["alink_server", "client", "http_server_pages", "simple_http_server_guests"]
+    assert sorted([*ASKED, *others]) == sorted(
         path.relative_to(EXAMPLES).as_posix().removesuffix(".py").replace("/", ".")
         for path in [*EXAMPLES.glob("*.py"), *EXAMPLES.glob("several_files/app.py")]
     )

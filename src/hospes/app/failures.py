@@ -26,7 +26,7 @@ from hospes.binding.signature import EMPTY, Argument, arguments_of, name_of
 from hospes.errors import ClientDisconnected, HospesError, HttpError, ProtocolError, SetupError
 from hospes.execution import PoolSaturated
 from hospes.http.answer import to_response
-from hospes.http.problem import phrase_of, problem_response
+from hospes.http.problem import problem_response
 from hospes.http.request import Request
 from hospes.http.response import Response
 
@@ -90,7 +90,7 @@ class ErrorHandler:
             "request": request,
             "error": error,
             "code": status.code,
-            "message": status.message or phrase_of(status.code),
+            "message": status.message,
             "explain": status.explain,
         }
         positional = [given[wanted] for wanted in self._positional]

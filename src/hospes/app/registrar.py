@@ -113,6 +113,8 @@ class MethodRoute:
 class Registrar(SocketRegistrar):
     """Collects routes, classes, filters, error handlers, folders and mounts."""
 
+    _error_handler: type[ErrorHandler] = ErrorHandler
+
     def __init__(self) -> None:
         super().__init__()
         self._functions: list[Declaration] = []
@@ -305,7 +307,7 @@ class Registrar(SocketRegistrar):
         def decorate(function: F) -> F:
             frame = program_frame()
             _check_callable(function, "error")
-            handler = ErrorHandler(function, line_of(frame), local_names(function, visible_names(frame)))
+            handler = self._error_handler(function, line_of(frame), local_names(function, visible_names(frame)))
             self._error_handlers.add(keys, handler)
             return function
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from hospes.app.failures import ErrorHandlers
+from hospes.app.failures import ErrorHandler, ErrorHandlers
 from hospes.app.onion import Layer
 from hospes.app.registrar import Registrar
 from hospes.app.sites import program_line
@@ -26,14 +26,27 @@ from hospes.compat.simple_http_server.incoming import Request
 from hospes.compat.simple_http_server.modes import Mode
 from hospes.compat.simple_http_server.outgoing import Response, stripped
 from hospes.compat.simple_http_server.process import CURRENT, PROCESS
+from hospes.errors import HttpError
+from hospes.http.problem import phrase_of
+from hospes.http.request import Request as CoreRequest
 from hospes.sessions import SessionFactory
 
 F = TypeVar("F", bound=Callable[..., Any])
 B = TypeVar("B", bound=type[Any])
 
 
+class _ErrorHandler(ErrorHandler):
+    """An error handler that gets the status's own words where an error has none."""
+
+    def call(self, request: CoreRequest, error: Exception, status: HttpError) -> Any:
+        told = status if status.message else HttpError(status.code, phrase_of(status.code), status.explain)
+        return super().call(request, error, told)
+
+
 class AppConf(Registrar):
     """What one application declares."""
+
+    _error_handler = _ErrorHandler
 
     def __init__(self) -> None:
         super().__init__()

@@ -104,6 +104,10 @@ class HttpServer:
         """
         await self._serve(signals=False)
 
+    def application(self) -> FaceApp:
+        """What it serves as a hospes app, for what simple_http_server does not have: tests, running inside a program."""
+        return FaceApp(self._conf, self._ways)
+
     def shutdown(self) -> None:
         """Stop in order."""
         self._is_asked = True
@@ -126,8 +130,7 @@ class HttpServer:
         self._thread = threading.current_thread()
         self._is_over.clear()
         try:
-            app = FaceApp(self._conf, self._ways)
-            async with app.started(self._options.timeouts.queue) as handler:
+            async with self.application().started(self._options.timeouts.queue) as handler:
                 if self._is_asked:
                     return
                 await serve(handler, self._options, ready=self._listens, signals=signals, stop=self._stop)
