@@ -10,7 +10,9 @@
 | `yardstick.c` | a server in C that does nothing but answer |
 | `programs.py` | compiles the two programs in C |
 | `macro.py` | servers asked in turn, in rounds |
-| `report.py` | figures to a Markdown table |
+| `bars.py` | what is to be reached |
+| `report.py`, `plots.py`, `whole.py` | figures to a page; all of it in one run |
+| `memory.py`, `startup.py` | what an idle connection and starting cost |
 | `micro.py` | nanoseconds of the functions on the hot path |
 | `calls.py` | Python calls of one request, wire to wire |
 | `users.py`, `stores.py` | visitors in a store of one million; the stores beside each other |

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from types import FrameType
 
@@ -34,6 +35,22 @@ async def count(target: str, *, show: bool = False) -> list[str]:
         writer.close()
         await server.stop(0)
     return [name for name in names if name != "count"]
+
+
+def counts() -> dict[str, tuple[int, int]]:
+    """How many there are on the portable carrier and on the engine, by target."""
+    found: dict[str, list[int]] = {target: [] for target in TARGETS}
+    before = os.environ.get("HOSPES_CARRIER")
+    try:
+        for carrier in ("portable", "engine"):
+            os.environ["HOSPES_CARRIER"] = carrier
+            for target in TARGETS:
+                found[target].append(len(asyncio.run(count(target))))
+    finally:
+        os.environ.pop("HOSPES_CARRIER")
+        if before is not None:
+            os.environ["HOSPES_CARRIER"] = before
+    return {target: (each[0], each[1]) for target, each in found.items()}
 
 
 def main() -> int:

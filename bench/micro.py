@@ -12,6 +12,11 @@ from hospes.http.request import Address, Connection
 from hospes.routing import Matcher, Route, Router
 from hospes.wire import RequestHead, RequestReader, response_head
 
+try:
+    from hospes.engine import _core
+except ImportError:  # it was not built here
+    _core = None
+
 _MINIMAL = b"GET /users/42?verbose=true HTTP/1.1\r\nHost: example.org\r\n\r\n"
 _BROWSER = b"\r\n".join(
     [
@@ -35,6 +40,13 @@ _BROWSER = b"\r\n".join(
 
 def main() -> int:
     """Print a line per function."""
+    for name, spent in measured().items():
+        print(f"{name:<34}{spent:>8.0f} ns")
+    return 0
+
+
+def measured() -> dict[str, float]:
+    """Nanoseconds of each function."""
     limits = Limits()
     head = _read(_MINIMAL, limits)
     connection = Connection(Address("127.0.0.1", 1), Address("127.0.0.1", 80), "http", limits)
@@ -53,9 +65,11 @@ def main() -> int:
         "routing: static path among 200": lambda: match("GET", "/things7", None),
         "routing: typed path among 200": lambda: match("GET", "/things7/42", None),
     }
-    for name, function in functions.items():
-        print(f"{name:<34}{nanoseconds(function):>8.0f} ns")
-    return 0
+    if _core is not None:
+        parse_head = _core.parse_head
+        functions["engine: parse a minimal head"] = lambda: parse_head(_MINIMAL, limits)
+        functions["engine: parse a browser's head"] = lambda: parse_head(_BROWSER, limits)
+    return {name: nanoseconds(function) for name, function in functions.items()}
 
 
 def nanoseconds(function: Callable[[], object], times: int = 20_000) -> float:

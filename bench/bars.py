@@ -1,0 +1,82 @@
+"""The bars: what hospes is to reach beside others in the same run. A bar that is missed stays in the report, and says so."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.load import Run
+from bench.workloads import WORKLOADS
+
+Results = Mapping[tuple[str, str, str], Sequence[Run]]
+"""By workload, mode and peer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One of them.
+
+    Args:
+        workload: Its workload.
+        must: The least ratio to the reference.
+        aim: The ratio that is aimed at.
+        mode: Its mode.
+        reference: The peer it is compared with; "best" for the best of the others that run Python.
+        server: Whose figure it is.
+    """
+
+    workload: str
+    must: float
+    aim: float = 0
+    mode: str = "c64"
+    reference: str = "nginx"
+    server: str = "hospes"
+
+
+BARS = (
+    Bar("plaintext", 0.9, 1.0),
+    Bar("inline", 0.9, 1.0),
+    Bar("json", 0.9, 1.0),
+    Bar("typed", 0.8, 0.95),
+    Bar("typed", 2.0, reference="best"),
+    Bar("echo", 0.32, 0.4),
+    Bar("echo", 1.2, reference="best"),
+    Bar("threaded", 0.5, 0.6),
+    Bar("plaintext", 1.05, 1.2, "browser"),
+    Bar("plaintext", 3.5, 6, "pipelined"),
+    Bar("plaintext", 0.85, 0.95, "c1"),
+    Bar("plaintext", 1.0, 1.1, "c512"),
+    Bar("user-read", 0.45, 0.6),
+    Bar("upload", 0.9, 1.0, reference="c"),
+    Bar("upload-file", 0.35, 0.5, reference="c"),
+    Bar("static1k", 0.85, 1.0),
+    Bar("static10m", 0.95, 1.0),
+    Bar("ws125", 1.8, 2.0, reference="picows"),
+    Bar("ws64k", 1.6, 2.0, reference="picows"),
+    Bar("ws125-for", 1.25, 1.4, reference="picows"),
+    Bar("plaintext", 0.28, 0.35, server="portable"),
+    Bar("typed", 0.22, 0.28, server="portable"),
+)
+NOT_PYTHON = frozenset({"nginx", "c"})
+OWN = frozenset({"hospes", "portable"})
+
+
+def ratios(results: Results, workload: str, mode: str, server: str, reference: str) -> tuple[float, float] | None:
+    """How a server stands beside a reference: by the best round's rate, and by CPU per request; over 1 is better than it.
+
+    Pipelined requests of the reference are compared with pipelined ones, and so on; a workload that the reference lacks is
+    compared with what `Workload.against` says. None where either was not measured.
+    """
+    own = results.get((workload, mode, server))
+    if not own:
+        return None
+    if reference == "best":
+        others = {peer for peer_workload, _, peer in results if peer_workload == workload} - OWN - NOT_PYTHON
+        found = [each for peer in others if (each := ratios(results, workload, mode, server, peer))]
+        return min(found, key=lambda each: each[1]) if found else None
+    other = results.get((workload, mode, reference)) or results.get((WORKLOADS[workload].against, mode, reference))
+    if not other:
+        return None
+    by_rate = max(run.rate for run in own) / max(run.rate for run in other)
+    return by_rate, statistics.median(run.cpu for run in other) / statistics.median(run.cpu for run in own)

@@ -1,0 +1,37 @@
+"""What starting costs: time and memory of importing hospes and having an application ready, beside what it cannot do without."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+
+PROGRAMS = {
+    "python": "pass",
+    "asyncio, msgspec": "import asyncio, msgspec",
+    "import hospes": "import hospes",
+    "an application, ready": (
+        "import asyncio, hospes\n"
+        "app = hospes.App()\n"
+        "@app.get('/')\n"
+        "async def home() -> str: return 'hello'\n"
+        "async def start():\n"
+        "    async with app.started(): pass\n"
+        "asyncio.run(start())\n"
+    ),
+}
+_MEMORY = "\nimport resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+
+
+def startup(rounds: int = 15) -> dict[str, tuple[float, float]]:
+    """Milliseconds, the median of interleaved rounds, and the largest memory in MiB; by program."""
+    times: dict[str, list[float]] = {name: [] for name in PROGRAMS}
+    memory: dict[str, float] = {}
+    for _ in range(rounds):
+        for name, source in PROGRAMS.items():
+            began = time.perf_counter()
+            done = subprocess.run([sys.executable, "-c", source + _MEMORY], capture_output=True, text=True, check=True)
+            times[name].append((time.perf_counter() - began) * 1e3)
+            memory[name] = int(done.stdout) / 1024
+    return {name: (statistics.median(each), memory[name]) for name, each in times.items()}

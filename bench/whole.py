@@ -1,0 +1,67 @@
+"""`python -m bench report`: all that is measured, in one run, and the page that shows it.
+
+| | rounds | takes about |
+|---|---|---|
+| `report` | 9 for hospes, nginx and the C program, 3 for all others | 17 minutes |
+| `report --short` | 3 for hospes, nginx, the C program and the strongest others, 1 for the rest of those | 4 minutes |
+| `report --again` | writes the page anew from the last figures | a second |
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from bench import calls, macro, micro, report
+from bench.memory import idle
+from bench.peers import PEERS, there
+from bench.startup import startup
+from bench.workloads import WORKLOADS
+
+CORE = ("nginx", "c", "hospes")
+STRONGEST = ("bjoern", "fastwsgi", "granian-rsgi", "granian-wsgi", "robyn", "uvicorn", "picows")
+HEAVY = frozenset({"upload", "upload-file", "static10m"})
+MODES = ("browser", "pipelined", "c1", "c512")
+IDLE = 2_000
+
+
+def main(*, short: bool, again: bool) -> int:
+    """Measure, or take what was kept, and write the page."""
+    if again:
+        report.write(report.kept())
+        return 0
+    if lacking := macro.lacking():
+        print(lacking, file=sys.stderr)
+        return 2
+    rounds, every = (3, 3) if short else (9, 3)
+    load = f"{os.getloadavg()[0]:.1f} at the start"
+    results, fine = macro.run(_groups(short, every), rounds, 1)
+    figures: dict[str, Any] = {
+        "machine": report.machine(),
+        "versions": report.versions(),
+        "command": "python -m bench report" + (" --short" if short else ""),
+        "rounds": f"{rounds} rounds of a second, others {-(-rounds // every)}",
+        "load": load,
+        "macro": results,
+        "micro": micro.measured(),
+        "calls": calls.counts(),
+        "idle": idle(there(["hospes", "portable", "nginx", "c", "uvicorn"]), IDLE),
+        "startup": startup(5 if short else 15),
+    }
+    report.keep(figures)
+    report.write(figures)
+    print(report.verdicts(results))
+    return 0 if fine else 1
+
+
+def _groups(short: bool, every: int) -> list[macro.Group]:
+    everything = [(workload, "c64") for workload in WORKLOADS]
+    cases = [*everything, *(("plaintext", mode) for mode in MODES)]
+    others = [name for name in (STRONGEST if short else PEERS) if name not in {*CORE, "portable"}]
+    few = [("plaintext", "c64"), ("typed", "c64")] if short else [case for case in everything if case[0] not in HEAVY]
+    return [
+        macro.Group(there(list(CORE)), cases),
+        macro.Group(["portable"], few, every),
+        macro.Group(there(others), everything, every),
+    ]
