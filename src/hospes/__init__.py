@@ -33,7 +33,7 @@ from hospes.binding import (
 )
 from hospes.errors import ClientDisconnected, HospesError, HttpError, ProtocolError, SetupError
 from hospes.files import File, StaticFile
-from hospes.filters import Compress, Csrf, csrf_matches, csrf_token
+from hospes.filters import Compress, Cors, Csrf, RateLimit, SecurityHeaders, TimeLimit, TrustedHosts, csrf_matches, csrf_token
 from hospes.http import (
     Address,
     CallNext,
@@ -109,6 +109,7 @@ __all__ = [
     "Compress",
     "Cookie",
     "Cookies",
+    "Cors",
     "Csrf",
     "Event",
     "EventStream",
@@ -136,12 +137,14 @@ __all__ = [
     "Parameters",
     "PathValue",
     "ProtocolError",
+    "RateLimit",
     "Redirect",
     "RegGroup",
     "RegGroups",
     "Request",
     "RequestBodyReader",
     "Response",
+    "SecurityHeaders",
     "ServerOptions",
     "Session",
     "SessionFactory",
@@ -152,8 +155,10 @@ __all__ = [
     "StaticFile",
     "Stream",
     "Template",
+    "TimeLimit",
     "Timeouts",
     "Tls",
+    "TrustedHosts",
     "User",
     "VisitorOptions",
     "WebSocket",

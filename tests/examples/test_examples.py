@@ -133,6 +133,18 @@ ASKED: dict[str, list[Ask]] = {
         Ask(target="/tea", holds="It is ready."),
         Ask(target="/cake", holds="two pieces"),
     ],
+    "guarded_api": [
+        Ask(target="/", holds="five times", fields={"Vary": "Origin, Accept-Encoding", "X-Frame-Options": "DENY"}),
+        Ask(
+            target="/quotes/tea",
+            headers={"Origin": "https://shop.example.org"},
+            holds="3.20",
+            fields={"Access-Control-Allow-Origin": "https://shop.example.org", "RateLimit": '"default";r=4'},
+        ),
+        *[Ask(target="/quotes/tea", headers={"X-Api-Key": "ada"}, holds="ada")] * 5,
+        Ask(target="/quotes/tea", headers={"X-Api-Key": "ada"}, status=429, fields={"Retry-After": "12"}),
+        Ask(target="/quotes/tea", headers={"X-Api-Key": "bob"}, holds="bob"),
+    ],
     "filters": [
         Ask(target="/", holds="hello", fields={"Server-Timing": "app;dur="}),
         Ask(target="/nowhere", status=404, fields={"Server-Timing": "app;dur="}),

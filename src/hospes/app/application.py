@@ -39,7 +39,7 @@ from hospes.binding import ProviderRegistry, Site, compile_plan, local_names
 from hospes.binding.signature import name_of
 from hospes.errors import HttpError, SetupError
 from hospes.execution import ThreadPool, default_threads
-from hospes.filters import CrossSiteRequest, Csrf
+from hospes.filters import CrossSiteRequest, Csrf, StoreSource
 from hospes.http.direct import Direct, Map
 from hospes.http.handler import Handler
 from hospes.http.problem import problem_response
@@ -251,6 +251,7 @@ class Application(Registrar):
             Templates: Templates(self.templates),
             SessionSource: self._visiting.sessions,
             UserSource: self._visiting,
+            StoreSource: self._visiting,
             Workers: threads,
         }
 

@@ -262,29 +262,34 @@ class Registrar(SocketRegistrar):
         return decorate
 
     @overload
-    def filter(self, path: F, /) -> F: ...
+    def filter(self, path: F, /, *more: Callable[..., Any]) -> F: ...
 
     @overload
-    def filter(self, path: str = "", *, regexp: str = "") -> Callable[[F], F]: ...
+    def filter(self, path: str, first: F, /, *more: Callable[..., Any], regexp: str = "") -> F: ...
 
-    def filter(self, path: str | Callable[..., Any] = "", *, regexp: str = "") -> Any:
-        """Put a filter around handlers: `async (request, call_next) -> response`, or plain.
+    @overload
+    def filter(self, path: str = "", /, *, regexp: str = "") -> Callable[[F], F]: ...
+
+    def filter(self, path: str | Callable[..., Any] = "", /, *filters: Callable[..., Any], regexp: str = "") -> Any:
+        """Put a filter around handlers: `async (request, call_next) -> response`, or plain. Several at once, the outermost first.
 
         Args:
-            path: A pattern of paths (`/admin/**` guards `/admin` too); all by default. Or the filter itself.
+            path: A pattern of paths (`/admin/**` guards `/admin` too); all by default. Or a filter itself.
+            filters: Filters; without any, what this gives is a decorator.
             regexp: A regular expression for the path, in place of `path`.
 
         Raises:
             SetupError: for something that cannot be called, and a pattern or regexp that is malformed.
         """
         if not isinstance(path, str):
-            return self.filter()(path)
+            return self.filter("", path, *filters)
 
         def decorate(function: F) -> F:
             self._layers.append(Layer.of(function, path, regexp, program_line()))
             return function
 
-        return decorate
+        declared = [decorate(each) for each in filters]
+        return declared[0] if declared else decorate
 
     @overload  # this first: an exception type is a key, and may be called too
     def error(self, *keys: ErrorKey) -> Callable[[F], F]: ...

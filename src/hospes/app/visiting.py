@@ -26,7 +26,7 @@ from hospes.filters import Csrf
 from hospes.http.request import SAFE_METHODS, Request
 from hospes.sessions import OwnSessions, Session, SessionFactory, SessionOptions, Sessions, StoredSessions
 from hospes.signing import Keyring, Keys
-from hospes.store import answers
+from hospes.store import Store, answers
 from hospes.users import User, VisitorOptions, Visitors
 
 
@@ -117,12 +117,20 @@ class Visiting(ProviderRegistry):
         """
         if self.guests.keys:
             return Keyring(self.guests.keys)
-        return await Keyring.of((self._recogniser or await self._open()).store)
+        return await Keyring.of(await self.open_store())
 
     @property
     def open_sessions(self) -> Sessions[Any] | None:
         """Where sessions come from, if that is open."""
         return self._own or self._stored
+
+    async def open_store(self) -> Store:
+        """The application's store.
+
+        Raises:
+            StoreError: if it is away.
+        """
+        return (self._recogniser or await self._open()).store
 
     async def store_problem(self, within: float) -> str:
         """Why the store cannot be used now; "" if it can, or nobody has asked for it.
