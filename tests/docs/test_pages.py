@@ -125,6 +125,8 @@ def _own_logging() -> Iterator[None]:
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+    for name in [name for name in logging.root.manager.loggerDict if name.partition(".")[0] == "hospes"]:
+        logging.getLogger(name).disabled = False
 
 
 def open_once(app: Any) -> None:

@@ -16,9 +16,9 @@ from __future__ import annotations
 from typing import Final
 
 from hospes.http.handler import CallNext
+from hospes.http.headers import Headers
 from hospes.http.request import Request
 from hospes.http.response import Response
-from hospes.wire import check_field
 
 YEAR: Final = 31_536_000
 """Seconds; shorter times keep a site from the browsers' lists of those that are reached by TLS only."""
@@ -65,9 +65,7 @@ class SecurityHeaders:
             "Permissions-Policy": permissions,
             _CSP: "; ".join(filter(None, (policy.strip(" ;"), self._frames))),
         }
-        self._fields = {name: value for name, value in fields.items() if value}
-        for name, value in self._fields.items():
-            check_field(name, value)
+        self._fields = Headers({name: value for name, value in fields.items() if value})
         self._tls = "" if hsts is None else f"max-age={hsts}{'; includeSubDomains' * subdomains}"
 
     async def __call__(self, request: Request, call_next: CallNext) -> Response:
