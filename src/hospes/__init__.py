@@ -92,7 +92,7 @@ from hospes.websockets import (
 )
 
 if TYPE_CHECKING:
-    from hospes.adapters import from_asgi, from_wsgi
+    from hospes.adapters import from_asgi, from_wsgi, to_asgi, to_wsgi
     from hospes.client import AsyncHttpClient, ClientError, ClientLimits, ClientOptions, ClientTimeouts, HttpClient
 
 __all__ = [
@@ -191,6 +191,8 @@ __all__ = [
     "route",
     "run",
     "scan",
+    "to_asgi",
+    "to_wsgi",
     "using",
     "websocket",
     "websocket_close",
@@ -200,7 +202,7 @@ __all__ = [
     "websocket_open",
 ]
 
-_ADAPTERS = frozenset({"from_asgi", "from_wsgi"})
+_ADAPTERS = frozenset({"from_asgi", "from_wsgi", "to_asgi", "to_wsgi"})
 _CLIENT = frozenset({"AsyncHttpClient", "ClientError", "ClientLimits", "ClientOptions", "ClientTimeouts", "HttpClient"})
 
 

@@ -18,7 +18,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from hospes.app import Application
 from hospes.app.life import Life
@@ -31,6 +31,9 @@ from hospes.server import Foreman, Server, ServerOptions, ServingThread, Tls, Wo
 from hospes.server.carriers import carrier_name
 from hospes.testing import TestDoor
 
+if TYPE_CHECKING:
+    from hospes.adapters import AsgiGuest, WsgiGuest
+
 
 class Runnable(ABC):
     """What can be served: an `App`, or another framework's application; all the ways to do it."""
@@ -42,6 +45,26 @@ class Runnable(ABC):
         Args:
             queue: Seconds that a request may wait for a thread.
         """
+
+    def asgi(self, limits: Limits | None = None) -> AsgiGuest:
+        """As an ASGI 3 application, for another server: `application = app.asgi()`.
+
+        Args:
+            limits: How much a request may bring.
+        """
+        from hospes.adapters import to_asgi
+
+        return to_asgi(opened=self.started, limits=limits)
+
+    def wsgi(self, limits: Limits | None = None) -> WsgiGuest:
+        """As a WSGI application, for another server: `application = app.wsgi()`.
+
+        Args:
+            limits: How much a request may bring.
+        """
+        from hospes.adapters import to_wsgi
+
+        return to_wsgi(opened=self.started, limits=limits)
 
     @abstractmethod
     def panel(self) -> dict[str, str]:

@@ -1,0 +1,96 @@
+"""Other servers, real ones, with an application of ours."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+PROGRAM = "tests.adapters.hosted_program"
+SECONDS = 30.0
+WSGIREF = """
+import sys
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+from tests.adapters.hosted_program import wsgi
+class Quiet(WSGIRequestHandler):
+    def log_message(self, *_): ...
+make_server("127.0.0.1", int(sys.argv[1]), wsgi, handler_class=Quiet).serve_forever()
+"""
+
+
+def command(host: str, port: int) -> list[str]:
+    """How each is started."""
+    module = [sys.executable, "-m"]
+    return {
+        "uvicorn": [*module, "uvicorn", f"{PROGRAM}:asgi", "--port", str(port), "--log-level", "warning"],
+        "hypercorn": [*module, "hypercorn", f"{PROGRAM}:asgi", "--bind", f"127.0.0.1:{port}"],
+        "granian": [*module, "granian", f"{PROGRAM}:asgi", "--interface", "asgi", "--port", str(port), "--no-log"],
+        "granian-wsgi": [*module, "granian", f"{PROGRAM}:wsgi", "--interface", "wsgi", "--port", str(port), "--no-log"],
+        "gunicorn": [
+            *module,
+            "gunicorn",
+            f"{PROGRAM}:wsgi",
+            "--bind",
+            f"127.0.0.1:{port}",
+            "--threads",
+            "2",
+            "--no-control-socket",
+        ],
+        "waitress": [*module, "waitress", f"--listen=127.0.0.1:{port}", f"{PROGRAM}:wsgi"],
+        "wsgiref": [sys.executable, "-c", WSGIREF, str(port)],
+    }[host]
+
+
+@contextmanager
+def hosted(host: str, folder: Path) -> Generator[httpx.Client]:
+    """Start one, wait until it answers, end it by its pid."""
+    with socket.create_server(("127.0.0.1", 0)) as chosen:
+        port = int(chosen.getsockname()[1])
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command(host, port), cwd=folder, env=environment, stdout=log, stderr=log)
+    try:
+        until = time.monotonic() + SECONDS
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=5).close()
+                break
+            except OSError:
+                if process.poll() is not None or time.monotonic() > until:
+                    pytest.fail((folder / "log").read_text(errors="replace")[-2000:])
+                time.sleep(0.02)
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=SECONDS, trust_env=False) as client:
+            yield client
+    finally:
+        process.terminate()
+        try:
+            process.wait(SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@pytest.mark.parametrize("host", ["uvicorn", "hypercorn", "granian", "granian-wsgi", "gunicorn", "waitress", "wsgiref"])
+def test_host(host: str, tmp_path: Path) -> None:
+    with hosted(host, tmp_path) as client:
+        for _ in range(2):
+            got = client.get("/hello/caf%C3%A9", params={"q": "a b"}, headers={"X-Note": "1"})
+            assert got.json() == {"name": "café", "q": "a b", "x": "1", "lives": ["begun"]}
+        assert got.headers["x-content-type-options"] == "nosniff"
+        assert client.get("/thread").text == "from a thread"
+        for path in ("/numbers", "/plain-numbers"):
+            assert client.get(path).text == "0\n1\n2\n"
+        assert client.post("/upload", content=b"x" * 300_000).text == "300000"
+        assert client.get("/nowhere").status_code == 404
+        assert client.head("/thread").headers["content-length"] == "13"
+        if host not in {"granian-wsgi", "wsgiref"}:  # these take no content in chunks
+            assert client.post("/upload", content=iter([b"x" * 1000] * 3)).text == "3000"
