@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from tests.golden import check_golden
 
 from hospes.limits import MiB
-from hospes.server import ServerOptions, Tls, UnixSocket, Workers
+from hospes.server import AccessLog, Proxies, ServerOptions, Tls, UnixSocket, Workers
 from hospes.tools.serving import serving, size
 
 Told = tuple[ServerOptions, Workers | None]
@@ -62,6 +62,15 @@ def test_workers() -> None:
     assert told("--workers", "auto")[1] == Workers("auto")
     assert told("--workers", "3", "--max-requests", "100", "--hang", "5")[1] == Workers(3, 100, 5)
     assert "'0' is neither a number of processes nor auto" in complaint("--workers", "0")
+
+
+def test_proxies_and_log() -> None:
+    options, _ = told("--access-log", "-", "--access-log-format", "json")
+    assert options.access_log == AccessLog("-", "json")
+    options, _ = told("--trust", "10.0.0.0/8", "--trust", "unix", "--forwarded", "forwarded", "--proxy-protocol")
+    assert options.proxies == Proxies(("10.0.0.0/8", "unix"), "forwarded", True)
+    assert told(HOSPES_TRUST="10.0.0.1 10.0.0.2")[0].proxies == Proxies(("10.0.0.1", "10.0.0.2"))
+    assert "--proxy-protocol needs --trust" in complaint("--proxy-protocol")
 
 
 def test_limits_and_timeouts() -> None:

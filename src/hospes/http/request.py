@@ -53,6 +53,8 @@ class Connection:
     """"http" or "https"."""
     limits: Limits
     """The limits that hold here."""
+    host: str = ""
+    """What trusted proxies say the request was for; "" for what the request itself says."""
 
 
 Finisher: TypeAlias = "Callable[[Response | None], Awaitable[None]]"
@@ -209,7 +211,7 @@ class Request:
     @property
     def host(self) -> str:
         """The host, with its port where one is named, that the request is for."""
-        return self.head.authority
+        return self.connection.host or self.head.authority
 
     @property
     def content_type(self) -> str:

@@ -44,8 +44,7 @@ from hospes.http.request import Request
 from hospes.http.response import Response
 from hospes.http.websocket import WebSocketContent
 from hospes.limits import KiB, MiB
-from hospes.server.answers import answer_head, failed, refusal, switching_head
-from hospes.server.ends import ends
+from hospes.server.answers import answer_head, failed, switching_head
 from hospes.server.intake import DROPPED, Intake
 from hospes.server.sending import FILE_AT_ONCE, IncompleteAnswerError, read_file, send_file, send_stream
 from hospes.server.service import LOG, Service
@@ -151,7 +150,7 @@ class Connection(asyncio.Protocol):
         self.made = True
         # From the first octet that stays behind the peer is supervised, and nothing more is begun for it.
         self.transport.set_write_buffer_limits(high=1, low=0)
-        self._ends = ends(transport, self._service.limits)
+        self._ends = self._service.ends_of(self, transport)
         self._service.connections.add(self)
         self.deadline = monotonic() + self._service.timeouts.keep_alive
         if not self._service.admit(self._ends.client.host):
@@ -560,7 +559,7 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, status: int, reason: str) -> None:
         """Answer by ourselves, and take nothing more."""
-        self.send(refusal(status, reason, self._service.prefixes.date()))
+        self.send(self._service.refuse(self._ends.client, status, reason))
         self._linger()
 
     def _linger(self) -> None:

@@ -21,7 +21,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from hospes.errors import SetupError
+from hospes.errors import ClientDisconnected, ProtocolError, SetupError
+from hospes.http.request import Address
+from hospes.http.request import Connection as Ends
 from hospes.server.connection import Connection
 from hospes.server.service import LOG, Service
 
@@ -209,9 +211,9 @@ class Acceptor:
         """Wait until those that were arriving have come or gone.
 
         Args:
-            quiet: Seconds for TLS handshakes; those that are not over then are given up.
+            quiet: Seconds for TLS handshakes and proxies' preambles; those that are not over then are given up.
         """
-        if self._context is not None and self._arriving:
+        if self._arriving and (self._context is not None or self._service.trust is not None):
             await asyncio.wait(self._arriving, timeout=quiet)
             for task in tuple(self._arriving):
                 task.cancel()
@@ -258,14 +260,30 @@ class Acceptor:
     async def _establish(self, sock: socket.socket, connection: Connection) -> None:
         handshake = self._service.timeouts.tls_handshake if self._context is not None else None
         try:
+            if self._service.trust is not None:
+                await self._hear_proxy(sock, connection)
             await self._loop.connect_accepted_socket(lambda: connection, sock, ssl=self._context, ssl_handshake_timeout=handshake)
-        except (OSError, EOFError) as error:  # no TLS spoken, gone during the handshake
+        except (OSError, EOFError, ClientDisconnected, ProtocolError) as error:  # no TLS spoken, gone during the handshake
             LOG.debug("a connection did not come to be: %s", error)
+
+    async def _hear_proxy(self, sock: socket.socket, connection: Connection) -> None:
+        service = self._service
+        assert service.trust is not None
+        try:
+            preamble = await asyncio.wait_for(service.trust.told(sock), service.timeouts.header)
+        except ProtocolError as error:
+            LOG.warning("a trusted proxy is not understood: %s", error.reason)
+            raise
+        if preamble is not None and preamble.client is not None and preamble.server is not None:
+            scheme = "http" if self._context is None else "https"
+            told = Address(*preamble.client), Address(*preamble.server)
+            service.told[connection] = Ends(*told, scheme, service.limits)
 
     def _arrived(self, sock: socket.socket, connection: Connection, task: asyncio.Task[None]) -> None:
         """Clean up after an arrival; as a callback, for a task that is cancelled early runs nothing of its own."""
         self._arriving.discard(task)
         if not connection.made:
+            self._service.told.pop(connection, None)
             connection.abandon()
             sock.close()
             self._service.lost(connection, None)

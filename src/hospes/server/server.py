@@ -21,9 +21,11 @@ from hospes.errors import SetupError
 from hospes.execution import Driver
 from hospes.http.handler import Handler
 from hospes.limits import Limits, Timeouts
+from hospes.server.access import AccessLog, AccessWriter
 from hospes.server.carriers import Carrier, make_carrier
 from hospes.server.listening import UnixSocket
 from hospes.server.places import Listening, Place, address_of, listen_at, url_of
+from hospes.server.proxies import Proxies, Trust
 from hospes.server.service import LOG, Service
 from hospes.server.tls import Tls
 
@@ -44,6 +46,8 @@ class ServerOptions:
         host: Name or address to listen on; this machine alone by default, "" for all interfaces.
         port: TCP port, 8080 by default; 0 takes one that is free.
         unix: A unix socket to listen on instead of host and port.
+        access_log: How answers are logged; by default they are not.
+        proxies: Peers that speak for others; nobody by default.
         bind: Places to listen at instead of all those, any number of them; see `hospes.server.places`.
         tls: Certificate and key, or an `ssl.SSLContext` of your own; plain HTTP by default.
         limits: What a peer may send.
@@ -62,6 +66,8 @@ class ServerOptions:
     backlog: int = 2048
     bind: tuple[Place, ...] = ()
     unready: float = 0.0
+    access_log: AccessLog | None = None
+    proxies: Proxies | None = None
 
     @property
     def places(self) -> tuple[Place, ...]:
@@ -99,6 +105,7 @@ class Server:
         self._carrier: Carrier | None = None
         self._listening = Listening([])
         self._hurry = asyncio.Event()
+        self._access: AccessWriter | None = None
         self._stopping: asyncio.Task[Stopped] | None = None
 
     @property
@@ -126,13 +133,31 @@ class Server:
             self._context = options.tls
         listening = self._open()
         try:
-            service = self._service = Service(self._handler, options.limits, options.timeouts, Driver())
+            service = self._service = self._make_service()
             carrier = make_carrier(service, listening.sockets, self._context)
         except BaseException:
             listening.close()
+            if self._access is not None:
+                self._access.close()
             raise
         self._listening, self._carrier = listening, carrier
         await carrier.start()
+
+    def _make_service(self) -> Service:
+        """What the connections share: the handler, with what is wanted of a log and of proxies around it."""
+        options, handler = self.options, self._handler
+        trust = Trust(options.proxies) if options.proxies is not None else None
+        access = self._access = AccessWriter(options.access_log) if options.access_log is not None else None
+        if access is not None:
+            handler = access.around(handler)
+        if trust is not None:
+            handler = trust.around(handler)
+        service = Service(handler, options.limits, options.timeouts, Driver())
+        if access is not None:
+            service.on_refused = access.refused
+        if options.proxies is not None and options.proxies.protocol:
+            service.trust = trust
+        return service
 
     def _open(self) -> Listening:
         options = self.options
@@ -155,14 +180,16 @@ class Server:
     @property
     def reloads(self) -> bool:
         """Whether there is anything that `reload` would read or open again."""
-        return isinstance(self.options.tls, Tls)
+        return isinstance(self.options.tls, Tls) or self._access is not None
 
     def reload(self, certificate: bool) -> None:
-        """As `reload_tls`, if there are certificate files; a mistake in them is logged, and changes nothing.
+        """Open log files again; and as `reload_tls`, if there are certificate files. A mistake is logged, and changes nothing.
 
         Args:
             certificate: Whether to read them.
         """
+        if self._access is not None:
+            self._access.reopen()
         if certificate and isinstance(self.options.tls, Tls):
             try:
                 self.reload_tls()
@@ -205,6 +232,8 @@ class Server:
             LOG.warning("%d handlers did not end when they were cancelled", len(service.driver.running))
         carrier.end()
         service.driver.close()
+        if self._access is not None:
+            self._access.close()
         await asyncio.sleep(0)  # uvloop closes descriptors one turn after it has told of a connection's end
         return Stopped(busy - aborted, aborted)
 

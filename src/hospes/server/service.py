@@ -21,9 +21,13 @@ from typing import Any, Final, Protocol
 from hospes.execution import Driver
 from hospes.http.content import FileContent, Stream
 from hospes.http.handler import Handler
+from hospes.http.request import Address
+from hospes.http.request import Connection as Ends
 from hospes.http.websocket import WebSocketContent
 from hospes.limits import Limits, Timeouts
-from hospes.server.answers import Prefixes
+from hospes.server.answers import Prefixes, refusal
+from hospes.server.ends import ends
+from hospes.server.proxies import Trust
 
 LOG: Final = logging.getLogger("hospes.server")
 
@@ -67,8 +71,11 @@ class Service:
         "handler",
         "limits",
         "on_lost",
+        "on_refused",
         "prefixes",
         "timeouts",
+        "told",
+        "trust",
     )
 
     def __init__(self, handler: Handler, limits: Limits, timeouts: Timeouts, driver: Driver) -> None:
@@ -83,6 +90,12 @@ class Service:
         """The open ones, those whose TLS handshake is under way among them."""
         self.on_lost: Callable[[], object] = _nothing
         """Called whenever a connection has gone."""
+        self.on_refused: Callable[[Address, int], object] = _nothing
+        """Called with a peer's address and a status when a connection answers by itself, to what is no request."""
+        self.trust: Trust | None = None
+        """Whose connections begin with a preamble; None for nobody's."""
+        self.told: dict[Listed, Ends] = {}
+        """The ends that a proxy has told, of connections that are about to be made."""
         self.ending = 0
         """Websockets whose peer has gone and whose program has not come to its end."""
         self._addresses: Counter[str] = Counter()
@@ -93,6 +106,15 @@ class Service:
         self._addresses[host] += 1
         most = self.limits.connections_per_address
         return not most or self._addresses[host] <= most
+
+    def ends_of(self, connection: Listed, transport: asyncio.BaseTransport) -> Ends:
+        """Who is connected with whom."""
+        return self.told.pop(connection, None) or ends(transport, self.limits)
+
+    def refuse(self, client: Address, status: int, reason: str) -> bytes:
+        """A whole answer that a connection gives by itself, its last."""
+        self.on_refused(client, status)
+        return refusal(status, reason, self.prefixes.date())
 
     def lost(self, connection: Listed, host: str | None) -> None:
         """Forget a connection, which need not have come to be (`host` is None then)."""
@@ -125,7 +147,7 @@ class Service:
                 await asyncio.wait(self._tasks)
 
 
-def _nothing() -> None:
+def _nothing(*_: object) -> None:
     pass
 
 

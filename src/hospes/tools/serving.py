@@ -19,7 +19,7 @@ import click
 from click.core import ParameterSource
 
 from hospes.limits import GiB, KiB, Limits, MiB, Timeouts
-from hospes.server import ServerOptions, Tls, UnixSocket, Workers
+from hospes.server import AccessLog, Proxies, ServerOptions, Tls, UnixSocket, Workers
 from hospes.server.places import Place
 
 C = TypeVar("C", bound=Callable[..., Any])
@@ -96,6 +96,19 @@ _OPTIONS: Final[dict[str, dict[str, Any]]] = {
         "type": click.FloatRange(0, min_open=True),
         "help": "Seconds until a blocked worker is replaced.",
     },
+    "--access-log": {"metavar": "FILE|-", "help": "File for a line about each answer; - is standard output."},
+    "--access-log-format": {
+        "default": "combined",
+        "metavar": "FORMAT",
+        "help": "combined, json, or a template: {client} {path} …",
+    },
+    "--trust": {"multiple": True, "metavar": "ADDRESS", "help": 'Proxy that is believed; a network, unix, or "*" for everybody.'},
+    "--forwarded": {
+        "default": "x-forwarded",
+        "type": click.Choice(["x-forwarded", "forwarded", "none"]),
+        "help": "Fields that they set.",
+    },
+    "--proxy-protocol": {"is_flag": True, "help": "Their connections begin with a PROXY preamble."},
     "--limit": {
         "multiple": True,
         "callback": _settings(Limits, size),
@@ -164,7 +177,17 @@ def options_of(said: Mapping[str, Any]) -> ServerOptions:
         limits=limits,
         timeouts=timeouts,
         unready=said["unready"],
+        access_log=AccessLog(said["access_log"], said["access_log_format"]) if said["access_log"] is not None else None,
+        proxies=_proxies(said),
     )
+
+
+def _proxies(said: Mapping[str, Any]) -> Proxies | None:
+    if said["trust"]:
+        return Proxies(said["trust"], said["forwarded"], said["proxy_protocol"])
+    if said["proxy_protocol"]:
+        raise click.UsageError("--proxy-protocol needs --trust: only who is trusted may say whom a connection comes from")
+    return None
 
 
 def _places(said: Mapping[str, Any]) -> tuple[Place, ...]:

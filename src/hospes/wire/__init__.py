@@ -1,7 +1,8 @@
 """HTTP/1.1 on the wire: octets to requests, responses to octets; no sockets, no clock, no tasks (RFC 9112).
 
 Read it in this order: `grammar` (which octets may stand where), `lines`, `fields`, `target`, `head`, `framing`, `content`,
-`chunked`, `reader`, and for the way out `response`; `date` stands by itself.
+`chunked`, `reader`, and for the way out `response`; `date` stands by itself, and so does
+`proxy`.
 """
 
 from .content import EndOfContent
@@ -9,6 +10,7 @@ from .date import format_date, parse_date
 from .fields import Fields, check_field, is_field_name, is_field_value
 from .framing import ResponseFraming, response_framing
 from .head import RequestHead
+from .proxy import Preamble, PreambleReader
 from .reader import RequestReader
 from .response import CONTINUE, LAST_CHUNK, REASONS, chunk, last_chunk, response_head
 from .target import TargetForm, is_authority
@@ -19,6 +21,8 @@ __all__ = [
     "REASONS",
     "EndOfContent",
     "Fields",
+    "Preamble",
+    "PreambleReader",
     "RequestHead",
     "RequestReader",
     "ResponseFraming",
