@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import queue
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -29,6 +30,7 @@ class Ear:
     def __init__(self, *, echoes: bool = False, frames: Callable[[bytes], bool] | None = None) -> None:
         self.heard: queue.Queue[Any] = queue.Queue()
         self.channel: Channel
+        self.loop: asyncio.AbstractEventLoop
         self.echoes = echoes
         self._frames = frames
         self.answers_pings = False
@@ -41,6 +43,7 @@ class Ear:
 
     def opened(self, channel: Channel) -> Awaitable[None] | None:
         self.channel = channel
+        self.loop = asyncio.get_running_loop()
         self.heard.put("opened")
         if self.on_open is not None:
             self.on_open(channel)

@@ -9,6 +9,7 @@
     fields.pxi       heads of answers with fields of the program's own
     connection.pxi   a connection in its small form: usual requests, usual answers
     transport.pxi    what carries it in its large form, where `hospes.server.Connection` does all that is not usual
+    websocket.pxi    usual messages of websockets
     poller.pxi       epoll, listening sockets, slots, turns
 
 Laws:
@@ -18,7 +19,7 @@ Laws:
 """
 
 cimport cython
-from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE
+from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE, PyByteArray_Resize
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_GetItemWithError
 from cpython.object cimport PyObject, PyObject_CallObject
@@ -64,4 +65,5 @@ include "driver.pxi"
 include "fields.pxi"
 include "connection.pxi"
 include "transport.pxi"
+include "websocket.pxi"
 include "poller.pxi"

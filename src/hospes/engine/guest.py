@@ -14,6 +14,7 @@ from time import monotonic
 from typing import Any, cast
 
 from hospes.engine import _core
+from hospes.engine.websocket import EngineWebSocket
 from hospes.execution import Handle
 from hospes.http.request import Connection as Ends
 from hospes.http.response import Response
@@ -34,6 +35,8 @@ class Guest(Connection):
     """
 
     __slots__ = ()
+
+    websocket = EngineWebSocket
 
     def __init__(self, service: Service, transport: _core.Transport, ends: Ends, served: int) -> None:
         super().__init__(service)

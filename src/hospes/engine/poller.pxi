@@ -49,6 +49,7 @@ cdef class Engine:
     cdef list listeners
     cdef list slots
     cdef list vacant
+    cdef list corked  # websockets whose messages leave at the end of this turn
     cdef list ready  # connections whose next requests wait for the next turn
     cdef uint32_t generations
     cdef Py_ssize_t most
@@ -88,7 +89,7 @@ cdef class Engine:
         self.guest = guest
         self.most = most
         self.on_full = on_full
-        self.listeners, self.slots, self.vacant, self.ready = [], [], [], []
+        self.listeners, self.slots, self.vacant, self.ready, self.corked = [], [], [], [], []
         self.prefixes = ()
         self.parser_limits = _parser_limits(self.limits)
         self.longest = min(self.limits.body, BUFFER)
@@ -297,6 +298,25 @@ cdef class Engine:
         else:
             conn.keep(self.received, length)
         return 0
+
+    cdef int flush_soon(self, WebChannel channel) except -1:
+        """Its messages leave at the end of this turn."""
+        self.corked.append(channel)
+        if len(self.corked) == 1:
+            self.loop.call_soon(self.flush)
+        return 0
+
+    def flush(self):
+        """Send what websockets' programs have sent in this turn."""
+        cdef WebChannel channel
+        corked, self.corked = self.corked, []
+        for each in corked:
+            channel = <WebChannel>each
+            channel.scheduled, channel.sent = False, 0
+            try:
+                channel.put_out()
+            except Exception as error:
+                self.failed(channel.transport.conn, error)
 
     # Answers.
 

@@ -37,6 +37,7 @@ cdef class Transport:
     cdef bint closing
     cdef bint lost  # `connection_lost` is under way
     cdef bint ends_output
+    cdef WebChannel channel  # of a websocket
     cdef bint flooded  # much came the last time: what comes next is received into its own bytes, which saves a copy
 
     def fileno(self):
@@ -178,6 +179,8 @@ cdef class Transport:
         if not self.reading:
             self.update()
         if events & (EPOLLIN | EPOLLERR | EPOLLHUP) and self.reading and not self.lost:
+            if self.channel is not None:
+                return self.channel.receive(buffer, size)
             if self.flooded:
                 piece = hospes_bytes(FLOOD)
                 length = recv(self.conn.fd, hospes_octets(piece), FLOOD, 0)
@@ -190,14 +193,20 @@ cdef class Transport:
             self.flooded = length >= FLOOD // 4
             if length > 0:
                 self.protocol.data_received(received)
-            elif length == 0:
-                self.reading = False
-                if self.protocol.eof_received():
-                    self.update()
-                else:
-                    self.close()
-            elif problem != EAGAIN and problem != EINTR:
-                self.fail(OSError(problem, strerror(problem)))
+            else:
+                self.received_nothing(length, problem)
+        return 0
+
+    cdef int received_nothing(self, ssize_t length, int problem) except -1:
+        """The peer sends no more, or the kernel has nothing, or the connection has ended."""
+        if length == 0:
+            self.reading = False
+            if self.protocol.eof_received():
+                self.update()
+            else:
+                self.close()
+        elif problem != EAGAIN and problem != EINTR:
+            self.fail(OSError(problem, strerror(problem)))
         return 0
 
     cdef int send_on(self) except -1:
@@ -246,6 +255,7 @@ cdef class Transport:
 
     def _lose(self, error):
         protocol, self.protocol = self.protocol, None
+        self.channel = None
         self.conn.counted = False  # the protocol takes its address back
         self.conn.engine.free(self.conn)
         protocol.connection_lost(error)

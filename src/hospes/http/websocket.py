@@ -54,12 +54,13 @@ class Channel(Protocol):
             ValueError: for a frame that the protocol does not allow.
         """
 
-    async def drain(self) -> None:
+    def drain(self) -> Awaitable[None]:
         """Wait until the peer has taken most of what waits.
 
         Raises:
             ConnectionError: where the peer has gone meanwhile.
         """
+        ...
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Say goodbye. `closed` follows when the peer has answered, or has had time to. A second call does nothing.

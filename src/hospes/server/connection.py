@@ -34,7 +34,7 @@ from __future__ import annotations
 
 import asyncio
 from time import monotonic
-from typing import Final, cast
+from typing import ClassVar, Final, cast
 
 from hospes.errors import ClientDisconnected, HttpError, ProtocolError
 from hospes.execution import Handle
@@ -107,6 +107,7 @@ class Connection(asyncio.Protocol):
         "unsent",
     )
 
+    websocket: ClassVar[type[WebSocket]] = WebSocket
     transport: asyncio.Transport
     _ends: Ends
     _head: RequestHead
@@ -427,7 +428,7 @@ class Connection(asyncio.Protocol):
 
     def _switch(self, response: Response, content: WebSocketContent) -> None:
         """Hand the connection over to a websocket, with the octets that have come behind the request."""
-        websocket = WebSocket(self._service, self.transport, self._ends, content)
+        websocket = self.websocket(self._service, self.transport, self._ends, content)
         self._gathered.append(switching_head(response, self._head, self._service.prefixes.date()))
         self.flush()
         self._state = CLOSED

@@ -32,7 +32,7 @@ from time import monotonic
 from typing import Final
 
 from hospes.http.request import Connection as Ends
-from hospes.http.websocket import WebSocketContent
+from hospes.http.websocket import Channel, WebSocketContent
 from hospes.limits import KiB, MiB
 from hospes.server.service import LOG, Service
 from hospes.server.supervision import NEVER, Patience, reset_at_close, unacknowledged
@@ -162,9 +162,9 @@ class WebSocket(asyncio.Protocol):
         self._await_life()
         work = None
         try:
-            work = self._receiver.opened(self)
+            work = self._receiver.opened(self._channel())
         except Exception:
-            self._failed()
+            self.failed()
         if work is not None or self._content.clean_ups:
             self._task = self._service.spawn(self._run(work), self._content.context)
         if octets:
@@ -184,7 +184,7 @@ class WebSocket(asyncio.Protocol):
             LOG.info("a websocket's program ended: %s", raised)
         except Exception as raised:
             error = raised
-            self._failed()
+            self.failed()
         try:
             await self._over.wait()
         finally:
@@ -199,9 +199,17 @@ class WebSocket(asyncio.Protocol):
                     self._service.ending -= 1
                     self._service.on_lost()
 
-    def _failed(self) -> None:
+    def failed(self) -> None:
+        """The program has raised what is being handled."""
         LOG.exception("a websocket's program failed")
         self._fail(FAILURE, "")
+
+    def _channel(self) -> Channel:
+        """What the receiver gets."""
+        return self
+
+    def _become(self, state: int) -> None:
+        self._state = state
 
     # What comes in.
 
@@ -240,7 +248,7 @@ class WebSocket(asyncio.Protocol):
         except WebSocketError as error:
             self._fail(error.code, error.reason)
         except Exception:
-            self._failed()
+            self.failed()
         finally:
             self._set_reading()
 
@@ -262,6 +270,11 @@ class WebSocket(asyncio.Protocol):
         if self._state < CLOSED:
             self._shut()
         return False
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether nothing is under way: what comes now begins with a frame, and may be given to the receiver."""
+        return self._state == OPEN and self._reader.between and not (self._paused or self._behind)
 
     def pause(self) -> None:
         """Take no messages from the peer for now."""
@@ -348,9 +361,16 @@ class WebSocket(asyncio.Protocol):
 
     def _put(self, head: bytes, payload: bytes) -> None:
         """Gather a frame, to leave at the end of this turn of the loop at the latest."""
-        if self._held + self.transport.get_write_buffer_size() > self._content.options.queue:
-            self._fail(POLICY, "too much waits to be taken")
+        if self.waiting > self._content.options.queue:
+            self.too_much()
             return
+        self._gather(head, payload)
+
+    def too_much(self) -> None:
+        """More waits than may."""
+        self._fail(POLICY, "too much waits to be taken")
+
+    def _gather(self, head: bytes, payload: bytes) -> None:
         self._gathered += (head, payload)
         self._held += len(head) + len(payload)
         self._sent += 1
@@ -442,7 +462,7 @@ class WebSocket(asyncio.Protocol):
 
     def _drop(self) -> None:
         if self._state != GONE:
-            self._state = CLOSED
+            self._become(CLOSED)
             reset_at_close(self.transport.get_extra_info("socket"))
             self.transport.abort()
 
@@ -461,7 +481,8 @@ class WebSocket(asyncio.Protocol):
         payload = close_payload(code, reason)
         if self._state == OPEN:
             self._put(frame_head(CLOSE, len(payload)), payload)
-            self._state = CLOSING if self._state == OPEN else self._state  # it may have been too much
+            if self._state == OPEN:  # it may have been too much
+                self._become(CLOSING)
             self.deadline = monotonic() + self._content.options.ping_timeout
             self.resume()
 
@@ -471,8 +492,8 @@ class WebSocket(asyncio.Protocol):
             return
         if self._state == OPEN:
             payload = close_payload(code, reason)
-            self._gathered += (frame_head(CLOSE, len(payload)), payload)
-        self._state = LINGER
+            self._gather(frame_head(CLOSE, len(payload)), payload)
+        self._become(LINGER)
         self._end(code, reason)
         self._flush()
         if self.transport.can_write_eof():  # TLS cannot
@@ -483,12 +504,12 @@ class WebSocket(asyncio.Protocol):
     def _shut(self) -> None:
         """Let what was written leave, and close."""
         self._flush()
-        self._state = CLOSED
+        self._become(CLOSED)
         self.deadline = monotonic() + self._service.timeouts.linger
         self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._state = GONE
+        self._become(GONE)
         self.unsent = False
         self._end(NO_CLOSE, "")
         self._wake()
