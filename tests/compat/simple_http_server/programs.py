@@ -30,6 +30,12 @@ class Program:
     url: str = ""
     log: list[str] = field(default_factory=list[str])
 
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        host, _, port = self.url.rpartition("/")[2].rpartition(":")
+        return host, int(port)
+
     def read_until(self, pattern: str) -> re.Match[str]:
         """Its next line of the log that matches."""
         assert self.process.stderr is not None

@@ -14,6 +14,7 @@
 | `incoming`, `outgoing`, `streaming` | what handlers and filters get and give |
 | `filters`, `models` | filters with `ctx.do_chain()`, bindings of the program |
 | `modes`, `application` | threads or the loop; from declarations to the core's application |
+| `websocket` | what handlers of websockets get |
 | `http_server`, `server` | starting and stopping |
 """
 
@@ -42,15 +43,48 @@ from hospes.compat.simple_http_server.app_conf import (
     request_map,
     route,
     set_session_factory,
+    websocket_close,
+    websocket_handler,
+    websocket_handshake,
+    websocket_message,
+    websocket_open,
 )
 from hospes.compat.simple_http_server.filters import FilterContext
 from hospes.compat.simple_http_server.incoming import Environment, Request, RequestBodyReader
 from hospes.compat.simple_http_server.outgoing import Redirect, Response, StaticFile
+from hospes.compat.simple_http_server.websocket import (
+    WEBSOCKET_MESSAGE_BINARY,
+    WEBSOCKET_MESSAGE_BINARY_FRAME,
+    WEBSOCKET_MESSAGE_PING,
+    WEBSOCKET_MESSAGE_PONG,
+    WEBSOCKET_MESSAGE_TEXT,
+    WEBSOCKET_OPCODE_BINARY,
+    WEBSOCKET_OPCODE_CLOSE,
+    WEBSOCKET_OPCODE_CONTINUATION,
+    WEBSOCKET_OPCODE_PING,
+    WEBSOCKET_OPCODE_PONG,
+    WEBSOCKET_OPCODE_TEXT,
+    WebsocketCloseReason,
+    WebsocketHandler,
+    WebsocketRequest,
+    WebsocketSession,
+)
 from hospes.errors import HttpError
 from hospes.http import Cookies, Headers, MultipartFile
 from hospes.sessions import Session, SessionFactory
 
 __all__ = [
+    "WEBSOCKET_MESSAGE_BINARY",
+    "WEBSOCKET_MESSAGE_BINARY_FRAME",
+    "WEBSOCKET_MESSAGE_PING",
+    "WEBSOCKET_MESSAGE_PONG",
+    "WEBSOCKET_MESSAGE_TEXT",
+    "WEBSOCKET_OPCODE_BINARY",
+    "WEBSOCKET_OPCODE_CLOSE",
+    "WEBSOCKET_OPCODE_CONTINUATION",
+    "WEBSOCKET_OPCODE_PING",
+    "WEBSOCKET_OPCODE_PONG",
+    "WEBSOCKET_OPCODE_TEXT",
     "AppConf",
     "BytesBody",
     "Cookie",
@@ -75,6 +109,10 @@ __all__ = [
     "Session",
     "SessionFactory",
     "StaticFile",
+    "WebsocketCloseReason",
+    "WebsocketHandler",
+    "WebsocketRequest",
+    "WebsocketSession",
     "controller",
     "default_model_binding",
     "error_message",
@@ -86,4 +124,9 @@ __all__ = [
     "request_map",
     "route",
     "set_session_factory",
+    "websocket_close",
+    "websocket_handler",
+    "websocket_handshake",
+    "websocket_message",
+    "websocket_open",
 ]

@@ -26,6 +26,8 @@ from hospes.compat.simple_http_server.incoming import Request
 from hospes.compat.simple_http_server.modes import Mode
 from hospes.compat.simple_http_server.outgoing import Response, stripped
 from hospes.compat.simple_http_server.process import CURRENT, PROCESS
+from hospes.compat.simple_http_server.streaming import LOG
+from hospes.compat.simple_http_server.websocket import MESSAGE_TYPES, WEBSOCKET_MESSAGE_TEXT, heard, hearing
 from hospes.errors import HttpError
 from hospes.http.problem import phrase_of
 from hospes.http.request import Request as CoreRequest
@@ -33,6 +35,7 @@ from hospes.sessions import SessionFactory
 
 F = TypeVar("F", bound=Callable[..., Any])
 B = TypeVar("B", bound=type[Any])
+C = TypeVar("C", bound=type)
 
 
 class _ErrorHandler(ErrorHandler):
@@ -114,6 +117,44 @@ class AppConf(Registrar):
 
         def decorate(function: F) -> F:
             self.error(*codes)(_stripping(function))
+            return function
+
+        return decorate
+
+    def websocket_handler(self, endpoint: str = "", regexp: str = "", singleton: bool = True) -> Callable[[C], C]:  # type: ignore[override]
+        """Let a class's methods hear what happens on websockets: `on_open`, `on_text_message` …
+
+        Args:
+            endpoint: Path, as a route's.
+            regexp: A regular expression for the path, in place of `endpoint`.
+            singleton: One object for all websockets (True), or a new one for each.
+
+        Raises:
+            SetupError: for a class that hears nothing.
+        """
+
+        def decorate(cls: C) -> C:
+            super(AppConf, self).websocket_handler(endpoint, regexp, singleton)(hearing(cls))
+            return cls
+
+        return decorate
+
+    def websocket_message(
+        self, endpoint: str = "", regexp: str = "", message_type: str = WEBSOCKET_MESSAGE_TEXT
+    ) -> Callable[[F], F]:
+        """Let a function hear messages, `(session, message)`; those of binary frames `(session, fin, payload)`.
+
+        Raises:
+            SetupError: for a message type that is none.
+        """
+        return super().websocket_message(endpoint, regexp, MESSAGE_TYPES.get(message_type, message_type))
+
+    def _hear(self, event: str, endpoint: str, regexp: str) -> Callable[[F], F]:
+        def decorate(function: F) -> F:
+            earlier = self._heard.get((endpoint, regexp), {}).pop(event, None)
+            if earlier is not None:
+                LOG.warning("two functions hear %s of %s; the later one counts", event, endpoint or regexp)
+            super(AppConf, self)._hear(event, endpoint, regexp)(heard(function))
             return function
 
         return decorate
@@ -205,6 +246,11 @@ if TYPE_CHECKING:
     error_message = _conf.error_message
     model_binding = _conf.bind_model
     default_model_binding = _conf.bind_default_model
+    websocket_handler = _conf.websocket_handler
+    websocket_handshake = _conf.websocket_handshake
+    websocket_open = _conf.websocket_open
+    websocket_close = _conf.websocket_close
+    websocket_message = _conf.websocket_message
 else:
     route = request_map = request = _forward("request_map")
     controller = _forward("controller")
@@ -213,3 +259,8 @@ else:
     error_message = _forward("error_message")
     model_binding = _forward("bind_model")
     default_model_binding = _forward("bind_default_model")
+    websocket_handler = _forward("websocket_handler")
+    websocket_handshake = _forward("websocket_handshake")
+    websocket_open = _forward("websocket_open")
+    websocket_close = _forward("websocket_close")
+    websocket_message = _forward("websocket_message")

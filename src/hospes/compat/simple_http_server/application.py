@@ -82,6 +82,7 @@ class FaceApp(App):
             self._layers += [Layer(look_ahead), *(each.layer(ways.on_loop) for each in conf.filters)]
 
     def _services(self, threads: Threads) -> dict[type, Any]:
+        self._in_threads.threads = threads
         return {**super()._services(threads), Mode: self._mode}
 
     def _make_router(self) -> Router[Handler]:
@@ -93,7 +94,6 @@ class FaceApp(App):
         return CoreResponse(content, error.code, error.headers, content_type=JSON)
 
     def _place(self, call: Callable[..., Any], function: Callable[..., Any], inline: bool, threads: Threads) -> Placed:
-        self._in_threads.threads = threads
         if _may_send(function):
             return self._sending(call, threads), Runs.ON_LOOP
         if not self._mode.is_on_loop:

@@ -9,6 +9,7 @@ import ctrls.filters
 import ctrls.models
 import ctrls.routes
 import ctrls.sessions
+import ctrls.websockets
 import simple_http_server.server as server
 
 
