@@ -80,6 +80,32 @@ def test_tls(conf: AppConf, folder: Path) -> None:
             assert client.get(f"https://localhost:{made.address[1]}/").text == "secret"
 
 
+def test_resources(conf: AppConf, folder: Path) -> None:
+    for path in ("a.css", "b.txt", "deep/c.css", "deep/d.txt"):
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_text(path)
+    route("/one/taken.txt")(lambda: "route")
+    resources = {"/one/*": ".", "/all/**": ".", "*.txt": str(folder), "**.css": ".", "under/": "deep"}
+    with HttpServer(resources=resources, app_conf=conf).application().test() as client:
+        found = {
+            path: client.get(path).status
+            for path in (
+                *("/one/a.css", "/one/deep/c.css", "/all/deep/c.css", "/b.txt", "/deep/d.txt", "/deep/c.css", "/a.css"),
+                *("/under/c.css", "/one/../conftest.py", "/one/%2e%2e/x", "/nothing.txt"),
+            )
+        }
+        assert [path for path, status in found.items() if status == 200] == [
+            "/one/a.css",
+            "/all/deep/c.css",
+            "/b.txt",
+            "/deep/c.css",
+            "/a.css",
+            "/under/c.css",
+        ]
+        assert client.get("/one/taken.txt").text == "route"
+        assert client.get("/favicon.ico").headers["Content-Type"] == "image/vnd.microsoft.icon"
+
+
 def test_the_programs_own_signal_handlers_are_left_alone(conf: AppConf) -> None:
     made = HttpServer(("127.0.0.1", 0), app_conf=conf, prefer_coroutine=True)
     asked: list[int] = []
@@ -126,7 +152,11 @@ def test_where_it_cannot_listen(conf: AppConf) -> None:
 
 @pytest.mark.parametrize(
     ("name", "options"),
-    [("unknown_option", {"keepalive": True}), ("no_certificate", {"ssl": True})],
+    [
+        ("unknown_option", {"keepalive": True}),
+        ("no_certificate", {"ssl": True}),
+        ("resources", {"resources": {"/path_prefix/*", "/absolute/dir/root/path"}}),
+    ],
 )
 def test_what_cannot_be(conf: AppConf, name: str, options: dict[str, Any]) -> None:
     with pytest.raises(SetupError) as error:

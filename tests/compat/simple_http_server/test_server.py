@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 from tests.server.support import WAIT
@@ -107,6 +110,40 @@ def test_a_second_one_on_the_same_loop(conf: AppConf) -> None:
 def test_there_is_nothing_to_stop(caplog: pytest.LogCaptureFixture) -> None:
     server.stop()
     assert "there is no server to stop" in caplog.text
+
+
+def test_scan(conf: AppConf, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = folder / "scanned_ctrls"
+    package.mkdir()
+    for name in ("cats_controller", "dogs_controller", "other"):
+        text = f"from hospes.compat.simple_http_server import route\nroute('/{name}')(lambda: '{name}')\n"
+        (package / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(str(folder))
+    server.scan("scanned_ctrls", r".*controller.*", project_dir=str(folder))
+    with HttpServer(app_conf=conf).application().test() as client:
+        statuses = [client.get(path).status for path in ("/cats_controller", "/dogs_controller", "/other")]
+        assert statuses == [200, 200, 404]
+    (package / "broken.py").write_text("1 / 0\n")
+    with pytest.raises(ZeroDivisionError):
+        server.scan(base_dir="scanned_ctrls", regx=r".*broken", project_dir=str(folder))
+
+
+def test_scan_begins_where_the_program_is(conf: AppConf, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = folder / "program"
+    (program / "scanned_pages").mkdir(parents=True)
+    (program / "scanned_pages" / "home.py").write_text(
+        "from hospes.compat.simple_http_server import route\nroute('/')(lambda: 'home')\n"
+    )
+    main = ModuleType("__main__")
+    main.__file__ = str(program / "main.py")
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    monkeypatch.syspath_prepend(str(program))
+    server.scan("scanned_pages")
+    with HttpServer(app_conf=conf).application().test() as client:
+        assert client.get("/").text == "home"
+    monkeypatch.delattr(main, "__file__")
+    with pytest.raises(SetupError, match="there is no folder"):
+        server.scan("scanned_pages_elsewhere")
 
 
 def test_start_on_a_running_loop(conf: AppConf) -> None:

@@ -73,6 +73,8 @@ class FaceApp(App):
         factory = ways.session_factory or conf.session_factory or PROCESS.session_factory
         super().__init__(threads=0 if ways.on_loop else THREADS, sessions=factory or SessionOptions())
         self.adopt(conf)
+        for pattern, folder in ways.resources.items():
+            self.files(pattern, folder)
         self._in_threads = InThreads()
         self._mode: Mode = OnLoop() if ways.on_loop else self._in_threads
         if ways.gzip_content_types:

@@ -21,9 +21,10 @@ from hospes.compat.simple_http_server.app_conf import AppConf, get_app_conf
 from hospes.compat.simple_http_server.application import FaceApp, Ways
 from hospes.compat.simple_http_server.logger import get_logger
 from hospes.compat.simple_http_server.modes import running_loop
+from hospes.compat.simple_http_server.tls import context_of
 from hospes.errors import SetupError
 from hospes.limits import Limits, Timeouts
-from hospes.server import Server, ServerOptions, Tls, serve
+from hospes.server import Server, ServerOptions, serve
 from hospes.sessions import SessionFactory
 
 _TAG: Final = "simple_http_server"
@@ -151,10 +152,24 @@ def ways_of(options: Options) -> Ways:
     return Ways(
         on_loop=bool(options.get("prefer_coroutine") or options.get("prefer_corountine")),
         session_factory=options.get("session_factory"),
-        resources=options.get("resources") or {},
+        resources=_resources(options.get("resources") or {}),
         gzip_content_types=frozenset(options.get("gzip_content_types") or ()),
         gzip_compress_level=options.get("gzip_compress_level", 9),
     )
+
+
+def _resources(given: Any) -> Mapping[str, str]:
+    """Folders by the patterns of their paths.
+
+    Raises:
+        SetupError: for what is no dict; a README has shown a set.
+    """
+    if not hasattr(given, "items"):
+        raise SetupError(
+            f"resources= is a {type(given).__name__}, and has to say which folder belongs to which path",
+            remedy='write a dict: resources={"/p/*": "/folder", "**.css": "/styles"}',
+        )
+    return {pattern if pattern.startswith(("/", "*")) else f"/{pattern}": folder for pattern, folder in given.items()}
 
 
 def _check_names(options: Mapping[str, Any]) -> None:
@@ -176,15 +191,16 @@ def _server_options(host: str, port: int, options: Options) -> ServerOptions:
     )
 
 
-def _tls(options: Options) -> Tls | tls.SSLContext:
-    context = options.get("ssl_context") or options.get("ssl_contex")
-    if context is not None:
-        return context
-    if not options.get("certfile"):
-        raise SetupError(
-            "ssl=True needs a certificate", remedy="give certfile= and keyfile=, or an ssl.SSLContext as ssl_context="
-        )
-    return Tls(options.get("certfile", ""), options.get("keyfile") or None, options.get("keypass") or None)
+def _tls(options: Options) -> tls.SSLContext:
+    given = options.get("ssl_context") or options.get("ssl_contex")
+    if given is not None:
+        return given
+    return context_of(
+        options.get("certfile", ""),
+        options.get("keyfile", ""),
+        options.get("keypass", ""),
+        options.get("ssl_check_hostname", False),
+    )
 
 
 def _are_signals_free() -> bool:

@@ -6,8 +6,11 @@ Law: a process has one server here; a second `start` takes the place of the firs
 from __future__ import annotations
 
 import asyncio
+import sys
+from pathlib import Path
 from typing import Unpack
 
+from hospes.compat.simple_http_server.app_conf import get_app_conf
 from hospes.compat.simple_http_server.http_server import HttpServer, Options
 from hospes.compat.simple_http_server.logger import get_logger
 from hospes.compat.simple_http_server.process import PROCESS, Running
@@ -39,6 +42,27 @@ async def start_async(host: str = "", port: int = 9090, **options: Unpack[Option
     if before is not None:
         await asyncio.to_thread(before.wait)  # it may stop on this very loop
     await server.start_async()
+
+
+def scan(base_dir: str = "", regx: str = "", project_dir: str = "") -> None:
+    """Import the modules of a folder, with the folders in it, so that what they declare is there.
+
+    Args:
+        base_dir: The folder, relative to the project's; the project's own by default.
+        regx: A regular expression for a module's path (`ctrls/cats.py`), the same without `.py`, or its dotted name; every
+            module by default.
+        project_dir: The project's folder; that of the program's main file by default.
+
+    Raises:
+        SetupError: if there is no such folder, or nothing in it matches.
+        Exception: what a module raises, with its traceback.
+    """
+    get_app_conf().scan(base_dir, regx, project=project_dir or _main_folder())
+
+
+def _main_folder() -> str:
+    file = getattr(sys.modules.get("__main__"), "__file__", None)
+    return str(Path(file).resolve().parent) if file else ""
 
 
 def stop() -> None:
