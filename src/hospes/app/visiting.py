@@ -14,7 +14,7 @@ Laws:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -70,7 +70,7 @@ class Visiting(ProviderRegistry):
         self._starts = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._opening: asyncio.Lock | None = None
-        self.add(self.take, "request")
+        self.add_direct(User, self.take_soon)
         self.add(self.take_session, "request")
         self.add(self.take_keys, "app")
 
@@ -80,6 +80,15 @@ class Visiting(ProviderRegistry):
         if found is not None and (found.scope == "session" or self._is_kept(found.kind)):
             self._is_wanted = True
         return found
+
+    def take_soon(self, request: Request) -> User | Awaitable[User]:
+        """The request's visitor, or what has to be awaited for it; see `take`."""
+        visitors = self._recogniser
+        if visitors is not None and request.method in SAFE_METHODS:
+            user = visitors.take_now(request)
+            if user is not None:
+                return user
+        return self.take(request)
 
     async def take(self, request: Request) -> User:
         """The request's visitor, in his turn.

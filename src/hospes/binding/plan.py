@@ -13,6 +13,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from operator import itemgetter
+from types import GeneratorType
 from typing import Any
 
 from hospes.binding.content import is_form
@@ -103,7 +104,7 @@ class Plan:
             raise self._invalid(request, len(values), first) from None
         for read, waits in self._objects:
             value = read(request)
-            values.append(await value if waits and inspect.isawaitable(value) else value)
+            values.append(await value if waits and _has_to_be_awaited(value) else value)
         return values if self._order is None else self._order(values)
 
     def _invalid(self, request: Request, position: int, first: Unfit) -> InvalidRequest:
@@ -140,6 +141,12 @@ def compile_plan(
     arguments = arguments_of(handler, site)
     sources = Chooser(site, providers, model_bindings).choose(arguments)
     return Plan(handler, arguments, sources)
+
+
+def _has_to_be_awaited(value: object) -> bool:
+    """As `inspect.isawaitable`, in a fifth of the time: the type tells, but for generators."""
+    kind: type[object] = type(value)
+    return hasattr(kind, "__await__") or (kind is GeneratorType and inspect.isawaitable(value))
 
 
 def _reads(sources: Sequence[Source]) -> Reads:

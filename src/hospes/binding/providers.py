@@ -177,6 +177,22 @@ class Provided:
         return value
 
 
+class Direct(Provided):
+    """A provider that knows by itself what it has given a request: it is asked each time, and nobody keeps its objects.
+
+    Its function takes the request, and gives the object, or an awaitable of it.
+    """
+
+    @property
+    def waits(self) -> bool:
+        """Whether the object may have to be waited for."""
+        return True
+
+    def get(self, request: Request) -> Any:
+        """The object for a request, or an awaitable of it."""
+        return self.replaced.get(request) if self.replaced is not None else self.function(request)
+
+
 class ProviderRegistry:
     """The providers of one application.
 
@@ -231,6 +247,10 @@ class ProviderRegistry:
                 remedy="keep one of them, or let one return a subclass and ask for that",
             )
         self._by_kind[kind] = Provided(self, function, kind, scope, source, namespace)
+
+    def add_direct(self, kind: type, function: Callable[[Request], Any]) -> None:
+        """Let a function provide a request's objects of a type, which it keeps itself; see `Direct`."""
+        self._by_kind[kind] = Direct(self, function, kind, "request", source_of(function))
 
     def find(self, wanted: Any) -> Provided | None:
         """The provider of a type, ready to be asked; None where nobody provides it.

@@ -42,6 +42,7 @@ cdef extern from "Python.h":
 
 cdef struct _Slots:
     Py_ssize_t head, content, connection, finishers, method, path, services, path_values, body  # of a Request
+    Py_ssize_t known_headers, known_cookies, user  # of a Request, filled by whoever asks first
     Py_ssize_t answer, status, content_type, headers, cookies, set_cookies  # of a Response
     Py_ssize_t spare, task, draining  # of a Driver, its seats, a Service
 
@@ -53,7 +54,8 @@ cdef int _find_slots() except -1:
     _AT.connection, _AT.finishers = _slot(Request, b"connection"), _slot(Request, b"finishers")
     _AT.method, _AT.path = _slot(Request, b"method"), _slot(Request, b"path")
     _AT.services, _AT.path_values = _slot(Request, b"services"), _slot(Request, b"path_values")
-    _AT.body = _slot(Request, b"body")
+    _AT.body, _AT.user = _slot(Request, b"body"), _slot(Request, b"_user")
+    _AT.known_headers, _AT.known_cookies = _slot(Request, b"_headers"), _slot(Request, b"_cookies")
     _AT.answer, _AT.status = _slot(Response, b"content"), _slot(Response, b"status")
     _AT.content_type, _AT.headers = _slot(Response, b"_content_type"), _slot(Response, b"_headers")
     _AT.cookies, _AT.set_cookies = _slot(Response, b"_cookies"), _slot(Response, b"_set_cookies")
@@ -78,6 +80,9 @@ cdef object _request(Head head, content, ends):
     hospes_fill(request, _AT.content, content)
     hospes_fill(request, _AT.connection, ends)
     hospes_fill(request, _AT.finishers, None)
+    hospes_fill(request, _AT.known_headers, None)
+    hospes_fill(request, _AT.known_cookies, None)
+    hospes_fill(request, _AT.user, None)
     hospes_fill(request, _AT.method, head.method)
     cdef str path = head.path
     if memchr(PyBytes_AS_STRING(head._octets) + head._at.method_length + 1, c"%", head._at.path_length) == NULL:

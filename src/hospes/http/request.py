@@ -2,8 +2,10 @@
 
 Laws:
 
-* Making a Request costs six assignments. Any other attribute is a slot that stays empty until somebody asks; then `_FILL`
+* Making a Request costs nine assignments. Any other attribute is a slot that stays empty until somebody asks; then `_FILL`
   says how it comes to be, from what other attributes say. What a filter assigns stands, for every later reader.
+* Fields, cookies and visitor may be looked for on the way of every request, by whoever recognises the visitor; None says that
+  nobody has asked yet, which is told twenty times faster than by an empty slot.
 * The path is percent-decoded exactly once, as UTF-8; so is every name and value of the query.
 * Content is read before the handler runs where the handler asks for it; who wants it piece by piece takes `reader`. It can be
   had once: `body` and `form` are whole or an error, never what somebody has left over.
@@ -13,10 +15,10 @@ Laws:
 from __future__ import annotations
 
 import copy
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, cast
 
 from hospes.errors import HttpError
 from hospes.http import json
@@ -56,6 +58,17 @@ class Connection:
     host: str = ""
     """What trusted proxies say the request was for; "" for what the request itself says."""
 
+
+class Done:
+    """What a finisher gives that has nothing to wait for: awaited, it is through at once, and costs no coroutine."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return cast("Generator[Any, Any, None]", iter(()))
+
+
+DONE: Final = Done()
 
 Finisher: TypeAlias = "Callable[[Response | None], Awaitable[None]]"
 """What has to happen between the handler's answer and its leaving: a visitor's record is stored, provided objects are closed.
@@ -123,14 +136,15 @@ class Request:
     """
 
     __slots__ = (
+        "_cookies",
+        "_headers",
+        "_user",
         "body",
         "connection",
         "content",
-        "cookies",
         "finishers",
         "form",
         "head",
-        "headers",
         "json",
         "media_type",
         "method",
@@ -145,7 +159,6 @@ class Request:
         "services",
         "session",
         "state",
-        "user",
     )
 
     head: RequestHead
@@ -156,8 +169,6 @@ class Request:
     path: str
     prefix: str
     query_string: str
-    headers: Headers
-    cookies: dict[str, str]
     media_type: MediaType | None
     query: dict[str, list[str]]
     parameters: dict[str, list[str]]
@@ -169,7 +180,6 @@ class Request:
     body: bytes
     json: Any
     form: Form
-    user: Any
     session: Any
 
     def __init__(self, head: RequestHead, content: ContentReader | None, connection: Connection) -> None:
@@ -177,6 +187,9 @@ class Request:
         self.content = content
         self.connection = connection
         self.finishers = None
+        self._headers: Headers | None = None
+        self._cookies: dict[str, str] | None = None
+        self._user: Any = None
         # These two are asked for nearly always, and an empty slot costs twenty times as much as an assignment.
         self.method = head.method
         path = head.path
@@ -197,6 +210,65 @@ class Request:
 
     def __repr__(self) -> str:
         return f"<Request {self.head.method} {self.head.path}>"  # without the query: it may hold secrets, and this is logged
+
+    @property
+    def headers(self) -> Headers:
+        """Header fields, writable."""
+        headers = self._headers
+        if headers is None:
+            headers = self._headers = Headers.from_wire(self.head.fields)
+        return headers
+
+    @headers.setter
+    def headers(self, headers: Headers) -> None:
+        self._headers = headers
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """Cookies by name."""
+        cookies = self._cookies
+        if cookies is None:
+            value = self.headers.get_all("cookie")
+            cookies = self._cookies = parse_cookies("; ".join(value)) if value else {}
+        return cookies
+
+    @cookies.setter
+    def cookies(self, cookies: dict[str, str]) -> None:
+        self._cookies = cookies
+
+    @property
+    def cookie_field(self) -> bytes | None:
+        """The Cookie field, as it was sent or as a filter has set it; None for none, for several, and where `cookies` was asked
+        for: then those count."""
+        if self._cookies is not None:
+            return None
+        if self._headers is not None:
+            lines = self._headers.get_all("cookie")
+            return lines[0].encode("latin-1", "replace") if len(lines) == 1 else None
+        found: bytes | None = None
+        for name, value in self.head.fields:
+            if name == b"cookie":
+                if found is not None:
+                    return None
+                found = value
+        return found
+
+    @property
+    def user(self) -> Any:
+        """The visitor, once somebody has asked for it, or what a filter has put here.
+
+        Raises:
+            RuntimeError: in an application, where nobody has asked yet.
+        """
+        if self._user is None and UserSource in self.services:
+            raise RuntimeError(
+                "nobody has asked who made this request: `await request.get_user()` first, or let the handler take `user: User`"
+            )
+        return self._user
+
+    @user.setter
+    def user(self, user: Any) -> None:
+        self._user = user
 
     @property
     def client(self) -> Address:
@@ -234,8 +306,8 @@ class Request:
         Args:
             name: Its name, in lower case.
         """
-        if self.has("headers"):
-            return self.headers.get(name, "")
+        if self._headers is not None:
+            return self._headers.get(name, "")
         wanted = name.encode()
         # Two lines are joined, as in `headers`: nobody is to believe the first and another one the second.
         return b", ".join([value for each, value in self.head.fields if each == wanted]).decode("latin-1")
@@ -367,6 +439,8 @@ class Request:
 
     def has(self, name: str) -> bool:
         """Whether a slot is filled, without filling it."""
+        if name in _ASKED:
+            return getattr(self, f"_{name}") is not None
         try:
             object.__getattribute__(self, name)
         except AttributeError:
@@ -375,10 +449,11 @@ class Request:
 
 
 _SHARED = (
+    "_cookies",
+    "_headers",
+    "_user",
     "body",
-    "cookies",
     "form",
-    "headers",
     "json",
     "media_type",
     "method",
@@ -388,11 +463,11 @@ _SHARED = (
     "query_string",
     "services",
     "session",
-    "user",
 )
 """What a request below a prefix takes over where it is known: all but its path, what routes found in it, and finishers."""
 
 
+_ASKED = frozenset({"cookies", "headers", "user"})
 _GROWING = frozenset({"parameter", "parameters"})
 _FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 
@@ -417,11 +492,6 @@ def _path(request: Request) -> str:
 def _media_type(request: Request) -> MediaType | None:
     value = request.content_type
     return parse_media_type(value) if value else None
-
-
-def _cookies(request: Request) -> dict[str, str]:
-    value = request.headers.get_all("cookie")
-    return parse_cookies("; ".join(value)) if value else {}
 
 
 def _query(request: Request) -> dict[str, list[str]]:
@@ -487,19 +557,10 @@ def _json(request: Request) -> Any:
     return json.decode(request.body, depth=limits.json_depth, digits=limits.json_digits)
 
 
-def _user(request: Request) -> None:
-    if UserSource in request.services:
-        raise RuntimeError(
-            "nobody has asked who made this request: `await request.get_user()` first, or let the handler take `user: User`"
-        )
-
-
 _FILL: Mapping[str, Callable[[Request], object]] = {
     "path": _path,
     "query_string": lambda request: request.head.query,
     "prefix": lambda request: "",
-    "headers": lambda request: Headers.from_wire(request.head.fields),
-    "cookies": _cookies,
     "media_type": _media_type,
     "query": _query,
     "parameters": _parameters,
@@ -511,6 +572,5 @@ _FILL: Mapping[str, Callable[[Request], object]] = {
     "body": _body,
     "json": _json,
     "form": _form,
-    "user": _user,
     "session": lambda request: None,
 }

@@ -3,12 +3,24 @@
 `contract` says what every engine promises, `url` opens the one a URL names; an engine is imported when it is opened.
 """
 
-from hospes.store.contract import Conflict, Record, Store, StoreCorrupt, StoreError, StoreFull, StoreUnavailable, Taken, TurnStore
+from hospes.store.contract import (
+    Conflict,
+    QuickStore,
+    Record,
+    Store,
+    StoreCorrupt,
+    StoreError,
+    StoreFull,
+    StoreUnavailable,
+    Taken,
+    TurnStore,
+)
 from hospes.store.health import answers
 from hospes.store.url import open_store
 
 __all__ = [
     "Conflict",
+    "QuickStore",
     "Record",
     "Store",
     "StoreCorrupt",

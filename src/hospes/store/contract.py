@@ -149,6 +149,15 @@ class Store(Protocol):
         ...
 
 
+@runtime_checkable
+class QuickStore(Store, Protocol):
+    """An engine that can say at once what it has, as a rule."""
+
+    def recall(self, space: str, key: bytes) -> tuple[Record | None] | None:
+        """What `get` would give now; None where that takes more than a look. It raises nothing."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Taken:
     """A turn at a record, which the engine has given out.

@@ -5,6 +5,9 @@ microseconds, less than a hop to a thread and back. In write-ahead mode they wai
 transaction of its own it sees every commit that was acknowledged before, whichever process made it. Writes go to the
 writing thread (see `sqlite_writer`), which gathers them. What the file is made of stands in `sqlite_file`.
 
+What was read is believed until somebody has committed, which a look at the log's index tells (see `wal_index`): so a visitor who
+comes again costs no read, and a change by any process is seen by all at once.
+
 The file is made by the first write that has something to keep: a program that stores nothing leaves nothing behind.
 A store belongs to the process that opened it: SQLite's handles do not survive a fork.
 """
@@ -23,6 +26,7 @@ from hospes.errors import SetupError
 from hospes.store.contract import Clock, Conflict, Record, StoreUnavailable
 from hospes.store.sqlite_file import connect, exists, is_busy, is_current, prepare, schema_version, translate
 from hospes.store.sqlite_writer import SqliteOptions, SqliteWriter
+from hospes.store.wal_index import WalIndex, is_head
 
 _GET = "SELECT value, version, expires FROM record WHERE space = ? AND key = ?"
 _SCAN = """SELECT key, value, version, expires FROM record
@@ -36,6 +40,8 @@ _DELETE = "DELETE FROM record WHERE space = ? AND key = ? AND (expires IS NULL O
 _TOUCH = "UPDATE record SET expires = ? WHERE space = ? AND key = ? AND (expires IS NULL OR expires > ?)"
 _SWEEP = "DELETE FROM record WHERE rowid IN (SELECT rowid FROM record WHERE expires <= ? ORDER BY expires LIMIT ?)"
 
+_MOST_KNOWN = 8 << 20  # octets of what was read and is believed
+_ENTRY = 400  # octets that an entry takes beside its value, about
 _RETRY = 0.005  # seconds between two tries of a read that somebody's recovery of the file keeps waiting
 
 
@@ -62,6 +68,10 @@ class SqliteStore:
         self._process = 0  # which may use the store; 0: it is not open
         self._reader: sqlite3.Cursor | None = None  # one for all reads: none is left half-way
         self._writer: SqliteWriter | None = None
+        self._index: WalIndex | None = None
+        self._as_of = b""  # how the index looked when all that is known was read; b"": nothing is
+        self._known: dict[tuple[str, bytes], tuple[Record | None]] = {}
+        self._size = 0  # of what is known, in octets
 
     @property
     def commits(self) -> int:
@@ -94,6 +104,10 @@ class SqliteStore:
         if self._reader is not None:
             self._reader.connection.close()
             self._reader = None
+        if self._index is not None:
+            self._index.close()
+            self._index = None
+        self._forget(b"")
 
     async def check(self) -> None:
         """Read something, and see that the file is still the one that was opened."""
@@ -102,13 +116,22 @@ class SqliteStore:
 
     async def get(self, space: str, key: bytes) -> Record | None:
         """The record, or None."""
+        self._is_current()
+        as_of = self._as_of
         rows = await self._read(_GET, (space, key))
-        if not rows:
+        record = Record(*rows[0]) if rows else None
+        if as_of and as_of == self._as_of:
+            self._know(space, key, record)
+        return record if record is None or record.expires is None or record.expires > self._clock() else None
+
+    def recall(self, space: str, key: bytes) -> tuple[Record | None] | None:
+        """What `get` would give, if it was read before and nobody has written since; else None."""
+        if not self._is_current() or os.getpid() != self._process:
             return None
-        value, version, expires = rows[0]
-        if expires is not None and expires <= self._clock():
-            return None
-        return Record(value, version, expires)
+        known = self._known.get((space, key))
+        if known is None or (record := known[0]) is None or record.expires is None or record.expires > self._clock():
+            return known
+        return (None,)
 
     async def put(self, space: str, key: bytes, value: bytes, *, expires: float | None = None) -> int:
         """Write whatever was there before; gives the new version.
@@ -160,6 +183,28 @@ class SqliteStore:
             start = rows[-1][0] + b"\0"  # the next key there can be
             await asyncio.sleep(0)
 
+    def _is_current(self) -> bool:
+        """Whether what is known is still so; else it is forgotten."""
+        index = self._index
+        if index is None:
+            return False
+        now = index.look()
+        if now == self._as_of and now:
+            return True
+        self._forget(now if is_head(now) else b"")
+        return False
+
+    def _forget(self, as_of: bytes) -> None:
+        self._as_of, self._size = as_of, 0
+        self._known.clear()
+
+    def _know(self, space: str, key: bytes, record: Record | None) -> None:
+        self._size += _ENTRY + len(key) + (len(record.value) if record is not None else 0)
+        if self._size > _MOST_KNOWN:
+            self._forget(self._as_of)
+        else:
+            self._known[space, key] = (record,)
+
     def _open_writer(self) -> SqliteWriter:
         self._check_process()
         assert self._writer is not None
@@ -200,6 +245,7 @@ class SqliteStore:
         try:
             if schema_version(connection, self._path):
                 self._reader = connection.cursor()
+                self._index = WalIndex(self._path)
         except SetupError as error:  # it came after open() had looked; a visitor's request is no place for this one
             raise StoreUnavailable(error.problem) from error
         finally:

@@ -110,11 +110,15 @@ class Entrance:
             record: What the store has.
             secret: Hash of the cookie's secret; b"" where it is an anonymous visitor's.
         """
+        if kind_of(record.value) is Kind.MOVING:
+            return not secret and not await self._has_moved(record.value)
+        return self.knows_now(record, secret)
+
+    def knows_now(self, record: Record, secret: bytes) -> bool:
+        """The same, without waiting: of who is on the move nobody can tell, and this is false."""
         kind = kind_of(record.value)
         if kind is Kind.ACCOUNT:
             return open_account(record.value)[0].find(secret, self._clock()) is not None
-        if kind is Kind.MOVING:
-            return not secret and not await self._has_moved(record.value)
         return not secret and kind is Kind.VISITOR
 
     async def forget(self, account: Account) -> None:

@@ -23,7 +23,7 @@ from contextlib import suppress
 from typing import TypeAlias
 
 from hospes.errors import HttpError
-from hospes.store import Record, Store, StoreUnavailable, Taken, TurnStore
+from hospes.store import QuickStore, Record, Store, StoreUnavailable, Taken, TurnStore
 from hospes.users.rangelock import PLACES, RangeLock
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.0005, 0.005  # seconds between two looks at another process's turn
@@ -72,6 +72,7 @@ class Turns:
     def __init__(self, store: Store, wait: float, lock: RangeLock | None = None) -> None:
         self._store = store
         self._shared = store if isinstance(store, TurnStore) else None
+        self._recall = store.recall if isinstance(store, QuickStore) else None
         self._wait = wait
         self._lock = lock
         self._lines: dict[int, _Line | None] = {}  # an entry: a turn is out, or about to be; None: nobody waits for it
@@ -101,6 +102,26 @@ class Turns:
         except BaseException:
             self.leave(place)
             raise
+
+    def take_now(self, space: str, key: bytes) -> Held | None:
+        """The turn, if it is free and the store knows the record; `give_back` has to follow. None where that has to be awaited.
+
+        Raises:
+            StoreUnavailable: if the file of the locks cannot be made or locked.
+        """
+        recall = self._recall
+        if recall is None:
+            return None
+        place = int.from_bytes(key[:8], "big") % PLACES
+        if place in self._lines or (self._lock is not None and not self._try_enter(place)):
+            return None
+        self._lines[place] = None
+        # Only now: before the turn began somebody else may have written.
+        known = recall(space, key)
+        if known is None:
+            self.leave(place)
+            return None
+        return Held(place, space, key, known[0], None)
 
     async def write(self, held: Held, value: bytes, expires: float | None) -> int:
         """Write the record of a turn, if nobody else did; gives the new version. It is the turn's last act.

@@ -21,13 +21,14 @@ Laws:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Final, TypeAlias
 
 from hospes.http import Request, Response, SetCookie
+from hospes.http.request import DONE
 from hospes.store import Conflict, Record, Store
 from hospes.store.contract import Clock
 from hospes.users import guest as guests
@@ -162,6 +163,11 @@ class Visit:
         return self._state is _State.SERVING
 
     @property
+    def is_kept(self) -> bool:
+        """Whether the store has a record of the visitor."""
+        return self._version != 0
+
+    @property
     def refusal(self) -> str:
         """Why the User cannot be changed now; "" if it can. After a cancelled request nobody cares: nothing is kept."""
         if self._forgotten:
@@ -175,12 +181,27 @@ class Visit:
         """Whose account this is; None for an anonymous visitor."""
         return self._account
 
-    async def finish(self, response: Response | None) -> None:
+    def finish(self, response: Response | None) -> Awaitable[None]:
         """The request's finisher: make the changes durable, tell the cookie, give the turn back.
 
         Args:
             response: What is to leave; None where the request was cancelled, and its changes are dropped.
         """
+        is_usual = self._state is _State.SERVING and self._wanted is None and self._leaves is _Leaving.NOT
+        if response is None or self._changing is not None or not is_usual:
+            return self._finish(response)
+        work = self._conclude(renews=True)
+        if work is not None or self._announce:
+            return self._tell_after(work, response)
+        return DONE
+
+    async def _tell_after(self, work: Coroutine[Any, Any, None] | None, response: Response) -> None:
+        if work is not None:
+            await work
+        if self._announce:
+            self._tell(response)
+
+    async def _finish(self, response: Response | None) -> None:
         if self._changing is not None:
             await asyncio.wait([self._changing])
         if self._state is not _State.SERVING:
@@ -191,9 +212,7 @@ class Visit:
             return
         if self._wanted is not None or self._leaves is not _Leaving.NOT:
             await self._settle_at_the_end(response.status)
-        await self._conclude(renews=True)
-        if self._announce:
-            self._tell(response)
+        await self._tell_after(self._conclude(renews=True), response)
 
     async def begin(self) -> bool:
         """Take the turn and load the record anew; False if the turn is held already, by the request or by this task."""
@@ -222,7 +241,9 @@ class Visit:
             self._state = _State.CLOSED
             self._give_back()
         else:
-            await self._conclude(renews=False)
+            work = self._conclude(renews=False)
+            if work is not None:
+                await work
 
     def forget(self) -> None:
         """Have the record deleted at the request's end, and the cookie removed."""
@@ -410,8 +431,8 @@ class Visit:
         else:
             await self._house.store.delete(SPACE, self._guest.key)
 
-    async def _conclude(self, renews: bool) -> None:
-        """Write what there is to write, in a task of its own that nobody cancels, and give the turn back."""
+    def _conclude(self, renews: bool) -> Coroutine[Any, Any, None] | None:
+        """Give the turn back, now or when what there is to write has been written: by awaiting what this gives."""
         self._state = _State.CLOSED
         try:
             write = self._write(renews)
@@ -420,7 +441,11 @@ class Visit:
             raise
         if write is None:
             self._give_back()
-            return
+            return None
+        return self._undisturbed(write)
+
+    async def _undisturbed(self, write: Coroutine[Any, Any, None]) -> None:
+        """Write in a task of its own, which nobody cancels."""
         house = self._house
         task = house.loop.create_task(self._written(write))
         house.writing.add(task)

@@ -5,6 +5,8 @@ Laws:
 * Every request that asks gets a visitor. A cookie that we did not issue, or whose visitor was forgotten by us, is as none.
 * In one request there is one User, however often and wherever it is asked for.
 * A new visitor costs no write until something is stored (but for the seal's key, once in a store's life).
+* What a cookie means is remembered, so that whoever comes again is recognised at once. That is no more than what the cookie
+  itself says: whether it still counts is asked of the record, each time.
 * When the store is away there is no visitor: 503, before the handler has done anything.
 """
 
@@ -17,6 +19,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import replace
 from functools import partial
+from typing import Final
 from urllib.parse import unquote
 
 from hospes.errors import SetupError
@@ -34,6 +37,9 @@ from hospes.users.sweeping import Sweeper
 from hospes.users.turns import Turns
 from hospes.users.user import User
 from hospes.users.visit import Company, House, Visit, alone
+
+_MOST_FAMILIAR: Final = 8_192
+_LONGEST_FAMILIAR: Final = 512  # octets of a Cookie field
 
 _around: ContextVar[tuple[object, Visit] | None] = ContextVar("hospes_visit", default=None)
 """The fields of the request that is being answered, and its visit: a mounted application gets a Request of its own for it."""
@@ -65,6 +71,8 @@ class Visitors:
         self._house: House | None = None
         self._sealer: seal.Sealer | None = None
         self._sweeper: Sweeper | None = None
+        # By Cookie field and scheme: who has come with it, and whether we have looked at the seal.
+        self._familiar: dict[tuple[bytes, str], tuple[Guest, bool]] = {}
         self._taking: dict[int, list[asyncio.Future[None]]] = {}  # by id of the request: who waits for its User
 
     @classmethod
@@ -164,6 +172,40 @@ class Visitors:
             return around[1].user
         return await self._take_once(request)
 
+    def take_now(self, request: Request) -> User | None:
+        """The request's visitor, as `take` gives it, if nothing has to be waited for; else None, and nothing has happened.
+
+        Raises:
+            StoreError: if the store's files cannot be used, or the record not be read.
+        """
+        house = self._house
+        if house is None or request.has("user") or id(request) in self._taking or _around.get() is not None:
+            return None
+        field = request.cookie_field
+        familiar = self._familiar.get((field, request.connection.scheme)) if field is not None else None
+        if familiar is None:
+            return None
+        guest, is_sealed = familiar
+        held = house.turns.take_now(SPACE, guest.key)
+        if held is None:
+            return None
+        visit: Visit | None = None
+        try:
+            record = held.record
+            if is_sealed if record is None else house.entrance.knows_now(record, guest.secret):
+                visit = Visit(house, guest, held, request)
+        finally:
+            if visit is None:
+                house.turns.give_back(held)
+        return self._settled(request, visit) if visit is not None else None
+
+    def _settled(self, request: Request, visit: Visit) -> User:
+        request.finish_with(visit.finish)
+        if not request.has("user"):
+            request.user = visit.user
+        _around.set((request.head.fields, visit))
+        return visit.user
+
     async def _take_once(self, request: Request) -> User:
         waiting = self._taking.get(id(request))
         if waiting is not None:  # two tasks of one request ask at the same time
@@ -180,22 +222,27 @@ class Visitors:
             for each in others:
                 if not each.done():
                     each.set_result(None)
-        request.finish_with(visit.finish)
-        if not request.has("user") or request.user is None:
-            request.user = visit.user
-        _around.set((request.head.fields, visit))
-        return visit.user
+        return self._settled(request, visit)
 
     async def _visit(self, request: Request) -> Visit:
         house, sealer = self._opened()
+        field = request.cookie_field
         is_secure = request.scheme == "https"
         cookie = ("__Host-" if is_secure else "") + house.options.cookie
         value = request.cookies.get(cookie)
         if value is not None and (guest := _guest(cookie, value, is_secure)) is not None:
             visit = await _recognise(house, sealer, guest, request)
             if visit is not None:
+                if field is not None and len(field) <= _LONGEST_FAMILIAR:
+                    self._get_familiar((field, request.scheme), guest, not visit.is_kept)
                 return visit
         return Visit(house, guests.visitor(cookie, await sealer.issue(), is_secure, is_new=True), None, request)
+
+    def _get_familiar(self, sign: tuple[bytes, str], guest: Guest, is_sealed: bool) -> None:
+        if len(self._familiar) >= _MOST_FAMILIAR:
+            self._familiar.clear()
+        _, was_sealed = self._familiar.get(sign, (guest, False))
+        self._familiar[sign] = guest, is_sealed or was_sealed
 
     def _opened(self) -> tuple[House, seal.Sealer]:
         if self._house is None or self._sealer is None:
