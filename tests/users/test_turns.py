@@ -180,6 +180,9 @@ def test_a_lock_that_cannot_be_had_is_a_store_that_is_away(tmp_path: Path) -> No
 class Breaking(RangeLock):
     """Taken by somebody, and then out of order."""
 
+    def is_alone(self) -> bool:
+        return False
+
     def try_enter(self, place: int) -> bool:
         return False
 

@@ -103,7 +103,7 @@ class Visiting(ProviderRegistry):
             return await visitors.take(request)
         if self.guests.csrf is not None:
             self.guests.csrf.check(request)
-        stay = self._stored.step_aside(request) if self._stored is not None and not request.has("user") else None
+        stay = self._stored.step_aside(request) if self._stored is not None and request.visitor is None else None
         user = await visitors.take(request)
         if stay is not None:
             await stay.step_in()
@@ -281,5 +281,5 @@ def _check_visitors(given: object) -> None:
 
 
 def _key(request: Request) -> str | None:
-    user = request.user if request.has("user") else None
+    user = request.visitor
     return user.id if isinstance(user, User) else None

@@ -54,7 +54,7 @@ cdef int _find_slots() except -1:
     _AT.connection, _AT.finishers = _slot(Request, b"connection"), _slot(Request, b"finishers")
     _AT.method, _AT.path = _slot(Request, b"method"), _slot(Request, b"path")
     _AT.services, _AT.path_values = _slot(Request, b"services"), _slot(Request, b"path_values")
-    _AT.body, _AT.user = _slot(Request, b"body"), _slot(Request, b"_user")
+    _AT.body, _AT.user = _slot(Request, b"body"), _slot(Request, b"visitor")
     _AT.known_headers, _AT.known_cookies = _slot(Request, b"_headers"), _slot(Request, b"_cookies")
     _AT.answer, _AT.status = _slot(Response, b"content"), _slot(Response, b"status")
     _AT.content_type, _AT.headers = _slot(Response, b"_content_type"), _slot(Response, b"_headers")

@@ -138,7 +138,6 @@ class Request:
     __slots__ = (
         "_cookies",
         "_headers",
-        "_user",
         "body",
         "connection",
         "content",
@@ -159,6 +158,7 @@ class Request:
         "services",
         "session",
         "state",
+        "visitor",
     )
 
     head: RequestHead
@@ -189,7 +189,8 @@ class Request:
         self.finishers = None
         self._headers: Headers | None = None
         self._cookies: dict[str, str] | None = None
-        self._user: Any = None
+        self.visitor: Any = None
+        """What `user` gives; None as long as nobody has asked for it."""
         # These two are asked for nearly always, and an empty slot costs twenty times as much as an assignment.
         self.method = head.method
         path = head.path
@@ -260,15 +261,15 @@ class Request:
         Raises:
             RuntimeError: in an application, where nobody has asked yet.
         """
-        if self._user is None and UserSource in self.services:
+        if self.visitor is None and UserSource in self.services:
             raise RuntimeError(
                 "nobody has asked who made this request: `await request.get_user()` first, or let the handler take `user: User`"
             )
-        return self._user
+        return self.visitor
 
     @user.setter
     def user(self, user: Any) -> None:
-        self._user = user
+        self.visitor = user
 
     @property
     def client(self) -> Address:
@@ -440,7 +441,7 @@ class Request:
     def has(self, name: str) -> bool:
         """Whether a slot is filled, without filling it."""
         if name in _ASKED:
-            return getattr(self, f"_{name}") is not None
+            return getattr(self, _ASKED[name]) is not None
         try:
             object.__getattribute__(self, name)
         except AttributeError:
@@ -451,7 +452,7 @@ class Request:
 _SHARED = (
     "_cookies",
     "_headers",
-    "_user",
+    "visitor",
     "body",
     "form",
     "json",
@@ -467,7 +468,8 @@ _SHARED = (
 """What a request below a prefix takes over where it is known: all but its path, what routes found in it, and finishers."""
 
 
-_ASKED = frozenset({"cookies", "headers", "user"})
+_ASKED: Mapping[str, str] = {"cookies": "_cookies", "headers": "_headers", "user": "visitor"}
+"""Attributes that are made of a slot which is None as long as nobody has asked."""
 _GROWING = frozenset({"parameter", "parameters"})
 _FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 

@@ -10,9 +10,8 @@ import re
 import secrets
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from hospes.store.values import Values
 
@@ -24,8 +23,7 @@ _HEAD: Final = struct.Struct(">Bdd")
 _ID: Final = re.compile(r"[\w-]{24}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """A record, decoded.
 
     Args:

@@ -13,6 +13,12 @@ would keep the locks of a parent that was killed, so it closes its own at once. 
 part processes only. On Windows there is no lock here: there a visitor's turn is kept within the process, and the store's
 compare-and-set refuses what another process would overwrite.
 
+Whoever is alone with the file need not lock place after place: one lock takes all of them, for as long as the caller works
+without a pause. It is a lock like the others, so whoever comes in between waits for that long, and who has the file open says so
+by a shared lock of his own behind the last place, which tells the others not to take everything any more.
+
+    places 0 … 2⁵⁷ - 1    exclusive, one by one or all at once        2⁵⁷    shared: somebody is here
+
 The file stays empty and is never removed: with two files there would be two locks.
 """
 
@@ -22,11 +28,13 @@ import os
 import struct
 import sys
 import weakref
+from collections.abc import Iterable
 
 PLACES = 1 << 56
 """How many places there are: enough that a hash is one's own."""
 
 _PORCH, _ROOM = 0, 1
+_PRESENCE = 2 * PLACES
 
 
 class RangeLock:
@@ -72,6 +80,28 @@ class RangeLock:
         """Let the next one in."""
         self._leave(2 * place + _ROOM)
 
+    def is_alone(self) -> bool:
+        """Whether nobody else has the file open; false where that cannot be told.
+
+        Raises:
+            OSError: if the file cannot be made or looked at.
+        """
+        return _is_free(self._open(), _PRESENCE)
+
+    def try_all(self) -> bool:
+        """Be in every room and on every porch, if nobody else is anywhere."""
+        return _lock(self._open(), 0, _PRESENCE)
+
+    def leave_all(self, but: Iterable[int]) -> None:
+        """Undo `try_all`, but stay in the rooms of some places."""
+        if self._descriptor < 0:
+            return
+        start = 0
+        for room in sorted(2 * place + _ROOM for place in but):
+            _unlock(self._descriptor, start, room - start)
+            start = room + 1
+        _unlock(self._descriptor, start, _PRESENCE - start)
+
     def close(self) -> None:
         """Give back every lock; locking opens the file again."""
         descriptor, self._descriptor = self._descriptor, -1
@@ -87,6 +117,7 @@ class RangeLock:
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
             if hasattr(os, "register_at_fork"):
                 _close_in_children(self)
+            _be_present(self._descriptor, _PRESENCE)
         return self._descriptor
 
 
@@ -116,6 +147,13 @@ if sys.platform == "linux":
     def _unlock(file: int, start: int, length: int) -> None:
         fcntl.fcntl(file, fcntl.F_OFD_SETLK, _FLOCK.pack(fcntl.F_UNLCK, os.SEEK_SET, start, length, 0))
 
+    def _is_free(file: int, octet: int) -> bool:
+        found = fcntl.fcntl(file, fcntl.F_OFD_GETLK, _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, octet, 1, 0))
+        return bool(_FLOCK.unpack(found)[0] == fcntl.F_UNLCK)
+
+    def _be_present(file: int, octet: int) -> None:
+        fcntl.fcntl(file, fcntl.F_OFD_SETLK, _FLOCK.pack(fcntl.F_RDLCK, os.SEEK_SET, octet, 1, 0))
+
 elif sys.platform != "win32":
     import fcntl
 
@@ -129,10 +167,22 @@ elif sys.platform != "win32":
     def _unlock(file: int, start: int, length: int) -> None:
         fcntl.lockf(file, fcntl.LOCK_UN, length, start)
 
+    def _is_free(file: int, octet: int) -> bool:
+        return False
+
+    def _be_present(file: int, octet: int) -> None:
+        pass
+
 else:
 
     def _lock(file: int, start: int, length: int) -> bool:
         return True
 
     def _unlock(file: int, start: int, length: int) -> None:
+        pass
+
+    def _is_free(file: int, octet: int) -> bool:
+        return False
+
+    def _be_present(file: int, octet: int) -> None:
         pass

@@ -3,6 +3,10 @@
     line of this process (first come, first served) ─┬→ range lock of the visitor (see `rangelock`) ─┬→ the turn
                                                      └→ the store's own turn, where it has some ─────┘
 
+Where this process is alone with the file, one lock on all of it stands for those of single visitors, from the first turn that is
+given out in a round of the loop until the next round: with many requests at once it costs them next to nothing. A turn that lasts
+longer has the lock of its own visitor from then on.
+
 A store that machines share parts their turns itself (see `hospes.store.TurnStore`), and reads and writes the record on the
 same way. Beside any other store the processes of one machine have a file of locks.
 
@@ -76,6 +80,9 @@ class Turns:
         self._wait = wait
         self._lock = lock
         self._lines: dict[int, _Line | None] = {}  # an entry: a turn is out, or about to be; None: nobody waits for it
+
+        self._has_all = False  # whether the file is locked as a whole
+        self._outside: set[int] = set()  # places whose line waits for another process
 
     @property
     def out(self) -> int:
@@ -160,7 +167,7 @@ class Turns:
 
     def leave(self, place: int) -> None:
         """Undo `enter`."""
-        if self._lock is not None:
+        if self._lock is not None and not self._has_all:
             self._lock.leave(place)
         self._pass_on(place)
 
@@ -177,7 +184,11 @@ class Turns:
             self._lines[place] = None
         try:
             if self._lock is not None and not self._try_enter(place):
-                await self._wait_for_others(self._lock, place, deadline)
+                self._outside.add(place)
+                try:
+                    await self._wait_for_others(self._lock, place, deadline)
+                finally:
+                    self._outside.discard(place)
         except BaseException:
             self._pass_on(place)
             raise
@@ -227,10 +238,25 @@ class Turns:
 
     def _try_enter(self, place: int) -> bool:
         assert self._lock is not None
+        if self._has_all:
+            return True
         try:
-            return self._lock.try_enter(place)
+            return self._try_all(self._lock) or self._lock.try_enter(place)
         except OSError as error:
             raise _unusable(error) from error
+
+    def _try_all(self, lock: RangeLock) -> bool:
+        """Lock the file as a whole until the loop's next round, if nobody else has it open."""
+        if not lock.is_alone() or not lock.try_all():
+            return False
+        self._has_all = True
+        asyncio.get_running_loop().call_soon(self._leave_all)
+        return True
+
+    def _leave_all(self) -> None:
+        self._has_all = False
+        if self._lock is not None:
+            self._lock.leave_all(but=[place for place in self._lines if place not in self._outside])
 
     def _pass_on(self, place: int) -> None:
         """Call the next one in the line of this process."""

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from hospes.store.values import RecordTooLarge, Values, fingerprint
 
@@ -21,8 +20,7 @@ admit: Final = _VALUES.admit
 """Looks at what a program puts into a User; see `Values.admit`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """A record, decoded.
 
     Args:

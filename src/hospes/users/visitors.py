@@ -165,8 +165,8 @@ class Visitors:
             HttpError: 503, if the turn does not come in time, or the store is away.
             SetupError: if this is not open in this process.
         """
-        if request.has("user") and type(request.user) is User:
-            return request.user
+        if type(request.visitor) is User:
+            return request.visitor
         around = _around.get()
         if around is not None and around[0] is request.head.fields and around[1].is_serving:
             return around[1].user
@@ -179,7 +179,7 @@ class Visitors:
             StoreError: if the store's files cannot be used, or the record not be read.
         """
         house = self._house
-        if house is None or request.has("user") or id(request) in self._taking or _around.get() is not None:
+        if house is None or request.visitor is not None or id(request) in self._taking or _around.get() is not None:
             return None
         field = request.cookie_field
         familiar = self._familiar.get((field, request.connection.scheme)) if field is not None else None
@@ -201,8 +201,8 @@ class Visitors:
 
     def _settled(self, request: Request, visit: Visit) -> User:
         request.finish_with(visit.finish)
-        if not request.has("user"):
-            request.user = visit.user
+        if request.visitor is None:
+            request.visitor = visit.user
         _around.set((request.head.fields, visit))
         return visit.user
 
