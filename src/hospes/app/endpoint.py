@@ -224,9 +224,9 @@ class Endpoints:
         """A handler with its arguments. Where no filter is around it, it also concludes, which saves a layer."""
         plan, status, body_limit, construct = target.plan, target.status, target.body_limit, target.construct
         prepare, reads = target.reader.prepare, target.reader.reads
-        in_pool, on_loop, needs_await = target.runs is Runs.IN_POOL, target.runs is Runs.ON_LOOP, plan.needs_await
+        in_pool, on_loop = target.runs is Runs.IN_POOL, target.runs is Runs.ON_LOOP
         function = awaited(plan.call) if on_loop else plan.call
-        bind, answer, in_thread, takes_nothing = plan.bind, self._answer, self.threads.run, plan.takes_nothing
+        bind, answer, in_thread, takes_nothing = plan.bind_soon, self._answer, self.threads.run, plan.takes_nothing
 
         async def call(request: Request) -> Response:
             try:
@@ -237,7 +237,8 @@ class Endpoints:
                             await prepare(request)
                     arguments: Sequence[Any] = ()
                     if not takes_nothing:
-                        arguments = await plan.bind_async(request) if needs_await else bind(request)
+                        bound = bind(request)
+                        arguments = bound if isinstance(bound, (list, tuple)) else await bound
                     if construct is not None:
                         made = construct.get(request)
                         arguments = (await made if construct.waits and inspect.isawaitable(made) else made, *arguments)

@@ -10,7 +10,7 @@ Laws:
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from operator import itemgetter
 from types import GeneratorType
@@ -90,8 +90,8 @@ class Plan:
             values.append(read(request))
         return values if self._order is None else self._order(values)
 
-    async def bind_async(self, request: Request) -> Sequence[Any]:
-        """Make the arguments, waiting for those that need it.
+    def bind_soon(self, request: Request) -> list[Any] | tuple[Any, ...] | Coroutine[Any, Any, Sequence[Any]]:
+        """Make the arguments; where something has to be waited for, what is to be awaited for them.
 
         Raises:
             InvalidRequest: with all that is wrong with the request.
@@ -103,6 +103,20 @@ class Plan:
         except Unfit as first:
             raise self._invalid(request, len(values), first) from None
         for read, waits in self._objects:
+            value = read(request)
+            if waits and _has_to_be_awaited(value):
+                return self._bind_rest(request, values, value)
+            values.append(value)
+        return values if self._order is None else self._order(values)
+
+    async def bind_async(self, request: Request) -> Sequence[Any]:
+        """Make the arguments, waiting for those that need it; it raises what `bind_soon` raises."""
+        arguments = self.bind_soon(request)
+        return arguments if isinstance(arguments, (list, tuple)) else await arguments
+
+    async def _bind_rest(self, request: Request, values: list[Any], waiting: Any) -> Sequence[Any]:
+        values.append(await waiting)
+        for read, waits in self._objects[len(values) - len(self._plain) :]:
             value = read(request)
             values.append(await value if waits and _has_to_be_awaited(value) else value)
         return values if self._order is None else self._order(values)
@@ -155,7 +169,7 @@ def _reads(sources: Sequence[Source]) -> Reads:
     return max((each.reads for each in sources if not (streams and each.is_weak)), default=Reads.NOTHING)
 
 
-def _order(sources: Sequence[Source]) -> Callable[[Sequence[Any]], Sequence[Any]] | None:
+def _order(sources: Sequence[Source]) -> Callable[[Sequence[Any]], tuple[Any, ...]] | None:
     """From the order of asking (objects last) to the order of the parameters; None where they are the same."""
     asked = sorted(range(len(sources)), key=lambda index: sources[index].is_object)
     if asked == list(range(len(sources))):

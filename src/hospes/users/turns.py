@@ -120,9 +120,10 @@ class Turns:
         if recall is None:
             return None
         place = int.from_bytes(key[:8], "big") % PLACES
-        if place in self._lines or (self._lock is not None and not self._try_enter(place)):
+        lines = self._lines
+        if place in lines or not (self._has_all or self._lock is None or self._try_enter(place)):
             return None
-        self._lines[place] = None
+        lines[place] = None
         # Only now: before the turn began somebody else may have written.
         known = recall(space, key)
         if known is None:
@@ -218,7 +219,7 @@ class Turns:
     async def _wait_for_others(self, lock: RangeLock, place: int, deadline: float) -> None:
         """Until no other process, or loop, has the place."""
         loop = asyncio.get_running_loop()
-        pause = _FIRST_PAUSE
+        pause = 0.0
         is_next = False
         try:
             while True:
@@ -229,7 +230,7 @@ class Turns:
                 if loop.time() >= deadline:
                     raise TurnTimeout
                 await asyncio.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
+                pause = min(2 * pause or _FIRST_PAUSE, _LONGEST_PAUSE)
         except OSError as error:
             raise _unusable(error) from error
         finally:

@@ -77,6 +77,7 @@ class House:
         entrance: Where visitors sign in.
         company: What goes along with a visitor who signs in or out.
         writing: Writes under way.
+        renewals: Seconds between two renewals of the cookie, of who is anonymous and of who is signed in.
     """
 
     store: Store
@@ -88,6 +89,10 @@ class House:
     entrance: Entrance
     company: Company
     writing: set[asyncio.Task[None]] = field(default_factory=set)
+    renewals: tuple[float, float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "renewals", (renewal(self.options, is_member=False), renewal(self.options, is_member=True)))
 
 
 class _State(Enum):
@@ -386,7 +391,7 @@ class Visit:
             return self._delete() if self._version else None
         house = self._house
         end = self._end(house.clock())
-        is_due = renews and end - self._expires >= renewal(house.options, self._account is not None)
+        is_due = renews and end - self._expires >= house.renewals[self._account is not None]
         now_print = fingerprint(self.user)
         if now_print != self._print or not now_print or (is_due and self._account is not None):
             octets = encode(self.user, self._created, self._public_id, house.options.size)

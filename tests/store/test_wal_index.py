@@ -1,0 +1,212 @@
+"""The head of the log's index: it changes with every commit, whoever commits, and with nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hospes.store.sqlite import SqliteStore
+from hospes.store.sqlite_file import prepare
+from hospes.store.wal_index import WalIndex, is_head
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="platform: nothing can be told")
+
+
+def write(path: Path, value: str = "v") -> None:
+    connection = sqlite3.connect(path)
+    connection.execute("INSERT OR REPLACE INTO record VALUES ('s', x'00', ?, 1, NULL)", (value.encode(),))
+    connection.commit()
+    connection.close()
+
+
+def test_it_changes_with_commits_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    connection = prepare(str(path), 1.0)
+    connection.execute("SELECT count(*) FROM record").fetchall()
+    index = WalIndex(str(path))
+    seen = {index.look()}
+    assert all(is_head(each) for each in seen)
+    connection.execute("SELECT * FROM record").fetchall()
+    assert index.look() in seen
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("INSERT INTO record VALUES ('s', x'01', x'02', 1, NULL)")
+    assert index.look() in seen, "nobody has committed yet"
+    connection.execute("ROLLBACK")
+    assert index.look() in seen
+    for value in range(20):
+        write(path, str(value))
+        assert index.look() not in seen
+        seen.add(index.look())
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    write(path)
+    assert index.look() not in seen
+    connection.close()
+    index.close()
+    index.close()
+    assert index.look() == b""
+
+
+def test_without_an_index_nothing_can_be_told(tmp_path: Path) -> None:
+    for content in (None, b"", b"short"):
+        path = tmp_path / "a.db"
+        if content is not None:
+            (tmp_path / "a.db-shm").write_bytes(content)
+        index = WalIndex(str(path))
+        assert index.look() == b""
+        index.close()
+
+
+@pytest.mark.parametrize("octets", [b"", bytes(48), b"\xff" * 48, (3_007_000).to_bytes(4, sys.byteorder) + bytes(44)])
+def test_what_is_no_head(octets: bytes) -> None:
+    assert not is_head(octets)
+
+
+def run(path: Path, work: object) -> None:
+    async def main() -> None:
+        store = SqliteStore(str(path))
+        await store.open()
+        try:
+            await work(store)  # type: ignore[operator]
+        finally:
+            await store.close()
+
+    asyncio.run(main())
+
+
+def test_what_was_read_is_recalled_until_somebody_writes(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+
+    async def work(store: SqliteStore) -> None:
+        assert store.recall("s", b"\0") is None, "nothing has been read"
+        await store.put("s", b"\0", b"one")
+        for _ in range(2):
+            record = await store.get("s", b"\0")
+        assert record is not None
+        known = store.recall("s", b"\0")
+        assert known is not None
+        assert known[0] is not None
+        assert known[0].value == b"one"
+        assert await store.get("s", b"\1") is None
+        assert store.recall("s", b"\1") == (None,), "that there is nothing is known as well"
+        assert store.recall("s", b"\2") is None
+        await asyncio.to_thread(write, path, "theirs")
+        assert store.recall("s", b"\0") is None, "another connection has written"
+        record = await store.get("s", b"\0")
+        assert record is not None
+        assert record.value == b"theirs"
+        assert store.recall("s", b"\0") == (record,)
+        await store.put("s", b"\3", b"x")
+        assert store.recall("s", b"\0") is None, "we have written ourselves"
+
+    run(path, work)
+
+
+def test_what_is_over_is_not_there_although_it_is_known(tmp_path: Path) -> None:
+    now = 1000.0
+
+    async def main() -> None:
+        nonlocal now
+        store = SqliteStore(str(tmp_path / "a.db"), lambda: now)
+        await store.open()
+        await store.put("s", b"k", b"v", expires=1010.0)
+        for _ in range(2):
+            await store.get("s", b"k")
+        known = store.recall("s", b"k")
+        assert known is not None
+        assert known[0] is not None
+        now = 1010.0
+        assert store.recall("s", b"k") == (None,)
+        assert await store.get("s", b"k") is None
+        await store.close()
+        assert store.recall("s", b"k") is None
+
+    asyncio.run(main())
+
+
+def test_what_is_known_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hospes.store.sqlite._MOST_KNOWN", 3_000)
+
+    async def work(store: SqliteStore) -> None:
+        for number in range(20):
+            await store.put("s", bytes([number]), b"x" * 200)
+        for _ in range(2):
+            for number in range(20):
+                assert await store.get("s", bytes([number])) is not None
+        recalled = [number for number in range(20) if store.recall("s", bytes([number])) is not None]
+        assert 0 < len(recalled) < 5
+
+    run(tmp_path / "a.db", work)
+
+
+def test_another_process_is_seen_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    program = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+for line in sys.stdin:
+    connection.execute("UPDATE record SET value = ?, version = version + 1", (line.strip().encode(),))
+    print("done", flush=True)
+"""
+
+    async def work(store: SqliteStore) -> None:
+        await store.put("s", b"k", b"v")
+        process = subprocess.Popen(
+            [sys.executable, "-c", program, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for number in range(50):
+            process.stdin.write(f"{number}\n")
+            process.stdin.flush()
+            assert process.stdout.readline() == "done\n"
+            known = store.recall("s", b"k")
+            record = known[0] if known is not None else await store.get("s", b"k")
+            assert record is not None
+            assert record.value == str(number).encode()
+            await store.get("s", b"k")
+            assert store.recall("s", b"k") is not None
+        process.stdin.close()
+        process.stdout.close()
+        assert process.wait(20) == 0
+
+    run(path, work)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="platform: there is no fork")
+def test_a_fork_recalls_nothing(tmp_path: Path) -> None:
+    async def work(store: SqliteStore) -> None:
+        await store.put("s", b"k", b"v")
+        for _ in range(2):
+            await store.get("s", b"k")
+        assert store.recall("s", b"k") is not None
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if store.recall("s", b"k") is None else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+    run(tmp_path / "a.db", work)
+
+
+def test_locks_outlive_the_look(tmp_path: Path) -> None:
+    """Closing a descriptor of the file would drop SQLite's own locks: then another one to close would take it from us."""
+    path = tmp_path / "a.db"
+
+    async def work(store: SqliteStore) -> None:
+        await store.put("s", b"k", b"v")
+        for _ in range(2):
+            await store.get("s", b"k")
+        program = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT * FROM record').fetchall(); c.close()"
+        await asyncio.to_thread(subprocess.run, [sys.executable, "-c", program, str(path)], check=True)
+        assert (tmp_path / "a.db-shm").exists(), "the other process believed to be the last one"
+        await store.put("s", b"k", b"w")
+        record = await store.get("s", b"k")
+        assert record is not None
+        assert record.value == b"w"
+
+    run(path, work)
