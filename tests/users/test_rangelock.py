@@ -59,6 +59,39 @@ def test_who_waits_on_the_porch_is_next(path: str) -> None:
         each.close()
 
 
+def test_all_of_them_at_once(path: str) -> None:
+    one, other = RangeLock(path), RangeLock(path)
+    assert one.is_alone()
+    assert one.try_all()
+    for place in (0, 7, PLACES - 1):
+        assert not other.try_enter(place)
+        assert not other.try_porch(place)
+    assert one.try_enter(7), "it is ours"
+    one.leave_all(but=[PLACES - 1, 7])
+    assert not other.try_enter(7)
+    assert other.try_porch(7), "who waits can be the next one"
+    other.leave_porch(7)
+    assert not other.try_room(PLACES - 1)
+    for place in (0, 6, 8, PLACES - 2):
+        assert other.try_enter(place)
+    assert not one.try_all()
+    one.leave(7)
+    assert other.try_enter(7)
+    one.close()
+    one.leave_all(but=[])  # what is closed holds nothing
+    other.close()
+
+
+def test_who_is_there_is_seen(path: str) -> None:
+    one, other = RangeLock(path), RangeLock(path)
+    assert one.is_alone()
+    assert not other.is_alone(), "who looks has the file open, and is seen from then on"
+    assert not one.is_alone()
+    other.close()
+    assert one.is_alone()
+    one.close()
+
+
 def test_closing_gives_everything_back_and_can_be_done_twice(path: str) -> None:
     one, other = RangeLock(path), RangeLock(path)
     one.close()

@@ -143,6 +143,62 @@ def test_two_loops_or_processes_wait_for_each_other(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+def test_who_is_alone_locks_everything_for_a_round(tmp_path: Path) -> None:
+    async def main() -> None:
+        path = str(tmp_path / "turns")
+        turns, other = Turns(MemoryStore(), 10.0, RangeLock(path)), RangeLock(path)
+        ada = await turns.enter(ADA)
+        bob = await turns.enter(BOB)
+        turns.leave(bob)
+        assert not other.try_enter(bob), "the round has not ended"
+        await settle()
+        assert other.try_enter(bob)
+        assert not other.try_enter(ada), "a turn that lasts longer keeps its own lock"
+        bob_later = asyncio.create_task(turns.enter(BOB))
+        await settle()
+        assert not bob_later.done()
+        other.leave(bob)
+        turns.leave(await bob_later)
+        turns.leave(ada)
+        assert other.try_enter(ada), "nobody is alone any more, and everybody has his own lock"
+        assert other.try_enter(bob)
+        other.close()
+        await settle()
+        turns.leave(await turns.enter(ADA))
+        turns.close()
+        assert RangeLock(path).try_enter(ada), "who has closed has nothing"
+
+    asyncio.run(main())
+
+
+def test_a_turn_is_taken_at_once_or_not_at_all(tmp_path: Path) -> None:
+    async def main() -> None:
+        store = MemoryStore()
+        turns, other = Turns(store, 10.0, RangeLock(str(tmp_path / "turns"))), RangeLock(str(tmp_path / "turns"))
+        assert turns.take_now("users", ADA) is None, "the store is not open, and cannot say"
+        assert turns.out == 0
+        await store.open()
+        version = await store.put("users", ADA, b"v")
+        held = turns.take_now("users", ADA)
+        assert held is not None
+        assert held.record is not None
+        assert held.record.version == version
+        assert turns.take_now("users", ADA) is None, "somebody has it"
+        turns.give_back(held)
+        await settle()
+        assert other.try_enter(held.place)
+        assert turns.take_now("users", ADA) is None, "another process has it"
+        assert turns.out == 0
+        other.close()
+        held = turns.take_now("users", BOB)
+        assert held is not None
+        assert held.record is None
+        turns.give_back(held)
+        turns.close()
+
+    asyncio.run(main())
+
+
 def test_waiting_for_another_process_has_an_end_and_leaves_the_porch(tmp_path: Path) -> None:
     async def main() -> None:
         path = str(tmp_path / "turns")

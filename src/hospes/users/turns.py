@@ -174,6 +174,7 @@ class Turns:
 
     def close(self) -> None:
         """Let go of the file."""
+        self._has_all = False
         if self._lock is not None:
             self._lock.close()
 
