@@ -134,8 +134,9 @@ class Runnable(ABC):
             ready = None  # the foreman announces all of them
             worker.facts = self.panel()
             options = replace(options, bind=tuple(f"fd:{number}" for number in worker.sockets()))
+        draining = self.begin_to_drain if isinstance(self, Application) else None
         async with self.started(options.timeouts.queue) as handler:
-            return await serve(handler, options, ready=ready, signals=signals, worker=worker)
+            return await serve(handler, options, ready=ready, draining=draining, signals=signals, worker=worker)
 
     def serving(
         self,
@@ -284,7 +285,7 @@ def run_workers(options: ServerOptions, workers: Workers) -> int:
 
 def _show_panel(options: ServerOptions, urls: tuple[str, ...], more: Mapping[str, str]) -> None:
     rows = [("address", url) for url in urls]
-    rows.append(("carrier", f"{carrier_name(tls=options.tls is not None)}, {python()}"))
+    rows.append(("carrier", f"{carrier_name(tls=not options.is_plain)}, {python()}"))
     rows += more.items()
     rows.append(("stop", "Ctrl+C"))
     lines = "".join(f"    {name:<9}{value}\n" for name, value in rows)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import trustme
 from tests.golden import check_golden
+from tests.server.fleet import eventually
 from tests.server.support import GET, Peer, request
 
 from hospes.errors import SetupError
@@ -102,7 +103,7 @@ def test_a_preamble_that_does_not_come() -> None:
         with Peer(thread.server.address[1]) as peer:
             peer.send(b"PROXY TCP4")
             assert peer.closed()
-        assert thread.server.connections == 0
+        eventually(lambda: thread.server.connections == 0)
 
 
 def test_a_preamble_of_somebody_else_is_no_request() -> None:

@@ -26,6 +26,7 @@ from hospes.app.dispatcher import Dispatcher, Mount, miss
 from hospes.app.endpoint import Endpoints, Target
 from hospes.app.failures import Failures
 from hospes.app.guarding import guarded, may_change, speaks_for_somebody
+from hospes.app.health import Check, Health
 from hospes.app.life import Life, Lifespan
 from hospes.app.objects import Objects
 from hospes.app.places import Runs, where_it_runs
@@ -92,6 +93,7 @@ class Application(Registrar):
         guests = Guests(store_url=self.store_url, visitors=visitors, sessions=sessions, keys=keys, csrf=self._csrf)
         self._visiting = Visiting(guests)
         self._lifespans: list[Lifespan] = []
+        self._healths: list[Health] = []
 
     @property
     def providers(self) -> ProviderRegistry:
@@ -122,6 +124,24 @@ class Application(Registrar):
             return function
 
         return decorate
+
+    def health(self, *checks: Check, live: str = "/livez", ready: str = "/readyz") -> None:
+        """Answer a load balancer's or an orchestrator's questions: does this process go on, and may requests be sent to it.
+
+        Args:
+            checks: What has to be ready besides the store: functions, async or quick, that return False or raise where it is not.
+            live: Path that answers 200 as long as the process goes on.
+            ready: Path that answers 200, or 503 while the server drains, its store is away, or a check does not pass.
+        """
+        health = Health(self._visiting.store_problem, checks)
+        self._healths.append(health)
+        self.get(live)(health.live)
+        self.get(ready)(health.ready)
+
+    def begin_to_drain(self) -> None:
+        """Say from now on, where somebody asks whether this application is ready, that it is not."""
+        for health in self._healths:
+            health.draining = True
 
     def lifespan(self, function: F) -> F:
         """Run an async generator function around the application's life: up to its `yield` at start, the rest at stop.
@@ -223,6 +243,8 @@ class Application(Registrar):
         for below in self._below:
             if not isinstance(below.owner, Application):
                 await life.begin_owner(below.owner)
+        for health in self._healths:
+            health.draining = False
         for lifespan in self._lifespans:
             await life.begin_lifespan(lifespan, self)
 

@@ -70,6 +70,11 @@ class ServerOptions:
     proxies: Proxies | None = None
 
     @property
+    def is_plain(self) -> bool:
+        """Whether connections begin with HTTP, and not with TLS or what a proxy says."""
+        return self.tls is None and not (self.proxies is not None and self.proxies.protocol)
+
+    @property
     def places(self) -> tuple[Place, ...]:
         """Where to listen; none where host and port say it, or whoever started this process."""
         return self.bind or ((self.unix,) if self.unix is not None else ())
