@@ -43,12 +43,11 @@ def _direct(pattern: str, function: Any) -> Direct:
     methods = frozenset({"POST"} if pattern in {"/data", "/list/{y}"} else {"GET"})
     plan = compile_plan(function, Site(path_names=names | ({"*"} if "*" in pattern else set()), methods=methods))
     arguments = tuple(Argument(each.read, each.usual, each.is_object) for each in plan.sources)
-    return Direct(
-        call=function, waits=False, conclude=_conclude, arguments=arguments, content=CONTENT.get(plan.reads, Content.OTHER)
-    )
+    content = CONTENT.get(plan.reads, Content.OTHER)
+    return Direct(endpoint=_endpoint, call=function, arguments=arguments, content=content)
 
 
-def _conclude(request: Request, making: Any) -> Any:
+def _endpoint(request: Request) -> Any:
     raise AssertionError
 
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from hospes.http.direct import Argument, Branch, Content, Direct, End, Map, Origin, Usual, Way, Ways
 from hospes.http.request import Request
+from hospes.http.response import Response
 
 
 def read(request: Request) -> str:
     return request.path
 
 
-async def conclude(request: Request, making: object) -> object:
-    return making
+def endpoint(request: Request) -> Response:
+    return Response()
 
 
 def test_what_a_direct_way_is_by_default() -> None:
-    direct = Direct(call=len, waits=False, conclude=conclude)  # type: ignore[arg-type]  # nobody awaits it here
+    direct = Direct(endpoint=endpoint)
     assert (direct.status, direct.content, direct.body_limit, direct.guarded) == (200, Content.LEFT, None, False)
-    assert (direct.owner, direct.arguments) == (None, ())
+    assert (direct.call, direct.waits, direct.conclude, direct.owner, direct.arguments) == (None, False, None, None, ())
 
 
 def test_an_argument_is_what_its_reader_gives() -> None:

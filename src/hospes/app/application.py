@@ -228,7 +228,7 @@ class Application(Registrar):
         pool = ThreadPool(self.threads, wait=queue)
         threads = Threads(pool)
         endpoints = Endpoints(Failures(self._error_handlers, threads, self._show_failure), threads)
-        directs: dict[Handler, Direct | None] = {}
+        directs: dict[Handler, Direct] = {}
         matcher = self._matcher(endpoints, directs)
         mounts = [self._mount(each, self._owner(each, parts, queue), endpoints) for each in self._below]
         services = self._services(threads)
@@ -297,7 +297,7 @@ class Application(Registrar):
         """How a handler is called with its arguments in order, and where: `call` is `function`, or calls it."""
         return call, where_it_runs(function, inline=inline)
 
-    def _matcher(self, endpoints: Endpoints, directs: dict[Handler, Direct | None]) -> Matcher[Handler]:
+    def _matcher(self, endpoints: Endpoints, directs: dict[Handler, Direct]) -> Matcher[Handler]:
         router = self._make_router()
         objects = Objects(self._visiting)
         refused = endpoints.around(_refuse, self._layers)
@@ -313,8 +313,9 @@ class Application(Registrar):
             is_guarded = self._csrf is not None and may_change(options.methods)
             if self._csrf is not None:
                 endpoint = guarded(endpoint, refused, self._csrf, options.methods)
-            is_plain = options.websocket is None
-            directs[endpoint] = endpoints.direct(target, layers, path, guarded=is_guarded) if is_plain else None
+            directs[endpoint] = Direct(endpoint=endpoint)
+            if options.websocket is None:
+                directs[endpoint] = endpoints.direct(endpoint, target, layers, path, guarded=is_guarded)
             router.add(_route(options, endpoint))
         return router.freeze()
 

@@ -120,10 +120,11 @@ class Endpoints:
             return self._call(target, concludes=True)
         return self._inline(target) if target.runs is Runs.INLINE else self._pooled(target)
 
-    def direct(self, target: Target, layers: Sequence[Layer], path: str | None, *, guarded: bool) -> Direct | None:
-        """The way to a route's function for carriers that go by themselves; None where only the endpoint knows it.
+    def direct(self, endpoint: Handler, target: Target, layers: Sequence[Layer], path: str | None, *, guarded: bool) -> Direct:
+        """The way to a route's function for carriers that go by themselves, as far as it is known beforehand.
 
         Args:
+            endpoint: What `of` made, and what else stands around it.
             target: The handler.
             layers: The filters, outermost first.
             path: As for `of`.
@@ -132,13 +133,14 @@ class Endpoints:
         plan, construct, status, limit = target.plan, target.construct, target.status, target.body_limit
         waits = plan.needs_await or (construct is not None and construct.waits)
         if target.runs is Runs.IN_POOL or waits or _chosen(layers, path):
-            return None
+            return Direct(endpoint=endpoint)
 
         def conclude(request: Request, making: Awaitable[Any]) -> Awaitable[Response]:
             return self._concluded(request, _made(request, making, status))
 
         on_loop = target.runs is Runs.ON_LOOP
         return Direct(
+            endpoint=endpoint,
             call=awaited(plan.call) if on_loop else plan.call,
             waits=on_loop,
             conclude=conclude,

@@ -148,14 +148,18 @@ cdef class Conn:
         return route is not None and (<_Route>route).waits_for_content(coming)
 
     cdef int ask(self, Coming *coming) except -1:
-        """Have the request answered: directly, where the map shows a way, else by the handler."""
+        """Have the request answered: directly, where the map shows a way, else by the route's endpoint, or by the handler."""
         cdef int came
         route = self.engine.map.find(coming)
         if route is not None and (<_Route>route).suits(self.engine.map, coming):
             came = _go(self, <_Route>route, coming)
             if came != ASIDE:
                 return came
-        self.handle = _first_step(self, self.made(coming, False))
+        if route is None:
+            self.handle = _first_step(self, self.engine.handler, self.made(coming, False))
+        else:
+            request, self.request = self.request_of(<_Route>route, coming, False), None
+            self.handle = _first_step(self, (<_Route>route).endpoint, request)
         return CAME if self.handle is None else WAITS
 
     cdef object made(self, Coming *coming, bint reads_content):
@@ -176,10 +180,10 @@ cdef class Conn:
         hospes_fill(request, _AT.body, octets)
         return request
 
-    cdef object request_of(self, _Route route, Coming *coming):
+    cdef object request_of(self, _Route route, Coming *coming, bint reads_content):
         """The request on its way to a route's function; made for the first who asks."""
         if self.request is None:
-            self.request = self.made(coming, route.reads_content)
+            self.request = self.made(coming, reads_content)
             hospes_fill(self.request, _AT.services, self.engine.map.services)
             if route.names:
                 hospes_fill(self.request, _AT.path_values, route.path_values(coming))

@@ -90,8 +90,8 @@ cdef object _request(Head head, content, ends):
     return request
 
 
-cdef object _first_step(Conn conn, request):
-    """Call the handler and drive it as far as it goes: fills in `response` or `failure`, or gives the handle of what goes on."""
+cdef object _first_step(Conn conn, handler, request):
+    """Call a handler and drive it as far as it goes: fills in `response` or `failure`, or gives the handle of what goes on."""
     cdef Engine engine = conn.engine
     cdef PyObject *given = NULL
     driver = engine.driver
@@ -104,7 +104,7 @@ cdef object _first_step(Conn conn, request):
         _enter_task(engine.loop, task)
     except RuntimeError:  # inside of a task: the driver knows what to do
         conn.starting = True
-        handle = driver.start(engine.handler, request, conn.answered)
+        handle = driver.start(handler, request, conn.answered)
         conn.starting = False
         return handle
     cdef bint suspended = False
@@ -112,7 +112,7 @@ cdef object _first_step(Conn conn, request):
     try:
         PyContext_Enter(context)
         try:
-            answer = engine.handler(request)
+            answer = handler(request)
             kind = type(answer)
             if kind is not Response and kind is not CoroutineType:
                 answer, kind = driver._look_at(answer, kind, seat)
@@ -248,7 +248,7 @@ cdef int _go(Conn conn, _Route route, Coming *coming) except -1:
                 making = _call(conn, route, coming, arguments, &came)
                 if making is not None:
                     came = CAME
-                    rest = route.conclude(conn.request_of(route, coming), making)
+                    rest = route.conclude(conn.request_of(route, coming, route.reads_content), making)
                     making = arguments = None
                     suspended = PyIter_Send(rest, Py_None, &given) != PYGEN_RETURN
                     awaited = <object>given

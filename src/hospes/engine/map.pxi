@@ -104,7 +104,8 @@ cdef class _Argument:
 cdef class _Route:
     """A route's function, and how it is called."""
 
-    cdef object call
+    cdef object endpoint
+    cdef object call  # None: only the endpoint can
     cdef object conclude
     cdef object owner
     cdef tuple names
@@ -118,7 +119,8 @@ cdef class _Route:
     cdef bint has_effects
 
     def __cinit__(self, direct, tuple names):
-        self.call, self.waits, self.conclude, self.owner = direct.call, direct.waits, direct.conclude, direct.owner
+        self.endpoint, self.call, self.conclude, self.owner = direct.endpoint, direct.call, direct.conclude, direct.owner
+        self.waits = direct.waits
         self.names, self.status, self.guarded = names, direct.status, direct.guarded
         self.arguments = tuple([_Argument(each, names) for each in direct.arguments])
         self.body_limit = -1 if direct.body_limit is None else min(direct.body_limit, BUFFER)
@@ -128,6 +130,8 @@ cdef class _Route:
 
     cdef bint suits(self, Map map, Coming *coming) except -1:
         """Whether the function may be called for a request, as far as head and content go."""
+        if self.call is None:
+            return False
         if coming.at.content_length < 0:
             return not (self.guarded and coming.at.cookies)
         if self.guarded and coming.at.cookies or 0 <= self.body_limit < coming.at.content_length:
@@ -150,7 +154,7 @@ cdef class _Route:
             value = argument.usual(conn.engine.map, coming)
             if value is _NOTHING:
                 try:
-                    value = argument.read(conn.request_of(self, coming))
+                    value = argument.read(conn.request_of(self, coming, self.reads_content))
                 except Exception:  # the handler says what is wrong with the request
                     return None
             _put_item(arguments, shift + n, value)
@@ -160,7 +164,7 @@ cdef class _Route:
         """The arguments that have an effect."""
         cdef _Argument argument
         cdef Py_ssize_t n, shift = self.owner is not None
-        request = conn.request_of(self, coming)
+        request = conn.request_of(self, coming, self.reads_content)
         for n in range(PyTuple_GET_SIZE(self.arguments)):
             argument = <_Argument>PyTuple_GET_ITEM(self.arguments, n)
             if argument.has_effect:

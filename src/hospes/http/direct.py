@@ -6,14 +6,16 @@ back. So a handler may have an attribute `map`, and a carrier that can read it m
 
     path ── Way ── Way ── Way ── Direct ── arguments ── function ── str, bytes, dict, list ── octets
              │       │      │               │              │          │
-             └───────┴──────┴───────────────┘              └──────────┘
-              anything else: the handler                  anything else: `Direct.conclude`
+             └───────┴──────┘               │              └──────────┘
+               the handler           `Direct.endpoint`    `Direct.conclude`
+                 where only they know, or anything is not as usual
 
 Laws:
 
 * The map says nothing of its own: where it leads, the handler leads too, with the same outcome. (tests/engine/test_map.py goes
   both ways.)
-* Before the function is called nothing has happened yet: whoever cannot go on asks the handler as if he had not begun.
+* Before the function is called nothing has happened yet: whoever cannot go on asks the route's endpoint, or the handler where the
+  route is not known, as if he had not begun.
 * From then on `conclude` knows what becomes of whatever the function gives, raises or waits for.
 * It is made when the application starts, and then only read.
 """
@@ -25,6 +27,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Generic, TypeAlias, TypeVar
 
+from hospes.http.handler import Handler
 from hospes.http.request import Request
 from hospes.http.response import Response
 
@@ -71,18 +74,20 @@ class Content(Enum):
 
     LEFT = "nothing: it is read by the function, or by nobody"
     READ = "it is read, as octets"
-    OTHER = "the handler knows"
+    OTHER = "the endpoint knows"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Direct:
     """The way from a route to its function and back."""
 
-    call: Callable[..., Any]
-    """The function: it takes all arguments by position."""
-    waits: bool
+    endpoint: Handler
+    """Answers any request of this route that has its `services` and `path_values`: where the rest is not known, or not usual."""
+    call: Callable[..., Any] | None = None
+    """The function: it takes all arguments by position. None: only the endpoint can call it."""
+    waits: bool = False
     """Whether it gives a coroutine."""
-    conclude: Callable[[Request, Awaitable[Any]], Awaitable[Response]]
+    conclude: Callable[[Request, Awaitable[Any]], Awaitable[Response]] | None = None
     """Awaits what the function gives, and makes the response of it, whatever happens."""
     owner: Read | None = None
     """Gives the object in front of the arguments, where the function is a method; as an argument that has an effect."""
@@ -93,7 +98,7 @@ class Direct:
     body_limit: int | None = None
     """Octets of content at the most; None for as many as the server takes."""
     guarded: bool = False
-    """Whether the handler has to look at a request that brings cookies."""
+    """Whether the endpoint has to look at a request that brings cookies."""
 
 
 @dataclass(slots=True)
