@@ -170,7 +170,7 @@ class App(Application, Runnable):
     Args:
         store: URL of the store that keeps visitors; the environment's `HOSPES_STORE`, else `sqlite:///hospes.db`.
         threads: Threads for plain handlers; a few more than there are processors by default.
-        templates: Folder of the templates; `templates` in the working directory by default.
+        templates: Folder of the templates, or a jinja2 environment; `templates` in the working directory by default.
         sessions: How sessions are kept, or a factory of the program's own.
         keys: Secrets for signed values, the newest first; else one is made at random and kept in the store.
         csrf: What another site's pages may send; False for everything.

@@ -51,7 +51,7 @@ def noting(app: App, log: list[str], name: str) -> None:
 def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HOSPES_STORE", raising=False)
     app = Application()
-    assert (app.store_url, app.templates) == ("sqlite:///hospes.db", Path("templates"))
+    assert (app.store_url, app.templates.folder) == ("sqlite:///hospes.db", Path("templates"))
     assert app.threads > 0
     monkeypatch.setenv("HOSPES_STORE", "memory:")
     assert Application().store_url == "memory:"

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import pytest
 from tests.app.support import made, mistake, steady
 from tests.golden import check_golden
@@ -67,6 +68,26 @@ def test_the_values_may_replace_the_request(folder: Path) -> None:
 def test_the_environment_is_made_once(folder: Path) -> None:
     templates = Templates(folder)
     assert templates.environment is templates.environment
+
+
+def test_filters_and_globals_of_the_programs_own(folder: Path) -> None:
+    (folder / "price.html").write_text("{{ 3.5|money }} {{ shop }}")
+    app = App(store="memory:", templates=folder)
+    app.templates.environment.filters["money"] = lambda amount: f"€ {amount:.2f}"
+    app.templates.environment.globals["shop"] = "<Tea>"
+    app.get("/")(lambda: Template("price.html"))
+    with app.test() as client:
+        assert client.get("/").text == "€ 3.50 &lt;Tea&gt;"
+    assert app.templates.render("page.txt", name="<") == "&lt;<"
+
+
+def test_an_environment_of_the_programs_own() -> None:
+    own = jinja2.Environment(loader=jinja2.DictLoader({"page.html": "{{ name }}"}), autoescape=True)
+    app = App(store="memory:", templates=own)
+    app.get("/")(lambda: Template("page.html", name="<"))
+    assert app.templates.environment is own
+    with app.test() as client:
+        assert client.get("/").text == "&lt;"
 
 
 def test_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

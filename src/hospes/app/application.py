@@ -18,7 +18,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, overload
 from urllib.parse import quote
 
 from hospes.app.declarations import ClassEntry, Declaration, F, RouteOptions
@@ -52,6 +52,9 @@ from hospes.sessions import SessionFactory, SessionOptions
 from hospes.signing import Keys
 from hospes.users import VisitorOptions
 
+if TYPE_CHECKING:
+    import jinja2
+
 E = TypeVar("E")
 
 Placed: TypeAlias = tuple[Callable[..., Any], Runs]
@@ -67,7 +70,7 @@ class Application(Registrar):
     Args:
         store: URL of the store that keeps visitors; the environment's `HOSPES_STORE`, else `sqlite:///hospes.db`.
         threads: Threads for plain handlers; a few more than there are processors by default.
-        templates: Folder of the templates; `templates` in the working directory by default.
+        templates: Folder of the templates, or a jinja2 environment; `templates` in the working directory by default.
         sessions: How sessions are kept, or a factory of the program's own.
         keys: Secrets for signed values, the newest first; else one is made at random and kept in the store.
         csrf: What another site's pages may send; False for everything.
@@ -79,7 +82,7 @@ class Application(Registrar):
         *,
         store: str = "",
         threads: int = 0,
-        templates: str | Path = "templates",
+        templates: str | Path | jinja2.Environment = "templates",
         sessions: SessionOptions | SessionFactory = SessionOptions(),  # noqa: B008 (frozen)
         keys: Keys = (),
         csrf: Csrf | bool = True,
@@ -88,7 +91,8 @@ class Application(Registrar):
         super().__init__()
         self.store_url = store or os.environ.get("HOSPES_STORE", "") or DEFAULT_STORE
         self.threads = threads or default_threads()
-        self.templates = Path(templates)
+        self.templates = Templates(templates)
+        """`render` gives a template's text; `environment` takes filters and globals."""
         self._csrf = _csrf(csrf)
         guests = Guests(store_url=self.store_url, visitors=visitors, sessions=sessions, keys=keys, csrf=self._csrf)
         self._visiting = Visiting(guests)
@@ -270,7 +274,7 @@ class Application(Registrar):
 
     def _services(self, threads: Threads) -> dict[type, Any]:
         return {
-            Templates: Templates(self.templates),
+            Templates: self.templates,
             SessionSource: self._visiting.sessions,
             UserSource: self._visiting,
             StoreSource: self._visiting,

@@ -21,18 +21,35 @@ if TYPE_CHECKING:
 
 
 class Templates:
-    """A folder of templates, read when the first one is rendered.
+    """A program's templates, read when the first one is rendered.
 
     Args:
-        folder: Where they are.
+        source: The folder where they are, or a jinja2 environment of the program's own.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, source: str | Path | jinja2.Environment) -> None:
+        self.folder = Path()
+        if isinstance(source, (str, Path)):
+            self.folder = Path(source)
+        else:
+            self.environment = source  # in place of the one that would be made
+
+    def render(self, name: str, /, **values: Any) -> str:
+        """A template's text, for a letter or whatever else is no answer.
+
+        Args:
+            name: The template's path in the folder.
+            values: What it sees.
+
+        Raises:
+            SetupError: if jinja2 is not installed or the folder is not there.
+            jinja2.TemplateError: if there is no such template, or it is malformed.
+        """
+        return self.environment.get_template(name).render(values)
 
     @cached_property
     def environment(self) -> jinja2.Environment:
-        """The jinja2 environment, with HTML escaped.
+        """The jinja2 environment, with HTML escaped; for filters, globals and options of the program's own.
 
         Raises:
             SetupError: if jinja2 is not installed or the folder is not there.
@@ -75,5 +92,5 @@ class Template:
         templates: Templates | None = request.services.get(Templates)
         if templates is None:
             raise SetupError("a template was answered outside of an application", remedy="return it from a handler of an App")
-        text = templates.environment.get_template(self.name).render({"request": request, **self.values})
+        text = templates.render(self.name, **{"request": request, **self.values})
         return Response(text, self.status, content_type=self.content_type)
