@@ -48,6 +48,8 @@ def test_names(name: str, real: str) -> None:
         "simple_http_server.app_conf",
         "simple_http_server.http_server",
         "simple_http_server.models.model_bindings",
+        "simple_http_server_jinja",
+        "simple_http_server_redis_session.http_session_redis_impl",
         "http_server",
         "http_server.url",
         "alink",

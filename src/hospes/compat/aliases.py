@@ -21,7 +21,16 @@ from typing import Final
 _HERE: Final = __name__.rpartition(".")[0]
 
 FACES: Final[Mapping[str, str]] = MappingProxyType(
-    {name: f"{_HERE}.{name}" for name in ("alink", "http_server", "simple_http_server", "simple_http_server_jinja")}
+    {
+        name: f"{_HERE}.{name}"
+        for name in (
+            "alink",
+            "http_server",
+            "simple_http_server",
+            "simple_http_server_jinja",
+            "simple_http_server_redis_session",
+        )
+    }
 )
 """The name that programs import → the face."""
 

@@ -71,7 +71,9 @@ class FaceApp(App):
 
     def __init__(self, conf: AppConf, ways: Ways) -> None:
         factory = ways.session_factory or conf.session_factory or PROCESS.session_factory
-        super().__init__(threads=0 if ways.on_loop else THREADS, sessions=factory or SessionOptions())
+        url: str = getattr(factory, "store_url", "")  # one that only says where the core is to keep them
+        sessions = SessionOptions() if factory is None or url else factory
+        super().__init__(store=url, threads=0 if ways.on_loop else THREADS, sessions=sessions)
         self.adopt(conf)
         for pattern, folder in ways.resources.items():
             self.files(pattern, folder)
