@@ -210,6 +210,7 @@ class _Exchange:
         client = Address(environ.get("REMOTE_ADDR", ""), int(environ.get("REMOTE_PORT") or 0))
         server = Address(environ["SERVER_NAME"], int(environ.get("SERVER_PORT") or 0))
         request = request_of(told, Connection(client, server, environ["wsgi.url_scheme"], self._limits))
+        request.state["wsgi.environ"] = environ
         if request.head.has_content:
             length = request.head.content_length
             self._left = -1 if length is None else length

@@ -15,7 +15,7 @@
 | `filters`, `models` | filters with `ctx.do_chain()`, bindings of the program |
 | `modes`, `application` | threads or the loop; from declarations to the core's application |
 | `websocket` | what handlers of websockets get |
-| `http_server`, `server` | starting and stopping |
+| `http_server`, `server`, `guests` | starting and stopping; being hosted |
 """
 
 from hospes.binding import (

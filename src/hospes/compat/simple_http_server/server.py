@@ -11,9 +11,22 @@ from pathlib import Path
 from typing import Unpack
 
 from hospes.compat.simple_http_server.app_conf import get_app_conf
+from hospes.compat.simple_http_server.guests import ASGIProxy, WSGIProxy, init_asgi_proxy, init_wsgi_proxy
 from hospes.compat.simple_http_server.http_server import HttpServer, Options
 from hospes.compat.simple_http_server.logger import get_logger
 from hospes.compat.simple_http_server.process import PROCESS, Running
+
+__all__ = [
+    "ASGIProxy",
+    "WSGIProxy",
+    "init_asgi_proxy",
+    "init_wsgi_proxy",
+    "is_ready",
+    "scan",
+    "start",
+    "start_async",
+    "stop",
+]
 
 
 def start(host: str = "", port: int = 9090, **options: Unpack[Options]) -> None:
