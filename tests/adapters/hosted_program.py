@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 
-from hospes import App, Request, RequestBodyReader
+from hospes import App, Request, RequestBodyReader, WebSocket
 
 app = App(store="memory:")
 asgi = app.asgi()
@@ -51,3 +51,11 @@ def plain_numbers() -> Iterator[str]:
 async def upload(reader: RequestBodyReader) -> str:
     """Counts what comes."""
     return str(sum([len(piece) async for piece in reader]))
+
+
+@app.websocket("/echo/{name}")
+async def echo(ws: WebSocket, name: str) -> None:
+    """Gives back what it hears."""
+    await ws.send(name)
+    async for message in ws:
+        await ws.send(message)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from websockets.sync.client import connect
 
 ROOT = Path(__file__).parent.parent.parent
 PROGRAM = "tests.adapters.hosted_program"
@@ -92,5 +93,11 @@ def test_host(host: str, tmp_path: Path) -> None:
         assert client.post("/upload", content=b"x" * 300_000).text == "300000"
         assert client.get("/nowhere").status_code == 404
         assert client.head("/thread").headers["content-length"] == "13"
+        if host in {"uvicorn", "hypercorn", "granian"}:
+            with connect(f"ws://127.0.0.1:{client.base_url.port}/echo/you") as peer:
+                assert peer.recv(timeout=SECONDS) == "you"
+                for message in ("text", b"x" * 100_000):
+                    peer.send(message)
+                    assert peer.recv(timeout=SECONDS) == message
         if host not in {"granian-wsgi", "wsgiref"}:  # these take no content in chunks
             assert client.post("/upload", content=iter([b"x" * 1000] * 3)).text == "3000"

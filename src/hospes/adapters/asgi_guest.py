@@ -21,6 +21,7 @@ from typing import Any, Final, TypeAlias, cast
 from urllib.parse import quote
 
 from hospes.adapters.asgi import Message, Receive, Scope, Send
+from hospes.adapters.asgi_guest_websocket import answer_websocket
 from hospes.adapters.guesting import Told, discard, failed, fields_of, refused, request_of, sends_content
 from hospes.errors import ClientDisconnected
 from hospes.http.content import ContentReader, FileContent, Stream
@@ -61,7 +62,7 @@ class AsgiGuest:
         if kind == "http":
             await _Exchange(scope, receive, send, self._limits).answer(handler)
         elif kind == "websocket":
-            await send({"type": "websocket.close", "code": 1011, "reason": ""})
+            await answer_websocket(scope, receive, send, connection_of(scope, self._limits), handler)
         else:
             raise ValueError(f"the scope {kind!r} is none that hospes knows: it answers http, websocket and lifespan")
 

@@ -23,9 +23,11 @@ from typing import Any, Final
 from hospes.adapters.asgi import AsgiApplication
 from hospes.adapters.asgi_exchange import AsgiExchange
 from hospes.adapters.asgi_lifespan import AsgiLifespan, LifespanMode
-from hospes.adapters.asgi_scope import http_scope
+from hospes.adapters.asgi_scope import http_scope, websocket_scope
+from hospes.adapters.asgi_websocket import AsgiWebSocket
 from hospes.errors import SetupError
 from hospes.execution import Driver
+from hospes.http.handshake import asks_for_websocket, check_handshake
 from hospes.http.request import Request
 from hospes.http.response import Response
 
@@ -65,9 +67,15 @@ class HostedAsgi:
         driver = self._driver
         if driver is None or driver.loop is not asyncio.get_running_loop():
             driver = self._driver = Driver()
+        application = self.application
+        if request.head.upgrade and asks_for_websocket(request):
+            check_handshake(request)
+            websocket = AsgiWebSocket(request)
+            scope = websocket_scope(request, self._state)
+            driver.start_inside(lambda each: application(scope, each.receive, each.send), websocket, websocket.ended)
+            return websocket.answered()
         exchange = AsgiExchange(request)
         scope = http_scope(request, self._state)
-        application = self.application
         driver.start_inside(lambda exchange: application(scope, exchange.receive, exchange.send), exchange, exchange.ended)
         return exchange.response() if exchange.answers else exchange.answered()
 

@@ -53,6 +53,18 @@ def http_scope(request: Request, state: dict[str, Any] | None) -> dict[str, Any]
     return scope
 
 
+def websocket_scope(request: Request, state: dict[str, Any] | None) -> dict[str, Any]:
+    """The scope of a websocket's handshake; see `http_scope`."""
+    scope = http_scope(request, state)
+    del scope["method"]
+    scope["type"] = "websocket"
+    scope["scheme"] = "wss" if scope["scheme"] == "https" else "ws"
+    named = [value.decode("latin-1") for name, value in scope["headers"] if name == b"sec-websocket-protocol"]
+    scope["subprotocols"] = [each for value in named for each in map(str.strip, value.split(",")) if each]
+    scope["extensions"] = {"websocket.http.response": {}}
+    return scope
+
+
 def _changed(request: Request) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode("latin-1"), _octets(value)) for name, value in request.headers.lines()]
 
