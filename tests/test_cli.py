@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import trustme
 from click.testing import CliRunner
 from tests.golden import check_golden
 from tests.server.support import GET, WAIT, Peer, listens
+from tests.server.support import request as octets
 
 from hospes.cli import find, load, main
 from hospes.errors import SetupError
@@ -294,6 +296,76 @@ def test_a_second_signal(folder: Path) -> None:
             pass
         running.process.send_signal(signal.SIGTERM)
         assert running.end()[0] == 143
+
+
+COUNTING = """
+from hospes import App, Session, User
+
+app = App()
+app.health()
+
+@app.get("/")
+def count(user: User) -> str:
+    user["n"] = user.get("n", 0) + 1
+    return str(user["n"])
+
+@app.post("/session")
+def remember(session: Session) -> str:
+    session["n"] = session.get("n", 0) + 1
+    return str(session["n"])
+"""
+
+
+def test_visitors_and_sessions_are_the_same_in_all_workers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """160 requests of one visitor at the same time, over two workers: each of them counts."""
+    (folder / "counting.py").write_text(COUNTING)
+    monkeypatch.setenv("HOSPES_STORE", f"sqlite:///{folder}/visitors.db")
+    running = Running(folder, "counting:app", "--workers", "2")
+    with Peer(running.port) as peer:
+        peer.send(GET)
+        cookie = peer.get().fields["set-cookie"].partition(";")[0]
+        peer.send(octets("/session", "POST", b"", f"Cookie: {cookie}"))
+        own = peer.get().fields["set-cookie"].partition(";")[0]
+
+    def ask(number: int) -> tuple[int, int]:
+        with Peer(running.port) as peer:
+            peer.send(octets("/", "GET", None, f"Cookie: {cookie}"))
+            user = peer.get()
+            peer.send(octets("/session", "POST", b"", f"Cookie: {cookie}; {own}"))
+            session = peer.get()
+            return int(user.content), int(session.content)
+
+    with ThreadPoolExecutor(16) as pool:
+        counted = list(pool.map(ask, range(160)))
+    assert sorted(user for user, _ in counted) == list(range(2, 162))
+    assert sorted(session for _, session in counted) == list(range(2, 162))
+    running.process.send_signal(signal.SIGTERM)
+    assert running.end()[0] == 0
+
+
+def test_a_program_with_workers_from_end_to_end(folder: Path) -> None:
+    running = Running(folder, "program.py", "--workers", "2", "--access-log", "log")
+    with Peer(running.port) as peer:
+        peer.send(GET)
+        assert peer.get().content == b"Hello"
+    rest = ""
+    while "stop" not in rest:
+        rest = running.line()
+    running.process.send_signal(signal.SIGTERM)
+    status, out, _ = running.end()
+    assert (status, out.split()) == (0, ["ended", "ended"])
+    assert (folder / "log").read_text().count("GET / HTTP/1.1") == 1
+
+
+def test_workers_of_what_is_not_there(folder: Path) -> None:
+    process = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "hospes", "run", "nowhere", "--workers", "3", "--port", "0"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    assert process.returncode == 2
+    assert process.stderr.count("there is no module nowhere") == 1
 
 
 def test_run_with_tls(folder: Path) -> None:

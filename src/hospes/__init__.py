@@ -78,7 +78,7 @@ from hospes.quick import (
     websocket_open,
 )
 from hospes.running import App, host
-from hospes.server import ServerOptions, Tls
+from hospes.server import AccessLog, Proxies, ServerOptions, Tls, Workers
 from hospes.sessions import Flash, Session, SessionFactory, SessionOptions
 from hospes.signing import ExpiredSignature, InvalidSignature, Keyring, Signer
 from hospes.users import User, VisitorOptions
@@ -96,6 +96,7 @@ if TYPE_CHECKING:
     from hospes.client import AsyncHttpClient, ClientError, ClientLimits, ClientOptions, ClientTimeouts, HttpClient
 
 __all__ = [
+    "AccessLog",
     "Address",
     "App",
     "AsyncHttpClient",
@@ -137,6 +138,7 @@ __all__ = [
     "Parameters",
     "PathValue",
     "ProtocolError",
+    "Proxies",
     "RateLimit",
     "Redirect",
     "RegGroup",
@@ -167,6 +169,7 @@ __all__ = [
     "WebSocketHandler",
     "WebSocketOptions",
     "WebSocketSession",
+    "Workers",
     "controller",
     "csrf_matches",
     "csrf_token",

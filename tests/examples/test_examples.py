@@ -78,6 +78,11 @@ ASKED: dict[str, list[Ask]] = {
         Ask(target="/hello/Ada", holds="Hello, Ada", fields={"Content-Type": "text/plain"}),
         Ask(target="/nowhere", status=404),
     ],
+    "workers": [
+        Ask(target="/", holds='{"process":'),
+        Ask(target="/livez", holds="alive"),
+        Ask(target="/readyz", holds="ready"),
+    ],
     "typed_routes": [
         Ask(target="/rooms/7?arrival=2026-05-01&guests=2&extras=tea&extras=bath", value=ROOM),
         Ask(target="/rooms/7?arrival=tomorrow&guests=9&extras=sauna", status=400, holds="extras"),
