@@ -96,6 +96,7 @@ class Peer:
                 process.wait()
 
 
+_HOSPES = "{python} -m hospes run --port {port} "
 _UVICORN = "{bin}/uvicorn --port {port} --loop uvloop --http httptools --no-access-log --log-level warning "
 _GRANIAN = "{bin}/granian --port {port} --http 1 --runtime-mode st --no-access-log --log-level error "
 _GUNICORN = "{bin}/gunicorn --bind 127.0.0.1:{port} --workers 1 --keep-alive 600 "
@@ -103,6 +104,11 @@ _GUNICORN = "{bin}/gunicorn --bind 127.0.0.1:{port} --workers 1 --keep-alive 600
 PEERS = {
     "hospes": Peer("{python} {here}/app.py {port} {scratch}/static", OURS),
     "portable": Peer("{python} {here}/app.py {port} {scratch}/static", OURS, environment=(("HOSPES_CARRIER", "portable"),)),
+    "hospes-asgi": Peer(_HOSPES + "asgi_app:app", HTTP | SOCKETS),
+    "hospes-wsgi": Peer(_HOSPES + "wsgi_app:app", HTTP),
+    "hospes-starlette": Peer(_HOSPES + "starlette_app:app", HTTP | STATIC | SOCKETS),
+    "hospes-fastapi": Peer(_HOSPES + "fastapi_app:app", HTTP | STATIC),
+    "hospes-flask": Peer(_HOSPES + "flask_app:app", HTTP | STATIC),
     "c": Peer("{program} {port}", frozenset({"plaintext", "json", "echo", "upload"})),
     "nginx": Peer("nginx -c {scratch}/nginx.conf", CONSTANTS | STATIC),
     "bjoern": Peer("{bin}/python {apps}/wsgi_app.py bjoern {port} wsgi_app", HTTP, "bjoern"),
@@ -126,6 +132,8 @@ PEERS = {
         "{bin}/python {apps}/robyn_app.py {port} --log-level ERROR --processes 1 --workers 1", HTTP | {"static1k"}, "robyn"
     ),
     "aiohttp": Peer("{bin}/python {apps}/aiohttp_app.py {port}", HTTP | STATIC | SOCKETS, "servers"),
+    "gunicorn-wsgi": Peer(_GUNICORN + "--worker-class gthread --threads 4 wsgi_app:app", HTTP, "servers"),
+    "waitress-wsgi": Peer("{bin}/waitress-serve --listen 127.0.0.1:{port} --threads 4 wsgi_app:app", HTTP, "servers"),
     "gunicorn-flask": Peer(_GUNICORN + "--worker-class gthread --threads 4 flask_app:app", HTTP | STATIC, "servers"),
     "waitress-flask": Peer("{bin}/waitress-serve --listen 127.0.0.1:{port} --threads 4 flask_app:app", HTTP | STATIC, "servers"),
     "simple-coroutine": Peer("{bin}/python {apps}/simple_app.py {port} coroutine", HTTP - {"upload"}, "simple"),

@@ -225,6 +225,11 @@ ASKED: dict[str, list[Ask]] = {
         Ask(target="/", holds="Visit 2, answered by"),
     ],
     "embedded": [Ask(target="/progress", value={"done": 0})],
+    "other_frameworks": [
+        Ask(target="/", holds="the house"),
+        Ask(target="/counter", holds="0\n1\n2\n"),
+        Ask(target="/greeter/you", holds="Hello from /greeter, you"),
+    ],
     "several_apps": [
         Ask(target="/", holds="the house", fields={"X-House": "hospes"}),
         Ask(target="/blog/", holds="the blog", fields={"X-House": "hospes"}),

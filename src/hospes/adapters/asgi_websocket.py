@@ -22,7 +22,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from hospes.adapters.asgi import Message
 from hospes.http.handshake import switch
@@ -130,7 +130,7 @@ class AsgiWebSocket:
         if content is None:
             content = message.get("bytes")
         if not isinstance(content, str):
-            content = bytes(content) if isinstance(content, (bytes, bytearray, memoryview)) else None
+            content = bytes(cast("bytes", content)) if isinstance(content, (bytes, bytearray, memoryview)) else None
         if content is None:
             raise TypeError("the ASGI application sent a 'websocket.send' with neither text nor bytes")
         channel.send(content)
