@@ -113,6 +113,7 @@ cdef class WebChannel:
         if length <= 0:
             return self.transport.received_nothing(length, problem)
         self.heard = _monotonic()
+        engine.budget -= 1 + length // 512  # large messages are to be answered while they are in the processor's cache
         if engine.gathering is None:
             engine.gathering, engine.gathered_length = self.transport.conn, 0
             self.gathers = True

@@ -17,6 +17,7 @@ from typing import Any, Final
 from hospes.errors import HospesError, HttpError
 from hospes.http.websocket import Channel, Message
 from hospes.limits import KiB
+from hospes.websockets.bell import Bell
 
 MESSAGES: Final = 64
 """Messages that wait before the channel pauses; it goes on when half of them have been taken."""
@@ -48,7 +49,7 @@ class WebSocketClosed(HospesError):
 class Inbox:
     """Hears a channel, and keeps what it heard until it is asked for; a `hospes.http.websocket.Receiver`."""
 
-    __slots__ = ("_held", "_opening", "_paused", "_pongs", "_waiter", "channel", "end", "messages", "task", "used")
+    __slots__ = ("_bell", "_held", "_opening", "_paused", "_pongs", "channel", "end", "messages", "task", "used")
 
     def __init__(self) -> None:
         loop = asyncio.get_running_loop()
@@ -61,7 +62,7 @@ class Inbox:
         self.task: asyncio.Task[Any] | None = None
         """The program."""
         self._opening: asyncio.Future[None] = loop.create_future()
-        self._waiter: asyncio.Future[None] | None = None
+        self._bell = Bell(loop)
         self._pongs: dict[bytes, asyncio.Future[None]] = {}
         self._held = 0
         self._paused = False
@@ -95,14 +96,18 @@ class Inbox:
             if self.channel is None:
                 await self.open()
                 continue
-            if self._waiter is not None:
-                raise RuntimeError("two tasks receive from one websocket at once; let one of them do it")
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
+            await self.arrival()
         return self.take()
+
+    def arrival(self) -> Bell:
+        """What is awaited until something has come, or has ended.
+
+        Raises:
+            RuntimeError: where another task is waiting for it.
+        """
+        if self._bell.is_awaited:
+            raise RuntimeError("two tasks receive from one websocket at once; let one of them do it")
+        return self._bell
 
     def take(self) -> Message:
         """The next message, which is there."""
@@ -173,13 +178,8 @@ class Inbox:
     def message(self, message: Message) -> None:
         self.messages.append(message)
         self._held += len(message)
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-        if len(self.messages) >= MESSAGES or self._held >= OCTETS:
-            self._pause()
-
-    def _pause(self) -> None:
-        if not self._paused and self.channel is not None:
+        self._bell.ring()
+        if (len(self.messages) >= MESSAGES or self._held >= OCTETS) and not self._paused and self.channel is not None:
             self._paused = True
             self.channel.pause()
 
@@ -197,6 +197,7 @@ class Inbox:
     def closed(self, code: int, reason: str) -> None:
         if self.end is None:
             self.end = WebSocketClosed(code, reason)
-        for each in (self._opening, self._waiter, *self._pongs.values()):
-            if each is not None and not each.done():
+        for each in (self._opening, *self._pongs.values()):
+            if not each.done():
                 each.set_result(None)
+        self._bell.ring()

@@ -106,12 +106,17 @@ class WebSocket:
 
     async def __anext__(self) -> Message:
         inbox = self.inbox
-        if inbox.messages:
-            return inbox.take()
-        try:
-            return await inbox.receive()
-        except WebSocketClosed:
-            raise StopAsyncIteration from None
+        while not inbox.messages:
+            if inbox.end is not None:
+                raise StopAsyncIteration
+            if inbox.channel is not None:
+                await inbox.arrival()
+                continue
+            try:
+                await inbox.open()
+            except WebSocketClosed:
+                raise StopAsyncIteration from None
+        return inbox.take()
 
     # What goes out.
 

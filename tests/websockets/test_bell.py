@@ -1,0 +1,77 @@
+"""A bell: wakes its task in the call that rings, and is a future in every other respect."""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import ContextVar
+
+import pytest
+
+from hospes.websockets.bell import Bell
+
+color: ContextVar[str] = ContextVar("color", default="none")
+
+
+def test_it_wakes_at_once_where_no_task_runs() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        bell = Bell(loop)
+        seen: list[object] = []
+
+        async def wait() -> None:
+            color.set("blue")
+            task = asyncio.current_task()
+            for n in range(3):
+                await bell
+                seen.append((n, asyncio.current_task() is task, color.get()))
+
+        waiting = asyncio.create_task(wait())
+        await asyncio.sleep(0)
+        assert bell.is_awaited
+
+        def ring() -> None:
+            bell.ring()
+            seen.append("rung")
+            bell.ring()
+            seen.append("rung")
+
+        loop.call_soon(ring)
+        await asyncio.sleep(0)
+        assert seen == [(0, True, "blue"), "rung", (1, True, "blue"), "rung"]
+        bell.ring()  # inside of a task: later
+        assert len(seen) == 4
+        await waiting
+        assert seen[4:] == [(2, True, "blue")]
+        assert not bell.is_awaited
+        bell.ring()
+        assert color.get() == "none"
+
+    asyncio.run(main())
+
+
+def test_cancelling() -> None:
+    async def main() -> None:
+        bell = Bell(asyncio.get_running_loop())
+
+        async def wait() -> str:
+            try:
+                await bell
+            except asyncio.CancelledError as error:
+                return f"cancelled {error.args}"
+            return "rung"
+
+        first = asyncio.create_task(wait())
+        await asyncio.sleep(0)
+        first.cancel("mine")
+        assert not bell.is_awaited
+        assert await first == "cancelled ('mine',)"
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.001):
+                await bell
+        rung = asyncio.create_task(wait())
+        await asyncio.sleep(0)
+        bell.ring()
+        rung.cancel()  # too late for the bell: at the next await, or here where it goes on
+        assert await rung == "cancelled ()"
+
+    asyncio.run(main())
