@@ -9,12 +9,14 @@ import os
 import resource
 import socket
 import stat
+import subprocess
+import sys
 import threading
 from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
-from tests.server.support import GET, Peer, Serve, plain
+from tests.server.support import GET, Peer, Serve, plain, request
 
 from hospes.errors import SetupError
 from hospes.limits import Limits, Timeouts
@@ -210,6 +212,56 @@ def test_being_out_of_descriptors_is_waited_out(
     assert [record.getMessage() for record in caplog.records] == [
         "accepting waits: the system gives no more connections (Too many open files)"
     ]
+
+
+OUT_OF_DESCRIPTORS = """
+import asyncio, os, resource, sys
+from hospes.http.response import Response
+from hospes.server import ServerOptions, serve
+
+taken = []
+
+def handler(request):
+    if request.path == "/take":
+        resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 8, 4096))
+        try:
+            while True:
+                taken.append(os.open("/dev/null", os.O_RDONLY))
+        except OSError as error:
+            return Response(error.strerror)
+    for number in taken:
+        os.close(number)
+    taken.clear()
+    return Response("free")
+
+asyncio.run(serve(handler, ServerOptions(port=0), ready=lambda server: print(server.address[1], flush=True)))
+"""
+
+
+@pytest.mark.parametrize("carrier", ["engine", "portable"])
+def test_a_process_that_is_really_out_of_descriptors(carrier: str) -> None:
+    """Those who are here are served, those who come wait in the kernel's queue, and are served when there is room again."""
+    process = subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", OUT_OF_DESCRIPTORS],
+        env={**os.environ, "HOSPES_CARRIER": carrier},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    port = int(process.stdout.readline())
+    with process, Peer(port) as here:
+        here.send(request("/take"))
+        assert here.get().content == b"Too many open files"
+        with Peer(port) as waits:
+            waits.send(GET)
+            assert "accepting waits: the system gives no more connections (Too many open files)" in process.stderr.readline()
+            here.send(request("/free"))
+            assert here.get().content == b"free"
+            assert waits.get().content == b"free"
+        process.terminate()
+        assert process.wait() == 0
 
 
 def test_a_loop_without_readers_serves_too(monkeypatch: pytest.MonkeyPatch) -> None:
