@@ -22,6 +22,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import string
 import threading
 import time
@@ -29,6 +30,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import lru_cache
 from time import monotonic
 from typing import TYPE_CHECKING, Final, cast
 
@@ -66,6 +68,7 @@ _REST: Final = 0.05
 _FLUSH: Final = 2.0
 _NO_CONTENT: Final = frozenset({204, 304})
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_UNSAFE: Final = re.compile(r"[^ !#-\[\]-~]")
 _ESCAPED: Final = {number: f"\\x{number:02x}" for number in (*range(0x20), *range(0x7F, 0x100))} | {0x22: '\\"', 0x5C: "\\\\"}
 
 
@@ -346,20 +349,19 @@ if TYPE_CHECKING:
 def combined(entry: _Entry) -> str:
     """Apache's and nginx's combined format."""
     facts = facts_of(entry)
-    moment = time.gmtime(entry.ended)
-    stamp = f"{moment[2]:02}/{_MONTHS[moment[1] - 1]}/{moment[0]}:{moment[3]:02}:{moment[4]:02}:{moment[5]:02} +0000"
-    line = f"{facts['method']} {facts['path']} {facts['protocol']}" if entry.request else "-"
+    line = f"{escaped(facts['method'])} {escaped(facts['path'])} {facts['protocol']}" if entry.request else "-"
     return (
-        f'{facts["client"] or "-"} - - [{stamp}] "{line}" {entry.status} {entry.length} '
-        f'"{facts["referer"] or "-"}" "{facts["agent"] or "-"}"'
+        f'{escaped(facts["client"]) or "-"} - - [{_clf(int(entry.ended))}] "{line}" {entry.status} {entry.length} '
+        f'"{escaped(facts["referer"]) or "-"}" "{escaped(facts["agent"]) or "-"}"'
     )
 
 
 def in_json(entry: _Entry) -> str:
     """An object; what is not known is left out."""
-    facts: dict[str, object] = {**raw_facts(entry), "time": _stamp(entry.ended)}
-    facts |= {"status": entry.status, "bytes": entry.length, "duration": round(entry.duration, 6)}
-    return json.dumps({name: facts[name] for name in _ORDER if facts.get(name, "") != ""}).replace("\x7f", "\\u007f")
+    facts: dict[str, object] = {**facts_of(entry)}
+    facts["time"], facts["status"], facts["bytes"] = _stamp(entry.ended), entry.status, entry.length
+    facts["duration"] = round(entry.duration, 6)
+    return json.dumps({name: facts[name] for name in _ORDER if facts[name] != ""}).replace("\x7f", "\\u007f")
 
 
 _ORDER: Final = (
@@ -370,33 +372,31 @@ _ORDER: Final = (
 
 def template(text: str) -> Callable[[_Entry], str]:
     """A line for each entry, by a template; what is not known is a hyphen."""
+    names = [name for _, name, _, _ in string.Formatter().parse(text) if name is not None]
 
     def line(entry: _Entry) -> str:
-        return text.format_map({name: fact or "-" for name, fact in facts_of(entry).items()})
+        facts = facts_of(entry)
+        facts["status"], facts["bytes"] = str(entry.status), str(entry.length)
+        facts["duration"], facts["time"] = f"{entry.duration:.6f}", _stamp(entry.ended)
+        return text.format_map({name: escaped(facts[name]) or "-" for name in names})
 
     return line
 
 
 def facts_of(entry: _Entry) -> dict[str, str]:
-    """What is known of an answer, as text that may stand in a line, in quotes too."""
-    facts = {name: fact.translate(_ESCAPED) for name, fact in raw_facts(entry).items()}
-    numbers = {"status": str(entry.status), "bytes": str(entry.length), "duration": f"{entry.duration:.6f}"}
-    return facts | numbers | {"time": _stamp(entry.ended)}
-
-
-def raw_facts(entry: _Entry) -> dict[str, str]:
     """What a peer said, unescaped; only what may be logged."""
     facts: dict[str, str] = dict.fromkeys(FIELDS, "")
     facts["client"] = entry.client.host
     if entry.request is None:
         return facts
-    head, scheme, own = entry.request
-    facts |= {"method": head.method, "path": head.path, "protocol": f"HTTP/1.{head.minor}", "host": head.authority}
-    facts |= {"scheme": scheme, "id": own}
+    head, facts["scheme"], facts["id"] = entry.request
+    facts["method"], facts["path"], facts["host"] = head.method, head.path, head.authority
+    facts["protocol"] = "HTTP/1.1" if head.minor else "HTTP/1.0"
     for name, value in head.fields:
         if name in _NAMED and not facts[_NAMED[name]]:
             facts[_NAMED[name]] = value.decode("latin-1")
-    facts["referer"] = without_secrets(facts["referer"])
+    if facts["referer"]:
+        facts["referer"] = without_secrets(facts["referer"])
     return facts
 
 
@@ -411,7 +411,23 @@ def without_secrets(url: str) -> str:
     return f"{scheme}{slashes}{place.rpartition('@')[2]}{slash}{path}"
 
 
+def escaped(text: str) -> str:
+    """Text that may stand in a line, in quotes too."""
+    return text if _UNSAFE.search(text) is None else text.translate(_ESCAPED)
+
+
+@lru_cache(maxsize=4)
+def _clf(second: int) -> str:
+    """A time as the combined format has it; the months have English names everywhere."""
+    moment = time.gmtime(second)
+    return f"{moment[2]:02}/{_MONTHS[moment[1] - 1]}/{moment[0]}:{moment[3]:02}:{moment[4]:02}:{moment[5]:02} +0000"
+
+
 def _stamp(moment: float) -> str:
-    whole = int(moment)
-    parts = time.gmtime(whole)
-    return time.strftime("%Y-%m-%dT%H:%M:%S", parts) + f".{int((moment - whole) * 1000):03}Z"
+    second = int(moment)
+    return f"{_iso(second)}.{int((moment - second) * 1000):03}Z"
+
+
+@lru_cache(maxsize=4)
+def _iso(second: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
