@@ -164,6 +164,12 @@ def test_json(tmp_path: Path) -> None:
     }
 
 
+def test_json_escapes_what_terminals_obey(tmp_path: Path) -> None:
+    octets = closing().replace(b"Host", b"User-Agent: \x9b31m\xe9\tx\r\nHost")
+    (line,) = lines(tmp_path / "log", "json", octets)
+    assert r'"agent":"\u009b31mé\tx"' in line
+
+
 @pytest.mark.parametrize(
     ("url", "shown"),
     [

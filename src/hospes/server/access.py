@@ -20,7 +20,6 @@ Laws:
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 import string
@@ -33,6 +32,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from time import monotonic
 from typing import TYPE_CHECKING, Final, cast
+
+import msgspec
 
 from hospes.errors import HttpError, SetupError
 from hospes.http.content import FileContent, Stream
@@ -68,6 +69,8 @@ _REST: Final = 0.05
 _FLUSH: Final = 2.0
 _NO_CONTENT: Final = frozenset({204, 304})
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_CONTROLS: Final = re.compile("[\x7f-\x9f]")
+"""Controls that JSON lets through, and terminals obey."""
 _UNSAFE: Final = re.compile(r"[^ !#-\[\]-~]")
 _ESCAPED: Final = {number: f"\\x{number:02x}" for number in (*range(0x20), *range(0x7F, 0x100))} | {0x22: '\\"', 0x5C: "\\\\"}
 
@@ -286,7 +289,7 @@ class AccessWriter:
 
     def _make(self, entry: _Entry) -> bytes:
         entry.ended += self._epoch
-        return f"{self._line(entry)}\n".encode("ascii", "backslashreplace")
+        return f"{self._line(entry)}\n".encode()
 
     def _write(self, lines: list[bytes]) -> None:
         octets = b"".join(lines)
@@ -361,7 +364,8 @@ def in_json(entry: _Entry) -> str:
     facts: dict[str, object] = {**facts_of(entry)}
     facts["time"], facts["status"], facts["bytes"] = _stamp(entry.ended), entry.status, entry.length
     facts["duration"] = round(entry.duration, 6)
-    return json.dumps({name: facts[name] for name in _ORDER if facts[name] != ""}).replace("\x7f", "\\u007f")
+    line = msgspec.json.encode({name: facts[name] for name in _ORDER if facts[name] != ""}).decode()
+    return line if line.isascii() and "\x7f" not in line else _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
 
 
 _ORDER: Final = (
