@@ -244,3 +244,20 @@ def test_the_folder_keeps_the_name_it_was_entered_by(tmp_path: Path, monkeypatch
     for other in (str(tmp_path), "relative", str(tmp_path / "nowhere"), ""):
         monkeypatch.setenv("PWD", other)
         assert where_we_are() == str(tmp_path / "one")
+
+
+def test_log_files_are_opened_again(tmp_path: Path) -> None:
+    more = f"""
+from hospes.server import AccessLog
+options = ServerOptions(port=0, access_log=AccessLog({str(tmp_path / "log")!r}, "{{path}}"))
+"""
+    with Fleet(tmp_path, more) as fleet:
+        port = fleet.serving()
+        ask(port, "/one")
+        eventually(lambda: (tmp_path / "log").read_text() == "/one\n")
+        (tmp_path / "log").rename(tmp_path / "old")
+        fleet.send(signal.SIGUSR1)
+        eventually((tmp_path / "log").exists)
+        ask(port, "/two")
+        assert fleet.end() == 0
+    assert sorted((tmp_path / "old").read_text().split() + (tmp_path / "log").read_text().split()) == ["/one", "/two"]

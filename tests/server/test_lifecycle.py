@@ -10,8 +10,10 @@ import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from pathlib import Path
 
 import pytest
+import trustme
 from tests.server.support import GET, WAIT, Peer, listens, plain
 
 from hospes.errors import SetupError
@@ -19,7 +21,7 @@ from hospes.http.handler import Handler
 from hospes.http.request import Request
 from hospes.http.response import Response
 from hospes.limits import Timeouts
-from hospes.server import Server, ServerOptions, ServingThread, serve
+from hospes.server import Server, ServerOptions, ServingThread, Tls, serve
 
 
 def opened() -> AbstractAsyncContextManager[Handler]:
@@ -306,3 +308,44 @@ def test_a_thread_whose_loop_is_blocked_is_given_up(monkeypatch: pytest.MonkeyPa
             thread.stop(drain=0.05)
         go_on.set()
         thread.stop()
+
+
+def test_a_hang_up_has_the_certificate_read_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    issued = trustme.CA().issue_cert("localhost")
+    file = tmp_path / "both.pem"
+    issued.private_key_and_cert_chain_pem.write_to_path(str(file))
+
+    async def run() -> None:
+        stop = asyncio.Event()
+
+        def ready(server: Server) -> None:
+            os.kill(os.getpid(), signal.SIGHUP)
+            asyncio.get_running_loop().call_later(0.05, spoil)
+
+        def spoil() -> None:
+            file.write_text("no certificate")
+            os.kill(os.getpid(), signal.SIGHUP)
+            asyncio.get_running_loop().call_later(0.05, stop.set)
+
+        assert await serve(plain, ServerOptions(port=0, tls=Tls(str(file))), ready=ready, stop=stop) == 0
+
+    before = signal.getsignal(signal.SIGHUP)
+    asyncio.run(run())
+    assert signal.getsignal(signal.SIGHUP) is before
+    assert caplog.messages[0] == "certificate and key have been read again"
+    assert caplog.messages[1].startswith(f"the certificate stays as it was: Tls(cert={str(file)!r}")
+
+
+def test_a_hang_up_is_left_alone_where_nothing_is_to_be_read() -> None:
+    async def run() -> None:
+        stop = asyncio.Event()
+
+        def ready(server: Server) -> None:
+            assert signal.getsignal(signal.SIGHUP) is before
+            stop.set()
+
+        assert await serve(plain, ServerOptions(port=0), ready=ready, stop=stop) == 0
+
+    before = signal.getsignal(signal.SIGHUP)
+    asyncio.run(run())
