@@ -71,7 +71,7 @@ class Visiting(ProviderRegistry):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._opening: asyncio.Lock | None = None
         self.add_direct(User, self.take_soon)
-        self.add(self.take_session, "request")
+        self.add_direct(Session, self.take_session_soon)
         self.add(self.take_keys, "app")
 
     def find(self, wanted: Any) -> Provided | None:
@@ -108,6 +108,12 @@ class Visiting(ProviderRegistry):
         if stay is not None:
             await stay.step_in()
         return user
+
+    def take_session_soon(self, request: Request) -> Session | Awaitable[Session]:
+        """The request's session, or what has to be awaited for it; see `take_session`."""
+        stored = self._stored
+        session = stored.recall(request) if stored is not None else None
+        return session if session is not None else self.take_session(request)
 
     async def take_session(self, request: Request) -> Session:
         """The request's session, in its turn if the request may ask for changes.

@@ -4,6 +4,7 @@ Laws:
 
 * An id is made here and nowhere else. One that a client made up, or whose session has ended, is as none: its bearer gets another.
 * In one request there is one session, however often and wherever it is asked for.
+* What a cookie means is remembered, so that whoever comes again and only reads has his session at once.
 * When the store is away there is no session: 503, before the handler has done anything.
 """
 
@@ -13,6 +14,7 @@ import asyncio
 import inspect
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Awaitable
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from hospes.http import Request, Response
@@ -22,11 +24,13 @@ from hospes.sessions.options import SessionOptions
 from hospes.sessions.record import SPACE, Kept, decode, is_id, key_of, new_id
 from hospes.sessions.session import Session, SessionFactory
 from hospes.sessions.stay import House, Stay, Turns
-from hospes.store import Record, Store
+from hospes.store import QuickStore, Record, Store
 from hospes.store.contract import Clock
 
 _STAY: Final = "hospes.session"
 _TAKING: Final = "hospes.session.taking"
+_MOST_FAMILIAR: Final = 8_192
+_LONGEST_FAMILIAR: Final = 512  # octets of a Cookie field
 
 
 class _Kept(Protocol):
@@ -38,7 +42,7 @@ class _Kept(Protocol):
     @property
     def session(self) -> Session: ...
 
-    async def finish(self, response: Response | None) -> None: ...
+    def finish(self, response: Response | None) -> Awaitable[None]: ...
 
 
 K = TypeVar("K", bound=_Kept)
@@ -139,14 +143,36 @@ class StoredSessions(Sessions[Stay]):
         clock: Clock = time.time,
     ) -> None:
         self._house = House(store, turns, options, clock)
+        self._recall = store.recall if isinstance(store, QuickStore) else None
+        # By Cookie field and scheme: which cookie is in it, and the record's key.
+        self._familiar: dict[tuple[bytes, str], tuple[SessionCookie, bytes]] = {}
+
+    def recall(self, request: Request) -> Session | None:
+        """The session of a request that asks for no change, as `take` gives it, if nothing has to be waited for; else None, and
+        nothing has happened."""
+        field = request.cookie_field
+        recall = self._recall
+        if field is None or recall is None or request.method not in SAFE_METHODS:
+            return None
+        familiar = self._familiar.get((field, request.scheme))
+        known = recall(SPACE, familiar[1]) if familiar is not None else None
+        if familiar is None or known is None or _STAY in request.state or _TAKING in request.state:
+            return None
+        kept = self._opened(known[0])
+        return _kept_by(request, Stay(self._house, familiar[0], known[0], kept, None)) if kept is not None else None
 
     async def find(self, request: Request) -> Stay | None:
         """The session that the request's cookie names, in its turn if the request may ask for changes."""
         house = self._house
+        field = request.cookie_field
         cookie = SessionCookie.of(request, house.options)
         if not is_id(cookie.value):
             return None
         key = key_of(cookie.value)
+        if field is not None and len(field) <= _LONGEST_FAMILIAR:
+            if len(self._familiar) >= _MOST_FAMILIAR:
+                self._familiar.clear()
+            self._familiar[field, request.scheme] = cookie, key
         if request.method in SAFE_METHODS:
             record = await house.store.get(SPACE, key)
             kept = self._opened(record)

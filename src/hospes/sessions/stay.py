@@ -21,11 +21,12 @@ Laws:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from hospes.http import Response
+from hospes.http.request import DONE
 from hospes.sessions.cookie import SessionCookie
 from hospes.sessions.merging import merge
 from hospes.sessions.options import SessionOptions
@@ -156,16 +157,25 @@ class Stay:
         self._check_serving("session.invalidate() removes the cookie")
         self._ended = True
 
-    async def finish(self, response: Response | None) -> None:
+    def finish(self, response: Response | None) -> Awaitable[None]:
         """The request's finisher: make the changes durable, tell the cookie, give the turn back.
 
         Args:
             response: What is to leave; None where the request was cancelled, and its changes are dropped.
         """
-        if self._line is None:
-            await self._finish(response)
-            return
-        async with self._line:  # a block of another task ends first
+        if self._line is not None:
+            return self._finish_in_line(self._line, response)
+        if response is None or not self.is_serving or self._ended:
+            return self._finish(response)
+        work = self._work()
+        if work is not None or self._announce:
+            return self._conclude(work, response)
+        self.is_serving = False
+        self._give_back()
+        return DONE
+
+    async def _finish_in_line(self, line: asyncio.Lock, response: Response | None) -> None:
+        async with line:  # a block of another task ends first
             await self._finish(response)
 
     async def begin(self) -> bool:
@@ -312,7 +322,9 @@ class Stay:
             self.is_serving, self._is_abandoned = False, True
             self._give_back()
             return
-        work = self._work()
+        await self._conclude(self._work(), response)
+
+    async def _conclude(self, work: Coroutine[Any, Any, None] | None, response: Response) -> None:
         self.is_serving = False
         if work is None:
             self._give_back()
