@@ -144,3 +144,27 @@ def test_what_cannot_become_usual_is_wires_at_once(octets: bytes) -> None:
 def test_a_beginning_as_long_as_a_limit_is_wires(length: int, may: bool) -> None:
     octets = b"GET /" + b"a" * (length - 5)
     assert core.may_be_usual(octets, Limits(request_line=100)) is may
+
+
+@pytest.mark.parametrize(
+    ("fields", "name", "value"),
+    [
+        (b"Cookie: a=1\r\n", b"cookie", b"a=1"),
+        (b"COOKIE: a=1\r\nX: y\r\n", b"cookie", b"a=1"),
+        (b"Cookie: a=1\r\nCookie: b=2\r\n", b"cookie", None),
+        (b"Cookie: \r\nCookie: b=2\r\n", b"cookie", None),
+        (b"", b"cookie", None),
+        (b"X: 1\r\n", b"x", b"1"),
+        (b"X: 1\r\nx: 2\r\n", b"x", None),
+    ],
+)
+def test_a_field_that_is_there_once(fields: bytes, name: bytes, value: bytes | None) -> None:
+    found = head(b"GET / HTTP/1.1\r\n" + HOST + fields + b"\r\n")
+    assert found is not None
+    assert found.only(name) == value
+
+
+def test_a_copy_has_the_same_fields() -> None:
+    found = head(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")
+    assert found is not None
+    assert copy.copy(found).fields is found.fields

@@ -38,6 +38,7 @@ def test_field_gives_the_first_value() -> None:
     assert seen.field(b"x") == b"1"
     assert seen.field(b"X") is None
     assert seen.field(b"y") is None
+    assert (seen.only(b"host"), seen.only(b"x"), seen.only(b"y")) == (seen.field(b"host"), None, None)
 
 
 def test_repr() -> None:

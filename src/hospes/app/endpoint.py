@@ -281,7 +281,8 @@ class Endpoints:
     async def _finished(self, request: Request, response: Response) -> Response:
         """Run the finishers, the last one first; have plain iterators pulled in the pool."""
         try:
-            self._pull(response)
+            if type(response.content) is not bytes:
+                self._pull(response)
             while request.finishers:
                 finisher = request.finishers.pop()
                 try:
@@ -292,7 +293,8 @@ class Endpoints:
                     await discard(dropped)
                     self._pull(response)
             request.finishers = None
-            self._pull(response)  # a finisher may have put another content in
+            if type(response.content) is not bytes:  # a finisher may have put another content in
+                self._pull(response)
             return response
         except BaseException:
             await discard(response)

@@ -145,8 +145,21 @@ cdef class Head:
             line = next_line
         return None
 
+    def only(self, bytes name not None):
+        """Give the value of a field that is there once, or None.
+
+        Args:
+            name: The field's name in lower case.
+        """
+        value = self.field(name)
+        if value is None or name == b"cookie" and self._at.cookies == 1:
+            return value
+        return value if sum([each == name for each, _ in self.fields]) == 1 else None
+
     def __copy__(self):
         cdef Head other = Head.__new__(Head)
+        if self._fields is None:
+            self._fields = self._split()  # one list for both, as wire has it
         other._octets, other._at, other._path, other._fields = self._octets, self._at, self._path, self._fields
         return other
 

@@ -37,7 +37,7 @@ typedef struct {
     int64_t content_length; /* -1 where there is none */
     int keep_alive;
     int escaped;            /* whether there is a percent sign in the path */
-    int cookies;            /* whether there is a Cookie field */
+    int cookies;            /* how many Cookie fields there are */
 } hospes_head;
 
 typedef struct {
@@ -129,7 +129,7 @@ static inline int hospes_weigh(const unsigned char *start, const unsigned char *
         head->host_length = (uint32_t)value_length;
         return 1;
     case 6:
-        if (hospes_is(name, "cookie", 6)) head->cookies = 1;
+        if (hospes_is(name, "cookie", 6)) head->cookies++;
         return !hospes_is(name, "expect", 6);
     case 7:
         return !hospes_is(name, "upgrade", 7);

@@ -246,13 +246,7 @@ class Request:
         if self._headers is not None:
             lines = self._headers.get_all("cookie")
             return lines[0].encode("latin-1", "replace") if len(lines) == 1 else None
-        found: bytes | None = None
-        for name, value in self.head.fields:
-            if name == b"cookie":
-                if found is not None:
-                    return None
-                found = value
-        return found
+        return self.head.only(b"cookie")
 
     @property
     def user(self) -> Any:

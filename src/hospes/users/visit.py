@@ -142,6 +142,13 @@ class Visit:
         "user",
     )
 
+    _account: Account | None
+    _created: float
+    _expires: float
+    _print: bytes
+    _public_id: bytes
+    _version: int
+
     def __init__(self, house: House, guest: Guest, held: Held | None, request: Request) -> None:
         self._held: Held | None = None
         self._house = house
@@ -154,12 +161,11 @@ class Visit:
         self._wanted: tuple[str, Merge] | None = None
         self._leaves = _Leaving.NOT
         self._changing: asyncio.Task[None] | None = None
-        self._version, self._expires, self._print = 0, 0.0, b""
-        self._created, self._public_id = 0.0, b""
         content = self._load(held.record if held is not None else None)
-        self.user = User(id=self._public_id.hex(), created=self._created, is_new=guest.is_new, keeper=self)
-        self.user.name = self._account.name if self._account is not None else ""
-        self._fill(content)
+        user = self.user = User(id=self._public_id.hex(), created=self._created, is_new=guest.is_new, keeper=self)
+        if self._account is not None:
+            user.name = self._account.name
+        dict[str, Any].update(user, content)
         self._held = held  # from here on it is ours to give back
 
     @property

@@ -41,8 +41,8 @@ from hospes.users.visit import Company, House, Visit, alone
 _MOST_FAMILIAR: Final = 8_192
 _LONGEST_FAMILIAR: Final = 512  # octets of a Cookie field
 
-_around: ContextVar[tuple[object, Visit] | None] = ContextVar("hospes_visit", default=None)
-"""The fields of the request that is being answered, and its visit: a mounted application gets a Request of its own for it."""
+_around: ContextVar[tuple[Request, Visit] | None] = ContextVar("hospes_visit", default=None)
+"""The request that is being answered, and its visit: a mounted application gets a Request of its own for it."""
 
 
 class Visitors:
@@ -168,7 +168,7 @@ class Visitors:
         if type(request.visitor) is User:
             return request.visitor
         around = _around.get()
-        if around is not None and around[0] is request.head.fields and around[1].is_serving:
+        if around is not None and around[0].head.fields is request.head.fields and around[1].is_serving:
             return around[1].user
         return await self._take_once(request)
 
@@ -203,7 +203,7 @@ class Visitors:
         request.finish_with(visit.finish)
         if request.visitor is None:
             request.visitor = visit.user
-        _around.set((request.head.fields, visit))
+        _around.set((request, visit))
         return visit.user
 
     async def _take_once(self, request: Request) -> User:

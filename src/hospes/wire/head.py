@@ -90,6 +90,15 @@ class RequestHead:
                 return value
         return None
 
+    def only(self, name: bytes) -> bytes | None:
+        """Give the value of a field that is there once, or None.
+
+        Args:
+            name: The field's name in lower case.
+        """
+        values = [value for each, value in self.fields if each == name]
+        return values[0] if len(values) == 1 else None
+
     @property
     def has_content(self) -> bool:
         """Whether content follows the head, even if of length 0: then an `EndOfContent` follows, too."""
