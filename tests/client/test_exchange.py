@@ -177,7 +177,8 @@ def test_a_bomb(make: Make) -> None:
 
 
 @pytest.mark.parametrize(
-    ("coding", "content"), [("gzip", b"no gzip"), ("gzip", gzip.compress(b"abc", mtime=0)[:-3]), ("snappy", b"x"), ("gzip, " * 3, b"x")]
+    ("coding", "content"),
+    [("gzip", b"no gzip"), ("gzip", gzip.compress(b"abc", mtime=0)[:-3]), ("snappy", b"x"), ("gzip, " * 3, b"x")],
 )
 def test_not_what_it_says(make: Make, coding: str, content: bytes) -> None:
     with Script(once(answer(content, "200 OK", f"Content-Encoding: {coding}"))) as server, make() as client:
