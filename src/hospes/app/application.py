@@ -40,14 +40,16 @@ from hospes.binding import ProviderRegistry, Site, compile_plan, local_names
 from hospes.binding.signature import name_of
 from hospes.errors import HttpError, SetupError
 from hospes.execution import ThreadPool, default_threads
+from hospes.files import StaticFolder
 from hospes.filters import CrossSiteRequest, Csrf, StoreSource
-from hospes.http.direct import Direct, Map
+from hospes.http.direct import Direct, Map, Shelf
 from hospes.http.handler import Handler
 from hospes.http.problem import problem_response
 from hospes.http.request import Request, SessionSource, UserSource, Workers
 from hospes.http.response import Response
 from hospes.limits import Timeouts
 from hospes.routing import Matcher, Pattern, Route, Router, parse_pattern
+from hospes.routing.pattern import Kind
 from hospes.sessions import SessionFactory, SessionOptions
 from hospes.signing import Keys
 from hospes.users import VisitorOptions
@@ -238,8 +240,30 @@ class Application(Registrar):
         services = self._services(threads)
         dispatcher = Dispatcher(matcher, mounts, endpoints.around(miss, self._layers), services)
         if type(matcher) is Matcher:  # another one may match in its own way
-            dispatcher.map = Map(matcher.outline(directs.__getitem__), services)
+            dispatcher.map = Map(matcher.outline(directs.__getitem__), services, self._shelves())
         return _Part(dispatcher, pool)
+
+    def _shelves(self) -> tuple[Shelf, ...]:
+        """The folders whose paths nobody else has a say in: no filter, no route, nothing mounted below."""
+        if self._layers:
+            return ()
+        routes = [declaration.options for declaration, _ in self._declarations()]
+        if any(options.regexp for options in routes):
+            return ()
+        patterns = [parse_pattern(options.url) for options in routes]
+        found: list[Shelf] = []
+        for below in self._below:
+            prefix = f"{below.prefix}/"
+            owner: Any = below.owner
+            takes_all = below.files is None or (below.files.deep and not below.files.ending)
+            if type(owner) is not StaticFolder or not takes_all or "%" in prefix:
+                continue
+            if any(each is not below and f"{each.prefix}/".startswith(prefix) for each in self._below):
+                continue
+            shelf = owner.shelf(below.prefix)
+            if shelf is not None and all(_leads_elsewhere(pattern, prefix) for pattern in patterns):
+                found.append(shelf)
+        return tuple(found)
 
     async def _begin(self, life: Life, pool: ThreadPool) -> None:
         await life.end_with(lambda: pool.close(_THREADS_END))
@@ -355,6 +379,12 @@ class _Part:
 
     handler: Handler
     pool: ThreadPool
+
+
+def _leads_elsewhere(pattern: Pattern, prefix: str) -> bool:
+    """Whether a pattern surely matches no path below a prefix: a literal of it says something else."""
+    own = zip(pattern.segments, prefix[1:-1].split("/"), strict=False)
+    return any(segment.kind is Kind.LITERAL and segment.key != text for segment, text in own)
 
 
 def _csrf(option: Csrf | bool) -> Csrf | None:

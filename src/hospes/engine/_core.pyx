@@ -4,6 +4,7 @@
     parser.h         recognises the head of a usual request (C, no Python)
     head.pxi         what a handler sees of it
     map.pxi          the way to the program's function, where it is known
+    shelf.pxi        small files, straight from a folder
     driver.pxi       the first step of a handler
     system.pxi       what the kernel is asked
     fields.pxi       heads of answers with fields of the program's own
@@ -32,7 +33,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy, memset
 
 from asyncio.tasks import _enter_task as _enter, _leave_task as _leave
-from os import fsdecode, strerror
+from os import fsdecode, fsencode, strerror
 from sys import intern
 from types import CoroutineType as _CoroutineType
 
@@ -48,6 +49,7 @@ from hospes.server.answers import CARRIERS, answer_head
 from hospes.server.sending import FILE_AT_ONCE, read_file
 from hospes.server.service import Service
 from hospes.wire import TargetForm
+from hospes.wire.fields import write_fields
 
 cdef object _enter_task = _enter, _leave_task = _leave
 cdef object CoroutineType = _CoroutineType, Job = _Job
@@ -56,12 +58,14 @@ cdef object _NOTHING = object()  # where None would be something
 cdef object _ENCODE = json.ENCODE
 cdef str _TEXT = TEXT, _JSON = JSON, _OCTETS = OCTETS
 cdef Py_ssize_t JSON_DIGITS = json.DIGITS
+cdef Py_ssize_t _FILE_AT_ONCE = FILE_AT_ONCE
 cdef Py_ssize_t _LARGEST_HEAD = 64 * 1024  # longer ones are wire's, whatever the limits are
 
 include "head.pxi"
 include "system.pxi"
 include "map.pxi"
 include "driver.pxi"
+include "shelf.pxi"
 include "fields.pxi"
 include "connection.pxi"
 include "transport.pxi"

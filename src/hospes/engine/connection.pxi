@@ -155,6 +155,10 @@ cdef class Conn:
             came = _go(self, <_Route>route, coming)
             if came != ASIDE:
                 return came
+        elif route is None and self.engine.map.shelves:
+            came = self.engine.map.fetch(self, coming)
+            if came != ASIDE:
+                return came
         if route is None:
             self.handle = _first_step(self, self.engine.handler, self.made(coming, False))
         else:
@@ -243,10 +247,7 @@ cdef class Conn:
         cdef Py_ssize_t length
         cdef bint sends_content = True
         if (
-            self.state != BUSY
-            or not (coming.at.keep_alive or coming.is_last)
-            or self.served >= engine.last_request
-            or hospes_read(engine.service, _AT.draining) != Py_False
+            not self.takes_answer(coming)
             or (self.request is not None and hospes_read(self.request, _AT.finishers) != Py_None)
         ):
             return ASIDE
@@ -280,6 +281,43 @@ cdef class Conn:
             sends_content = False
         self.closes = coming.is_last
         return GATHERED if self.put(engine.prefix(route.status, media_type), content, length, sends_content) else LEFT
+
+    cdef bint takes_answer(self, Coming *coming) except -1:
+        """Whether a usual answer may be gathered."""
+        return (
+            self.state == BUSY
+            and (coming.at.keep_alive or coming.is_last)
+            and self.served < self.engine.last_request
+            and hospes_read(self.engine.service, _AT.draining) == Py_False
+        )
+
+    cdef int put_file(self, bytes fields, int file, Py_ssize_t length, bint closes) except -1:
+        """Gather an answer whose content is a file. ASIDE: there is no room, or the file has another length."""
+        cdef Engine engine = self.engine
+        cdef bytes prefix = engine.prefix(200, "")
+        cdef Py_ssize_t before = PyBytes_GET_SIZE(prefix) - PyBytes_GET_SIZE(_CONTENT_LENGTH), count = PyBytes_GET_SIZE(fields)
+        cdef char *to
+        if engine.gathering is not self or engine.gathered_length + before + count + length + 128 > BUFFER:
+            return ASIDE
+        to = engine.gathered + engine.gathered_length
+        memcpy(to, PyBytes_AS_STRING(prefix), before)
+        memcpy(to + before, PyBytes_AS_STRING(fields), count)
+        to += before + count
+        memcpy(to, PyBytes_AS_STRING(_CONTENT_LENGTH), PyBytes_GET_SIZE(_CONTENT_LENGTH))
+        to = _write_number(to + PyBytes_GET_SIZE(_CONTENT_LENGTH), length)
+        memcpy(to, b"\r\n", 2)
+        to += 2
+        if closes:
+            memcpy(to, PyBytes_AS_STRING(_CLOSE), PyBytes_GET_SIZE(_CLOSE))
+            to += PyBytes_GET_SIZE(_CLOSE)
+        memcpy(to, b"\r\n", 2)
+        to += 2
+        # One octet more is asked for: a file that has become longer is told from one that has not.
+        if c_read(file, to, length + 1) != length:
+            return ASIDE
+        self.closes = closes
+        engine.gathered_length = to + length - engine.gathered
+        return GATHERED
 
     cdef bint is_plain(self, response) except -1:
         """Whether a function's response needs nobody to conclude it."""

@@ -20,6 +20,8 @@ cdef extern from "parser.h" nogil:
         int keep_alive
         int escaped
         int cookies
+        int asks
+        int codings
 
     ctypedef struct hospes_limits:
         size_t size

@@ -285,15 +285,17 @@ cdef class Map:
     cdef _Ways get  # the most frequent of them
     cdef _Ways other  # of methods that no route names
     cdef object services
+    cdef tuple shelves
     cdef Py_ssize_t most_parameters, most_depth, most_digits
     cdef hospes_limits parser_limits
 
     def __cinit__(self, given, limits):
         self.most_parameters, self.most_depth, self.most_digits = limits.parameters, limits.json_depth, limits.json_digits
         self.parser_limits = _parser_limits(limits)
-        self.methods = {}
+        self.methods, self.shelves = {}, ()
         if given is not None:
             self.services = given.services
+            self.shelves = tuple([_Shelf(each) for each in given.shelves])
             self.methods = {method: _Ways(ways) for method, ways in given.methods.items()}
         self.other = self.methods.get("")
         self.get = self.methods.get("GET", self.other)
@@ -342,6 +344,22 @@ cdef class Map:
             return None
         found = ways.root.walk(path, path + coming.at.path_length, coming.values, 0)
         return None if found is _ELSEWHERE else found
+
+    cdef int fetch(self, Conn conn, Coming *coming) except -1:
+        """Answer with a small file, where the map has a shelf for the path; else ASIDE."""
+        if (
+            coming.at.method_length != 3
+            or memcmp(coming.octets, b"GET", 3) != 0
+            or coming.at.escaped
+            or coming.at.asks
+            or coming.at.content_length >= 0
+            or not conn.takes_answer(coming)
+        ):
+            return ASIDE
+        for each in self.shelves:
+            if (<_Shelf>each).holds(coming):
+                return (<_Shelf>each).fetch(conn, coming)
+        return ASIDE
 
 
 cdef inline int _put_item(tuple items, Py_ssize_t n, item) except -1:

@@ -38,6 +38,8 @@ typedef struct {
     int keep_alive;
     int escaped;            /* whether there is a percent sign in the path */
     int cookies;            /* how many Cookie fields there are */
+    int asks;               /* whether there is a field of a condition or of ranges (RFC 9110 §13, §14) */
+    int codings;            /* whether there is an Accept-Encoding field */
 } hospes_head;
 
 typedef struct {
@@ -121,6 +123,21 @@ enum { SAW_HOST = 1, SAW_LENGTH = 2, SAW_CONNECTION = 4 };
 static inline int hospes_weigh(const unsigned char *start, const unsigned char *name, size_t name_length,
                                const unsigned char *value, size_t value_length, hospes_head *head, int *saw) {
     switch (name_length) {
+    case 5:
+        if (hospes_is(name, "range", 5)) head->asks = 1;
+        return 1;
+    case 8:
+        if (hospes_is(name, "if-match", 8) || hospes_is(name, "if-range", 8)) head->asks = 1;
+        return 1;
+    case 13:
+        if (hospes_is(name, "if-none-match", 13)) head->asks = 1;
+        return 1;
+    case 15:
+        if (hospes_is(name, "accept-encoding", 15)) head->codings = 1;
+        return 1;
+    case 19:
+        if (hospes_is(name, "if-unmodified-since", 19)) head->asks = 1;
+        return 1;
     case 4:
         if (!hospes_is(name, "host", 4)) return 1;
         if ((*saw & SAW_HOST) || !hospes_plain_host(value, value_length)) return 0;
@@ -148,6 +165,7 @@ static inline int hospes_weigh(const unsigned char *start, const unsigned char *
         *saw |= SAW_LENGTH;
         return (head->content_length = hospes_length(value, value_length)) >= 0;
     case 17:
+        if (hospes_is(name, "if-modified-since", 17)) head->asks = 1;
         return !hospes_is(name, "transfer-encoding", 17);
     default:
         return 1;
@@ -200,7 +218,7 @@ static inline int hospes_parse_head(const unsigned char *octets, size_t length, 
     head->content_length = -1;
     head->keep_alive = 1;
     head->field_count = 0;
-    head->escaped = head->cookies = 0;
+    head->escaped = head->cookies = head->asks = head->codings = 0;
     if ((p = hospes_request_line(octets, end, head, &is)) == NULL) return is == UNFINISHED ? unfinished : NOT_USUAL;
     head->fields = (uint32_t)(p - octets);
     for (;;) {

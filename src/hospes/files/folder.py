@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -27,6 +28,8 @@ from hospes.files.listing import listing
 from hospes.files.media_types import is_compressible, media_type_of
 from hospes.files.opening import Enter, OpenFile, Place, entrance
 from hospes.files.representation import FOR_EVER, REVALIDATE, Describe, Traits, describe, respond
+from hospes.http.direct import Shelf
+from hospes.http.headers import Headers
 from hospes.http.negotiation import choose_encoding
 from hospes.http.request import Request
 from hospes.http.response import Redirect, Response
@@ -62,7 +65,7 @@ class StaticFolder:
         SetupError: if there is no such folder.
     """
 
-    __slots__ = ("_cache_control", "_codings", "_describe", "_enter", "_folder", "_listing")
+    __slots__ = ("_cache_control", "_codings", "_describe", "_enter", "_folder", "_follows_links", "_listing")
 
     def __init__(
         self,
@@ -81,6 +84,7 @@ class StaticFolder:
                 remedy="create it, or correct its path: a relative one is taken from the working directory",
             )
         self._folder = str(path)
+        self._follows_links = follow_links
         self._listing = listing
         self._cache_control = FOR_EVER if immutable else REVALIDATE
         self._enter: Enter = entrance(self._folder, follow_links=follow_links)
@@ -106,8 +110,25 @@ class StaticFolder:
         except PermissionError:
             raise HttpError(403) from None
 
+    def shelf(self, prefix: str) -> Shelf | None:
+        """What a carrier may fetch of it by itself, mounted at a prefix; None where links are followed.
+
+        Args:
+            prefix: Percent-encoded, without a slash at its end.
+        """
+        if self._follows_links:
+            return None
+        return Shelf(f"{prefix}/", self._folder, _shelved_name, self._shelved_fields)
+
     def __repr__(self) -> str:
         return f"StaticFolder({self._folder!r})"
+
+    def _shelved_fields(self, path: str, changed: int, size: int, inode: int) -> Headers | None:
+        if changed > time.time_ns():
+            return None  # what is told of it depends on the time
+        content_type = media_type_of(path if path[-1] != "/" else INDEX)
+        traits = Traits(content_type, self._cache_control, "", "Accept-Encoding" if is_compressible(content_type) else "")
+        return self._describe(changed, size, inode, changed // 1_000_000_000, traits).whole
 
     def _answer(self, request: Request, names: list[str]) -> Response:
         if not names[-1]:
@@ -191,6 +212,14 @@ def split_path(path: str) -> list[str] | None:
         if _REFUSED.match(name):
             return None
     return names if path[:1] == "/" and all(names[:-1]) else None
+
+
+def _shelved_name(path: str) -> str | None:
+    """The file of a path without percent signs, seen from the folder."""
+    names = split_path(path)
+    if names is None:
+        return None
+    return "/".join(names if names[-1] else [*names[:-1], INDEX])
 
 
 def acceptable_codings(accept_encoding: str) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from enum import Enum
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from hospes.http.handler import Handler
+from hospes.http.headers import Headers
 from hospes.http.request import Request
 from hospes.http.response import Response
 
@@ -146,6 +147,22 @@ class Ways(Generic[E]):
 
 
 @dataclass(frozen=True, slots=True)
+class Shelf:
+    """Files below a prefix. Whoever asks for one by GET, without content, conditions and ranges, may be given it directly, if
+    it is a small regular file which is opened without following any link on the way from the folder to it."""
+
+    prefix: str
+    """Percent-encoded, with a slash at its end. No route has a path below it, and no filter guards one."""
+    folder: str
+    """The folder's path; what it leads to may change at any time."""
+    name: Callable[[str], str | None]
+    """Which file of the folder a path without percent signs is about, seen from the folder; None: only the handler knows."""
+    fields: Callable[[str, int, int, int], Headers | None]
+    """What is said of a file: of a path, for the nanosecond of its change, its size and its inode; None: only the handler knows.
+    With Vary among them it is true for requests without Accept-Encoding only."""
+
+
+@dataclass(frozen=True, slots=True)
 class Map:
     """The routes of an application that may be gone directly."""
 
@@ -153,3 +170,5 @@ class Map:
     """By method; any other method has those under ""."""
     services: Mapping[type, Any]
     """What every request gets as `services`."""
+    shelves: tuple[Shelf, ...] = ()
+    """Asked where no route is found, the longest prefix first."""

@@ -26,6 +26,8 @@ FILE_AT_ONCE: Final = 64 * KiB
 """A file up to this size goes out in one write with its head: two writes cost more than copying it."""
 SLICE: Final = 256 * KiB
 """What the kernel is asked to send of a file at a time; after each the supervision sees that the peer lives."""
+LARGE_SLICE: Final = 1024 * KiB
+"""The same, of a transport that tells at once how much there was room for."""
 
 
 class IncompleteAnswerError(Exception):
@@ -103,8 +105,9 @@ async def send_file(outlet: Outlet, head: bytes, content: FileContent) -> None:
     offset, left = content.offset, content.length
     transport: object = outlet.transport
     by_kernel = outlet.transport.get_extra_info("sslcontext") is None
+    most = SLICE
     if isinstance(transport, SendsFiles):
-        send_part = transport.send_part
+        send_part, most = transport.send_part, LARGE_SLICE
     else:
         send_part = partial(loop.sendfile, outlet.transport, fallback=False)
     try:
@@ -112,7 +115,7 @@ async def send_file(outlet: Outlet, head: bytes, content: FileContent) -> None:
         outlet.flush()
         while left > 0:
             await outlet.room()
-            count = min(left, SLICE)
+            count = min(left, most)
             if by_kernel:
                 try:
                     count = await send_part(content.file, offset, count)

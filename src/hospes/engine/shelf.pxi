@@ -1,0 +1,182 @@
+# Small files, straight from a folder (`hospes.http.direct.Shelf`) into the buffer of answers.
+#
+#     GET /static/a.css ─▶ name ─▶ stat(folder) ─▶ openat2 ─▶ fstat ─▶ head ─▶ read ─▶ close
+#
+# Laws:
+#
+# * Nothing is served stale: the file is opened and read for each request. What is kept is its name and the fields of the state it
+#   was last seen in; another state has its fields made anew.
+# * The kernel keeps the way inside of the folder: it follows no link and leads nowhere above (openat2(2), RESOLVE_BENEATH).
+# * The folder's own path is the program's, and may be a link; where it leads is looked up each time, for deployments exchange it.
+# * Which names there are, and what is said of a file, is decided in Python; whatever is not a regular small file that can be opened
+#   and read is the handler's, and so is every request that asks for more than the file.
+
+cdef extern from *:
+    """
+    #include <fcntl.h>
+    #include <sys/stat.h>
+    #include <sys/syscall.h>
+    #include <unistd.h>
+    #if defined(SYS_openat2) && defined(__has_include)
+    #if __has_include(<linux/openat2.h>)
+    #include <linux/openat2.h>
+    #define HOSPES_OPENS_BELOW
+    #endif
+    #endif
+    typedef struct {
+        int64_t changed; /* nanoseconds since 1970 */
+        int64_t size;
+        uint64_t inode, device;
+        int regular;
+    } hospes_state;
+    static void hospes_note(const struct stat *found, hospes_state *state) {
+        state->changed = (int64_t)found->st_mtim.tv_sec * 1000000000 + found->st_mtim.tv_nsec;
+        state->size = found->st_size;
+        state->inode = found->st_ino;
+        state->device = found->st_dev;
+        state->regular = S_ISREG(found->st_mode);
+    }
+    static int hospes_look(int fd, hospes_state *state) {
+        struct stat found;
+        if (fstat(fd, &found) < 0) return -1;
+        hospes_note(&found, state);
+        return 0;
+    }
+    static int hospes_look_at(const char *path, hospes_state *state) {
+        struct stat found;
+        if (stat(path, &found) < 0) return -1;
+        hospes_note(&found, state);
+        return 0;
+    }
+    static int hospes_open_folder(const char *path) { return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC); }
+    /* -1 where it cannot be opened, and where the system does not know how. */
+    static int hospes_open_below(int folder, const char *name) {
+    #ifdef HOSPES_OPENS_BELOW
+        struct open_how how = {
+            .flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
+            .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+        };
+        return (int)syscall(SYS_openat2, folder, name, &how, sizeof how);
+    #else
+        (void)folder, (void)name;
+        return -1;
+    #endif
+    }
+    """
+    ctypedef struct hospes_state:
+        int64_t changed, size
+        uint64_t inode, device
+        bint regular
+    int hospes_look(int, hospes_state *) nogil
+    int hospes_look_at(const char *, hospes_state *) nogil
+    int hospes_open_folder(const char *) nogil
+    int hospes_open_below(int, const char *) nogil
+
+cdef extern from "<unistd.h>" nogil:
+    ssize_t c_read "read"(int, void *, size_t)
+
+cdef enum:
+    SHELVED = 1024  # files of a shelf whose fields are kept, about 1 KiB each
+
+cdef bytes _CONTENT_LENGTH = b"Content-Length: "
+
+
+@cython.final
+cdef class _Kept:
+    """A file as it was last seen."""
+
+    cdef bytes name
+    cdef bytes fields
+    cdef bint varies
+    cdef hospes_state state
+
+
+@cython.final
+cdef class _Shelf:
+    """Files below a prefix; see `hospes.http.direct.Shelf`."""
+
+    cdef bytes prefix
+    cdef bytes path
+    cdef object name_of
+    cdef object fields_of
+    cdef dict kept
+    cdef int folder
+    cdef hospes_state folder_state
+
+    def __cinit__(self, given):
+        self.folder = -1
+        self.prefix, self.path = given.prefix.encode(), fsencode(given.folder)
+        self.name_of, self.fields_of, self.kept = given.name, given.fields, {}
+
+    def __dealloc__(self):
+        if self.folder >= 0:
+            close(self.folder)
+
+    cdef bint holds(self, Coming *coming) noexcept:
+        """Whether a path lies below the prefix."""
+        cdef Py_ssize_t length = PyBytes_GET_SIZE(self.prefix)
+        cdef const char *path = coming.octets + coming.at.method_length + 1
+        return coming.at.path_length >= length and memcmp(path, PyBytes_AS_STRING(self.prefix), length) == 0
+
+    cdef int fetch(self, Conn conn, Coming *coming) except -1:
+        """Gather the answer. ASIDE: the handler has to."""
+        cdef Py_ssize_t before = PyBytes_GET_SIZE(self.prefix) - 1
+        cdef const char *path = coming.octets + coming.at.method_length + 1
+        cdef PyObject *found
+        cdef _Kept kept
+        cdef int file
+        below = PyUnicode_DecodeASCII(path + before, coming.at.path_length - before, NULL)
+        found = PyDict_GetItemWithError(self.kept, below)
+        if found != NULL:
+            kept = <_Kept>found
+        else:
+            name = self.name_of(below)
+            if name is None:
+                return ASIDE
+            kept = _Kept.__new__(_Kept)
+            kept.name = fsencode(name)
+        if (kept.varies and coming.at.codings) or not self.is_open():
+            return ASIDE
+        file = hospes_open_below(self.folder, PyBytes_AS_STRING(kept.name))
+        if file < 0:
+            return ASIDE
+        try:
+            if not self.describe(file, below, kept) or (kept.varies and coming.at.codings):
+                return ASIDE
+            return conn.put_file(kept.fields, file, kept.state.size, coming.is_last)
+        finally:
+            close(file)
+
+    cdef bint is_open(self) except -1:
+        """Whether the folder is there, and the one that is held."""
+        cdef hospes_state now
+        cdef const char *path = PyBytes_AS_STRING(self.path)
+        if hospes_look_at(path, &now) < 0:
+            return False
+        if self.folder >= 0:
+            if now.inode == self.folder_state.inode and now.device == self.folder_state.device:
+                return True
+            close(self.folder)
+        self.folder = hospes_open_folder(path)
+        return self.folder >= 0 and hospes_look(self.folder, &self.folder_state) == 0
+
+    cdef bint describe(self, int file, str below, _Kept kept) except -1:
+        """See to it that the fields are those of the file's state; False where the handler has to answer."""
+        cdef hospes_state now
+        if hospes_look(file, &now) < 0 or not now.regular or now.size > _FILE_AT_ONCE:
+            return False
+        if (
+            kept.fields is not None
+            and now.changed == kept.state.changed
+            and now.size == kept.state.size
+            and now.inode == kept.state.inode
+        ):
+            return True
+        headers = self.fields_of(below, now.changed, now.size, now.inode)
+        if headers is None:
+            return False
+        kept.fields, kept.varies, kept.state = write_fields(headers.lines()), "Vary" in headers, now
+        if len(self.kept) >= SHELVED and below not in self.kept:
+            del self.kept[next(iter(self.kept))]
+        self.kept[below] = kept
+        return True
