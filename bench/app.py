@@ -9,7 +9,7 @@ import sys
 import tempfile
 from typing import Annotated, Any
 
-from hospes import App, JSONBody, Limits, RequestBodyReader, User
+from hospes import App, JSONBody, Limits, RequestBodyReader, User, WebSocket, WebSocketSession
 
 app = App()
 
@@ -69,6 +69,21 @@ async def read(user: User) -> str:
 async def write(user: User) -> str:
     user["visits"] = user.get("visits", 0) + 1
     return str(user["visits"])
+
+
+@app.websocket_handler("/ws", inline=True)
+class Echo:
+    def on_text_message(self, session: WebSocketSession, text: str) -> None:
+        session.send(text)
+
+    def on_binary_message(self, session: WebSocketSession, octets: bytes) -> None:
+        session.send(octets)
+
+
+@app.websocket("/ws/for")
+async def echo_for(ws: WebSocket) -> None:
+    async for message in ws:
+        await ws.send(message)
 
 
 # A program has more than five routes.

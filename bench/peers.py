@@ -26,7 +26,7 @@ VENVS = KEPT / "venvs"
 HTTP = frozenset({"plaintext", "json", "typed", "echo", "upload"})
 STATIC = frozenset({"static1k", "static10m"})
 SOCKETS = frozenset({"ws125", "ws64k"})
-OURS = HTTP | STATIC | {"inline", "threaded", "upload-file", "user-read", "user-write"}
+OURS = HTTP | STATIC | {"inline", "threaded", "upload-file", "user-read", "user-write", "ws125", "ws64k", "ws125-for"}
 CONSTANTS = frozenset({"plaintext", "json", "typed"})
 
 PACKAGES = {
