@@ -18,6 +18,7 @@ from tests.adapters.support import WAIT
 from tests.server.support import Serve
 from websockets.sync.client import connect
 
+from hospes import App, CallNext, Request, Response
 from hospes.adapters import handler_of
 from hospes.server.carriers import ENGINE, PORTABLE
 
@@ -49,6 +50,31 @@ def test_framework(serve: Serve, name: str) -> None:
                 for message in ("hello", "again"):
                     peer.send(message)
                     assert peer.recv(timeout=WAIT) == message.upper()
+
+
+@pytest.mark.filterwarnings("ignore")  # of theirs
+def test_below_a_path_of_an_app() -> None:
+    """Prefix, lifespan and websockets of what is mounted, with a filter around it."""
+    app, statuses = App(store="memory:"), list[int]()
+
+    @app.filter
+    async def note(request: Request, call_next: CallNext) -> Response:
+        response = await call_next(request)
+        statuses.append(response.status)
+        return response
+
+    names = ["starlette", "fastapi", "litestar", "falcon", "flask"]  # Falcon's ASGI side does not look at root_path
+    for name in names:
+        app.mount(f"/in {name}", PROGRAMS[name]())
+    with app.serving() as server:
+        for name in names:
+            with httpx.Client(base_url=f"{server.url}/in%20{name}", trust_env=False) as client:
+                check_pages(client)
+        for name in WITH_WEBSOCKETS & set(names):
+            with connect(f"{server.url.replace('http', 'ws')}/in%20{name}/chat") as peer:
+                peer.send("hello")
+                assert peer.recv(timeout=WAIT) == "HELLO"
+    assert statuses == [200, 200, 200, 404] * 5 + [101] * 3
 
 
 DJANGO = """
