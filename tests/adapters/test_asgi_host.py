@@ -263,6 +263,7 @@ def test_what_does_not_end_is_cancelled(monkeypatch: pytest.MonkeyPatch, caplog:
     with caplog.at_level(logging.WARNING, "hospes.adapters"):
         on_loop(work)
     assert ended == ["cancelled"]
+    assert len(caplog.records) == 1
     assert "1 calls of the ASGI application did not end in time and are cancelled" in caplog.text
 
 

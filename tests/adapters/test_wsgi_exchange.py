@@ -269,7 +269,11 @@ def test_content_that_the_carrier_refuses_is_its_answer() -> None:
             start_response("500 Oops", [])
         return [b"oops"]
 
-    for application in (raising, careless):
+    def with_a_file(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        careless(environ, start_response)
+        return FileWrapper(open(__file__, "rb"))  # left open it would be a ResourceWarning, which fails the test
+
+    for application in (raising, careless, with_a_file):
 
         async def work(application: WsgiApplication = application) -> None:
             request = made("/", "POST", b"")

@@ -271,7 +271,7 @@ class AsgiExchange:
         elif self._gone and isinstance(failure, Exception):
             # What it meant to answer with nobody gets: that it could not is no defect, as a rule.
             LOG.info("%s: the peer has gone, and the application ended with %r", self._request, failure)
-        elif self._phase == COMPLETE:
+        elif self._phase == COMPLETE and isinstance(failure, Exception):
             LOG.error("%s: the ASGI application failed after its answer", self._request, exc_info=failure)
         self._wake()
 

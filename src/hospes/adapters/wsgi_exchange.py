@@ -106,6 +106,7 @@ class WsgiExchange:
         if self._output is not None:
             self._output.end()
         elif self._raw_input is not None and self._raw_input.refusal is not None:
+            self.over(response, self._raw_input.refusal)
             raise self._raw_input.refusal
         return response
 
