@@ -30,7 +30,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hospes import App, JSONBody, Limits, RequestBodyReader, Response
+from hospes import App, JSONBody, Limits, RequestBodyReader, Response, Timeouts
 
 KiB, MiB = 1024, 1024 * 1024
 SETTLE = 60.0
@@ -310,7 +310,9 @@ def serve() -> None:
     """Serve on a free port, which is printed, until SIGTERM."""
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
-    with program().serving(port=0, limits=Limits(requests_per_connection=10**6)) as server:
+    # What is too slow on a busy machine must not look like a defect.
+    timeouts = Timeouts(header=300, body_idle=300, write_idle=300, keep_alive=300, queue=300)
+    with program().serving(port=0, limits=Limits(requests_per_connection=10**6), timeouts=timeouts) as server:
         print(server.server.address[1], flush=True)
         stopped.wait()
 

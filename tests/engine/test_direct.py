@@ -134,8 +134,31 @@ class Own(BaseException):
     """What is no Exception."""
 
 
+def without_form(app: App) -> None:
+    """Handlers of what has no form that could be sent."""
+
+    @app.error(TypeError, UnicodeError)
+    async def no_form(error: Exception) -> str:
+        return f"{type(error).__name__}: {error}"
+
+    @app.get("/no-json")
+    async def no_json() -> dict[str, object]:
+        return {"a": object}
+
+    @app.get("/endless")
+    async def endless() -> list[Any]:
+        found: list[Any] = []
+        found.append(found)
+        return found
+
+    @app.get("/surrogate")
+    async def surrogate() -> str:
+        return "\ud800"
+
+
 def failing(log: list[str]) -> App:
     app = App()
+    without_form(app)
 
     @app.error(ValueError)
     async def value(error: ValueError, request: Request) -> str:
@@ -184,6 +207,9 @@ def test_failures() -> None:
     log: list[str] = []
 
     targets = [
+        "/no-json",
+        "/endless",
+        "/surrogate",
         "/value/a",
         "/value/later/b",
         "/key",

@@ -265,7 +265,10 @@ cdef class Conn:
                 value = PyUnicode_AsUTF8String(value)
                 content, length = PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value)
         elif kind is dict or kind is list or kind is bool:
-            value = _ENCODE(value)
+            try:
+                value = _ENCODE(value)
+            except Exception:  # to_response says what is wrong with it
+                return ASIDE
             content, length = PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value)
         elif kind is bytes:
             media_type = _OCTETS
