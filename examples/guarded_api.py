@@ -9,12 +9,12 @@ app.filter(
     TimeLimit(10),
     Compress(),
 )
-app.filter("/quotes/**", RateLimit("5/minute", by=lambda request: request.headers.get("X-Api-Key", request.client.host)))
+app.filter("/quotes/**", RateLimit("5/hour", by=lambda request: request.headers.get("X-Api-Key", request.client.host)))
 
 
 @app.get("/")
 def home() -> str:
-    return "Ask for /quotes/tea, not more than five times a minute. " * 20
+    return "Ask for /quotes/tea, not more than five times an hour. " * 20
 
 
 @app.get("/quotes/{item}")

@@ -139,7 +139,7 @@ ASKED: dict[str, list[Ask]] = {
         Ask(target="/cake", holds="two pieces"),
     ],
     "guarded_api": [
-        Ask(target="/", holds="five times", fields={"Vary": "Origin, Accept-Encoding", "X-Frame-Options": "DENY"}),
+        Ask(target="/", holds="five times", fields={"Vary": "Accept-Encoding, Origin", "X-Frame-Options": "DENY"}),
         Ask(
             target="/quotes/tea",
             headers={"Origin": "https://shop.example.org"},
@@ -147,7 +147,7 @@ ASKED: dict[str, list[Ask]] = {
             fields={"Access-Control-Allow-Origin": "https://shop.example.org", "RateLimit": '"default";r=4'},
         ),
         *[Ask(target="/quotes/tea", headers={"X-Api-Key": "ada"}, holds="ada")] * 5,
-        Ask(target="/quotes/tea", headers={"X-Api-Key": "ada"}, status=429, fields={"Retry-After": "12"}),
+        Ask(target="/quotes/tea", headers={"X-Api-Key": "ada"}, status=429, fields={"Retry-After": "7"}),
         Ask(target="/quotes/tea", headers={"X-Api-Key": "bob"}, holds="bob"),
     ],
     "filters": [
