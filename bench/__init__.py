@@ -12,6 +12,7 @@
 | `macro.py` | servers asked in turn, in rounds |
 | `bars.py` | what is to be reached |
 | `report.py`, `plots.py`, `whole.py` | figures to a page; all of it in one run |
+| `guard.py`, `guard.json` | instructions of a request, beside those written down |
 | `memory.py`, `startup.py` | what an idle connection and starting cost |
 | `micro.py` | nanoseconds of the functions on the hot path |
 | `calls.py` | Python calls of one request, wire to wire |

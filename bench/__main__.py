@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from bench import calls, macro, micro, users, whole
+from bench import calls, guard, macro, micro, users, whole
 from bench.load import MODES
 from bench.peers import PEERS, install, there
 from bench.report import machine, table
@@ -30,6 +30,8 @@ def main() -> int:
     commands.add_parser("calls", help="Python calls of one request")
     asking = commands.add_parser("users", help="what a million visitors cost")
     asking.add_argument("--users", type=int, default=1_000_000)
+    asking = commands.add_parser("guard", help="instructions of a request, beside those written down")
+    asking.add_argument("--renew", action="store_true", help="write them down")
     asking = commands.add_parser("report", help="all of it, written to docs/benchmarks.md and docs/plots/")
     asking.add_argument("--short", action="store_true", help="a quarter of the time")
     asking.add_argument("--again", action="store_true", help="write the page anew from the last figures")
@@ -41,6 +43,8 @@ def main() -> int:
             return micro.main()
         case "calls":
             return calls.main()
+        case "guard":
+            return guard.main(renew=options.renew)
         case "report":
             return whole.main(short=options.short, again=options.again)
         case "users":
