@@ -29,9 +29,10 @@ from bench.workloads import WORKLOADS, prepare
 FIGURES = HERE / "guard.json"
 ASKED = ("plaintext", "typed", "echo", "static1k")
 CARRIERS = ("engine", "portable")
-WARM_UP, REQUESTS = 20, 200
-TOLERANCE = 0.05
-"""More instructions than written down that are taken for chance: timers, the order of dicts."""
+WARM_UP, REQUESTS = 20, 400
+TOLERANCE = 0.15
+"""More instructions than written down that are taken for chance: timers, whether a request finds the loop asleep. Two runs of
+the same code were up to 7 % apart."""
 
 
 def identity() -> str:
