@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from hospes.errors import HttpError, ProtocolError
-from hospes.http.octets import request_of
+from hospes.http.octets import head_of, request_of
 from hospes.http.request import Address, Connection
 from hospes.limits import Limits
 
@@ -64,3 +64,11 @@ def test_what_is_no_request(head: bytes, content: bytes) -> None:
 def test_what_breaks_the_protocol() -> None:
     with pytest.raises(ProtocolError):
         request_of(b"GET / HTTP/1.1\r\n\r\n", b"", CONNECTION)
+
+
+def test_a_head_alone() -> None:
+    head = head_of(b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n", Limits())
+    assert (head.method, head.path, head.content_length) == ("POST", "/a", 5)
+    for octets in (b"GET / HTTP/1.1\r\nHost: x\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n\r\nmore"):
+        with pytest.raises(ValueError, match="a request's head ends with its empty line, and there"):
+            head_of(octets, Limits())
