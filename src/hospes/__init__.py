@@ -20,6 +20,7 @@ from hospes.app import Event, EventStream, Template
 from hospes.binding import (
     BytesBody,
     Cookie,
+    Environment,
     Header,
     JSONBody,
     ModelBinding,
@@ -112,6 +113,7 @@ __all__ = [
     "Cookies",
     "Cors",
     "Csrf",
+    "Environment",
     "Event",
     "EventStream",
     "ExpiredSignature",

@@ -5,6 +5,7 @@ the readers. What cannot be bound is a `SetupError` at the start; what a visitor
 `InvalidRequest` with all that is wrong.
 """
 
+from hospes.binding.environment import Environment
 from hospes.binding.itself import BindsItself, ModelBinding, ModelBindings, injected_response
 from hospes.binding.markers import (
     BytesBody,
@@ -31,6 +32,7 @@ __all__ = [
     "BindsItself",
     "BytesBody",
     "Cookie",
+    "Environment",
     "Header",
     "JSONBody",
     "MissingCookie",

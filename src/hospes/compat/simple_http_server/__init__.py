@@ -21,6 +21,7 @@
 from hospes.binding import (
     BytesBody,
     Cookie,
+    Environment,
     Header,
     JSONBody,
     ModelDict,
@@ -50,7 +51,7 @@ from hospes.compat.simple_http_server.app_conf import (
     websocket_open,
 )
 from hospes.compat.simple_http_server.filters import FilterContext
-from hospes.compat.simple_http_server.incoming import Environment, Request, RequestBodyReader
+from hospes.compat.simple_http_server.incoming import Request, RequestBodyReader
 from hospes.compat.simple_http_server.outgoing import Redirect, Response, StaticFile
 from hospes.compat.simple_http_server.websocket import (
     WEBSOCKET_MESSAGE_BINARY,

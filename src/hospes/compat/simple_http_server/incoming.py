@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 
 from hospes.binding import Reads
 from hospes.binding.content import is_form
+from hospes.binding.environment import environment_of
 from hospes.compat.simple_http_server.modes import Mode, running_loop
 from hospes.errors import HttpError
 from hospes.http.content import ContentReader
@@ -44,15 +45,6 @@ class FirstValues(dict[str, Any]):
     def __delitem__(self, name: str) -> None:
         super().__delitem__(name)
         del self._all[name]
-
-
-class Environment(dict[str, Any]):
-    """What surrounds a request: the WSGI environ where a WSGI server hosts the program, else such facts under the same names."""
-
-    @classmethod
-    def __from_request__(cls, request: CoreRequest) -> Environment:
-        """The environment of a request."""
-        return cls(Request.of(request).environment)
 
 
 class RequestBodyReader:
@@ -261,7 +253,7 @@ class Request:
         """What surrounds the request; see `Environment`."""
         known = self._environment
         if known is None:
-            known = self._environment = self.core.state.get("wsgi.environ") or _environment_of(self.core)
+            known = self._environment = environment_of(self.core)
         return known
 
     def get_session(self, create: bool = False) -> Any:
@@ -295,17 +287,3 @@ class Request:
     def _wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
         assert self._loop is not None
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
-
-
-def _environment_of(request: CoreRequest) -> dict[str, Any]:
-    client, server = request.client, request.connection.server
-    return {
-        "REQUEST_METHOD": request.method,
-        "PATH_INFO": request.path,
-        "QUERY_STRING": request.query_string,
-        "REMOTE_ADDR": client.host,
-        "REMOTE_PORT": str(client.port),
-        "SERVER_NAME": server.host,
-        "SERVER_PORT": str(server.port),
-        "wsgi.url_scheme": request.scheme,
-    }
