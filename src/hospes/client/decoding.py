@@ -182,7 +182,8 @@ class Decoding:
             Inflated: if they decode to too much.
         """
         self._taken += len(octets)
-        stream: Iterable[bytes] = (octets,)
+        # In slices: what an engine leaves of its input is copied, again and again.
+        stream: Iterable[bytes] = (octets[at : at + PIECE] for at in range(0, len(octets), PIECE))
         for each in self._decoders:
             stream = _through(each, stream)
         for piece in stream:

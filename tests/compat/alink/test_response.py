@@ -73,12 +73,14 @@ def test_an_encoding_that_was_told() -> None:
     [
         ("gzip", b"no gzip", "is not gzip"),
         ("snappy", b"x", "not known"),
-        ("gzip", gzip.compress(bytes(65 * 1024 * 1024), mtime=0), "inflates"),
-        ("gzip", gzip.compress(bytes(3 * 1024 * 1024), mtime=0), "inflates"),
-        ("gzip", gzip.compress(bytes(65 * 1024 * 1024), 0, mtime=0), "inflates to more than 67108864 octets"),
+        ("gzip", (65, 9), "inflates"),
+        ("gzip", (3, 9), "inflates"),
+        ("gzip", (65, 0), "inflates to more than 67108864 octets"),
     ],
 )
-def test_what_cannot_be_decoded(coding: str, content: bytes, match: str) -> None:
+def test_what_cannot_be_decoded(coding: str, content: bytes | tuple[int, int], match: str) -> None:
+    if isinstance(content, tuple):  # MiB of zeros, and how hard to compress them
+        content = gzip.compress(bytes(content[0] * 1024 * 1024), content[1])
     response = Http_Response(200, content)
     response.set_header("Content-Encoding", coding)
     with pytest.raises(ValueError, match=match):
