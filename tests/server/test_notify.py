@@ -78,6 +78,14 @@ def test_the_watchdog(systemd: socket.socket, monkeypatch: pytest.MonkeyPatch) -
     assert [heard(systemd), heard(systemd)] == ["WATCHDOG=1", "STOPPING=1"]
 
 
+def test_nobody_reads(systemd: socket.socket) -> None:
+    notifier = Notifier(os.environ["NOTIFY_SOCKET"], 0.001)
+    for _ in range(1000):  # more than the kernel holds
+        notifier._last = 0.0
+        notifier.alive()
+    assert heard(systemd) == "WATCHDOG=1"
+
+
 def test_a_server(systemd: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WATCHDOG_USEC", "200000")
     program = Program("plain")
@@ -90,7 +98,7 @@ def test_a_server(systemd: socket.socket, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_foreman(systemd: socket.socket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WATCHDOG_USEC", "500000")
+    monkeypatch.setenv("WATCHDOG_USEC", "20000000")
     with Fleet(tmp_path, "workers = Workers(1)") as fleet:
         fleet.serving()
         assert heard(systemd, "WATCHDOG=1") == "READY=1\nSTATUS=1 workers serve"

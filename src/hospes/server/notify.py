@@ -19,6 +19,10 @@ import os
 import socket
 from contextlib import suppress
 from time import monotonic, monotonic_ns
+from typing import Final
+
+_PATIENCE: Final = 0.5
+"""Seconds for a message that is said once."""
 
 
 class Notifier:
@@ -63,13 +67,14 @@ class Notifier:
         now = monotonic()
         if self.interval and now - self._last >= self.interval * 0.9:
             self._last = now
-            self._send("WATCHDOG=1")
+            self._send("WATCHDOG=1", 0.0)
 
     def _say(self, message: str) -> None:
         self._said = message
-        self._send(message)
+        self._send(message, _PATIENCE)
 
-    def _send(self, message: str) -> None:
+    def _send(self, message: str, patience: float) -> None:
         if self._address:
             with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+                sock.settimeout(patience)  # its queue is short, and who does not read it must not stop us
                 sock.sendto(message.encode(), self._address)
