@@ -1,5 +1,4 @@
-"""Forwarded and X-Forwarded-*: nothing but a 400 escapes, and what a client writes on the left changes nothing of what trusted
-proxies have added on the right."""
+"""Forwarded, X-Forwarded-*: only a 400 escapes, and what a client writes changes nothing of what trusted proxies added."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""PROXY preambles: nothing but the protocol's own error escapes; a preamble in one piece or octet by octet is the same one, and
-not an octet behind it is taken."""
+"""PROXY preambles: only the protocol's error escapes, octet by octet it is the same one, and no octet behind it is taken."""
 
 from __future__ import annotations
 

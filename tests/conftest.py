@@ -10,9 +10,10 @@ Laws:
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 import pytest
 from tests.servers import own_postgres, own_valkey, postgres, valkey  # noqa: F401  # fixtures, one of each for all folders
@@ -34,6 +35,17 @@ def need() -> Callable[..., str]:
         pytest.skip(message)
 
     return find
+
+
+@pytest.fixture(autouse=True)
+def loggers_as_they_were() -> Generator[None]:
+    """What a program that runs in a test sets up of hospes' logging is not there for the next test."""
+    hospes = logging.getLogger("hospes")
+    level, handlers, propagates = hospes.level, hospes.handlers[:], hospes.propagate
+    yield
+    hospes.setLevel(level)
+    hospes.handlers[:] = handlers
+    hospes.propagate = propagates
 
 
 def pytest_collection_finish() -> None:

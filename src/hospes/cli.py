@@ -140,7 +140,7 @@ def load(target: str) -> App:
             problem = f"{attribute!r} in {name} is no App"
             raise SetupError(problem, remedy=f"name the variable that holds the App: {name}:app")
         return found
-    found = _only_app(module, name)
+    found = _only_app(module, name) or _used_default_app()
     if found is None:
         raise SetupError(f"{name} has no App", remedy="make one, `app = App()`, or name the module that does")
     return found
@@ -165,6 +165,8 @@ def find(target: str, interface: Interface = "", *, factory: bool = False) -> Ru
     usual = _FACTORIES if factory else _APPLICATIONS
     attribute = attribute or next((each for each in usual if callable(getattr(module, each, None))), "")
     if not attribute:
+        if not factory and (app := _used_default_app()) is not None:
+            return app
         what = "no function" if factory else "no App, and no application"
         problem = f"{name} has {what} named {' or '.join(usual)}"
         raise SetupError(problem, remedy=f"say which variable it is: {name}:{usual[0]}")
@@ -196,7 +198,7 @@ def _attribute(module: ModuleType, name: str, attribute: str) -> Any:
 
 
 def _only_app(module: ModuleType, name: str) -> App | None:
-    """The variable `app`, the one App of a module, or the default app where that is used; None where there is none."""
+    """The variable `app`, or the one App of a module; None where there is none."""
     apps = {key: value for key, value in vars(module).items() if isinstance(value, App)}
     if "app" in apps:
         return apps["app"]
@@ -204,6 +206,11 @@ def _only_app(module: ModuleType, name: str) -> App | None:
         return next(iter(apps.values()))
     if apps:
         raise SetupError(f"{name} has several Apps: {', '.join(apps)}", remedy=f"say which: {name}:{next(iter(apps))}")
+    return None
+
+
+def _used_default_app() -> App | None:
+    """The default app, if anything has been declared on it."""
     from hospes.quick import default_app
 
     app = default_app()
