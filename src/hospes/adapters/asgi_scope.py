@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from hospes.adapters.asgi import HTTP_SPEC, VERSION
+from hospes.adapters.asgi_tls import tls_extension
 from hospes.http.request import Address, Request
 
 
@@ -48,6 +49,8 @@ def http_scope(request: Request, state: dict[str, Any] | None) -> dict[str, Any]
     }
     if head.minor and head.field(b"te") is not None and "trailers" in request.headers["te"].lower():
         scope["extensions"]["http.response.trailers"] = {}
+    if connection.tls is not None:
+        scope["extensions"]["tls"] = tls_extension(connection.tls)
     if state is not None:
         scope["state"] = state.copy()
     return scope
@@ -61,7 +64,10 @@ def websocket_scope(request: Request, state: dict[str, Any] | None) -> dict[str,
     scope["scheme"] = "wss" if scope["scheme"] == "https" else "ws"
     named = [value.decode("latin-1") for name, value in scope["headers"] if name == b"sec-websocket-protocol"]
     scope["subprotocols"] = [each for value in named for each in map(str.strip, value.split(",")) if each]
-    scope["extensions"] = {"websocket.http.response": {}}
+    extensions: dict[str, dict[str, Any]] = {"websocket.http.response": {}}
+    if "tls" in scope["extensions"]:
+        extensions["tls"] = scope["extensions"]["tls"]
+    scope["extensions"] = extensions
     return scope
 
 

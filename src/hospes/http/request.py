@@ -32,6 +32,8 @@ from hospes.limits import Limits
 from hospes.wire import RequestHead
 
 if TYPE_CHECKING:
+    import ssl
+
     from hospes.http.response import Response
 
 
@@ -57,6 +59,9 @@ class Connection:
     """The limits that hold here."""
     host: str = ""
     """What trusted proxies say the request was for; "" for what the request itself says."""
+    tls: ssl.SSLObject | None = None
+    """What `ssl` knows of the connection: its version and cipher, and the client's certificate. None without TLS here, and where
+    a trusted proxy speaks for somebody else."""
 
 
 class Done:

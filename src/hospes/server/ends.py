@@ -18,7 +18,7 @@ def ends(transport: BaseTransport, limits: Limits) -> Connection:
     """
     scheme = "http" if transport.get_extra_info("sslcontext") is None else "https"
     client, server = _address(transport.get_extra_info("peername")), _address(transport.get_extra_info("sockname"))
-    return Connection(client, server, scheme, limits)
+    return Connection(client, server, scheme, limits, tls=transport.get_extra_info("ssl_object"))
 
 
 def _address(name: object) -> Address:
