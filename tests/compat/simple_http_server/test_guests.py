@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
 import uvicorn
+import websocket
 from tests.compat.simple_http_server.test_seed import HTML
 from tests.server.support import WAIT
 
@@ -23,9 +25,14 @@ from hospes.compat.simple_http_server import (
     Response,
     Session,
     SessionFactory,
+    WebsocketCloseReason,
+    WebsocketHandler,
+    WebsocketRequest,
+    WebsocketSession,
     error_message,
     request_map,
     server,
+    websocket_handler,
 )
 from hospes.compat.simple_http_server.app_conf import AppConf
 from hospes.compat.simple_http_server.server import ASGIProxy
@@ -157,3 +164,49 @@ def test_a_factory_of_ones_own(conf: AppConf, folder: Path, client: HttpClient) 
     assert server.init_wsgi_proxy(session_factory=Nothing(), app_conf=conf) is not None
     with pytest.raises(SetupError, match="write a dict"):
         server.init_asgi_proxy(resources={"/a"})  # type: ignore[arg-type]
+
+
+def test_a_websocket_in_uvicorn(conf: AppConf, folder: Path) -> None:
+    closed: list[tuple[int, str]] = []
+    over = threading.Event()
+
+    @websocket_handler(endpoint="/ws/{name}")
+    class Handler(WebsocketHandler):
+        def on_handshake(self, request: WebsocketRequest) -> Any:
+            return (403 if request.path_values["name"] == "no" else 0), {"X-Handshake": request.query_parameters["a"][0]}
+
+        async def on_text_message(self, session: WebsocketSession, message: str) -> None:
+            if message == "ping":
+                with pytest.raises(NotImplementedError, match="an ASGI server carries whole messages"):
+                    session.send_ping(b"p")
+            session.send(f"{session.request.path_values['name']} {message}")
+
+        def on_binary_message(self, session: WebsocketSession, message: bytes) -> None:
+            session.send(message)
+
+        def on_close(self, session: WebsocketSession, reason: WebsocketCloseReason) -> None:
+            closed.append((reason.code, reason.message))
+            over.set()
+
+    (folder / "static").mkdir()
+    with in_uvicorn() as hosted:
+        url = hosted.replace("http", "ws", 1)
+        peer: Any = websocket.create_connection(url + "/ws/b?a=1", timeout=WAIT)
+        assert peer.headers["x-handshake"] == "1"
+        for text in ("one", "ping", "二"):
+            peer.send(text)
+            assert peer.recv() == f"b {text}"
+        peer.send_binary(b"octets")
+        assert peer.recv() == b"octets"
+        peer.send_close(4001, b"leaving")
+        peer.recv_data()
+        peer.shutdown()
+        assert over.wait(WAIT)
+        host, _, port = url.rpartition("/")[2].rpartition(":")
+        with (
+            socket.create_connection((host, int(port)), WAIT) as sock,  # the library leaves the one it makes itself open
+            pytest.raises(websocket.WebSocketBadStatusException) as error,
+        ):
+            websocket.create_connection(url + "/ws/no?a=1", socket=sock)
+        assert error.value.status_code == 403
+    assert closed == [(4001, "leaving")]

@@ -19,6 +19,8 @@ from hospes import HttpClient
 from hospes.compat.simple_http_server import (
     WEBSOCKET_MESSAGE_BINARY_FRAME,
     WEBSOCKET_OPCODE_BINARY,
+    WebsocketCloseReason,
+    WebsocketHandler,
     WebsocketRequest,
     WebsocketSession,
     websocket_handler,
@@ -27,8 +29,11 @@ from hospes.compat.simple_http_server import (
     websocket_open,
 )
 from hospes.compat.simple_http_server.app_conf import AppConf
+from hospes.compat.simple_http_server.application import FaceApp, Ways
+from hospes.compat.simple_http_server.websocket import hearing
 from hospes.errors import SetupError
 from hospes.testing import WebSocketRefused
+from hospes.websockets.events import EVENTS
 
 
 @contextmanager
@@ -39,6 +44,13 @@ def opened(seed: Program, path: str) -> Iterator[Any]:
     finally:
         made.close()
         made.shutdown()  # which close() leaves out where the test has said goodbye itself
+
+
+@contextmanager
+def served(conf: AppConf, on_loop: bool) -> Iterator[str]:
+    """What was declared, on a socket."""
+    with FaceApp(conf, Ways(on_loop=on_loop)).serving(port=0) as server:
+        yield server.url.replace("http", "ws", 1).rstrip("/")
 
 
 def closed_with(seed: Program, entry: str) -> None:
@@ -170,3 +182,77 @@ def test_what_cannot_be(conf: AppConf) -> None:
     websocket_handshake("/no")(lambda request: 404)
     with asked(conf) as client, pytest.raises(WebSocketRefused), client.websocket("/no"):
         pass
+
+
+@pytest.mark.parametrize("on_loop", BOTH)
+def test_the_bases_methods_do_what_happens_anyway(conf: AppConf, on_loop: bool) -> None:
+    pinged: list[bytes] = []
+    closed = threading.Event()
+
+    class Everything(WebsocketHandler):
+        def on_handshake(self, request: WebsocketRequest) -> Any:
+            return super().on_handshake(request)
+
+        def on_open(self, session: WebsocketSession) -> None:
+            super().on_open(session)
+            session.send("open")
+
+        def on_text_message(self, session: WebsocketSession, message: str) -> None:
+            super().on_text_message(session, message)
+            session.send(message)
+
+        def on_binary_frame(self, session: WebsocketSession, fin: bool, payload: bytes) -> Any:
+            return super().on_binary_frame(session, fin, payload)
+
+        def on_binary_message(self, session: WebsocketSession, message: bytes) -> None:
+            super().on_binary_message(session, message)
+            session.send(message)
+
+        def on_ping_message(self, session: WebsocketSession, message: bytes) -> None:
+            pinged.append(message)
+            super().on_ping_message(session, message)
+
+        def on_pong_message(self, session: WebsocketSession, message: bytes) -> None:
+            super().on_pong_message(session, message)
+            session.send(b"pong " + message)
+
+        def on_close(self, session: WebsocketSession, reason: WebsocketCloseReason) -> None:
+            super().on_close(session, reason)
+            closed.set()
+
+    websocket_handler("/all")(Everything)
+    with served(conf, on_loop) as url:
+        peer: Any = websocket.create_connection(url + "/all", timeout=WAIT)
+        peer.send("text")
+        peer.send_frame(websocket.ABNF(0, 0, 0, 0, websocket.ABNF.OPCODE_BINARY, 1, b"a"))
+        peer.send_frame(websocket.ABNF(1, 0, 0, 0, websocket.ABNF.OPCODE_CONT, 1, b"b"))
+        assert [peer.recv() for _ in range(3)] == ["open", "text", b"ab"]
+        peer.ping("p")
+        assert peer.recv_data(control_frame=True) == (websocket.ABNF.OPCODE_PONG, b"p")
+        peer.pong("q")
+        assert peer.recv() == b"pong q"
+        peer.close()
+        peer.shutdown()
+        assert closed.wait(WAIT)
+    assert pinged == [b"p"]
+
+
+@pytest.mark.parametrize("on_loop", BOTH)
+def test_what_only_the_base_has_is_not_heard(conf: AppConf, on_loop: bool) -> None:
+    class Text(WebsocketHandler):
+        def on_text_message(self, session: WebsocketSession, message: str) -> None:
+            session.send(message)
+
+    assert [name for name in EVENTS if hasattr(hearing(Text), name)] == ["on_text_message"]
+    websocket_handler("/text")(Text)
+    with served(conf, on_loop) as url:
+        peer: Any = websocket.create_connection(url + "/text", timeout=WAIT)
+        peer.ping("p")
+        assert peer.recv_data(control_frame=True) == (websocket.ABNF.OPCODE_PONG, b"p")
+        peer.send_binary(b"dropped")
+        peer.send("echo")
+        assert peer.recv() == "echo"
+        peer.close()
+        peer.shutdown()
+    with pytest.raises(SetupError, match="hears nothing"):
+        websocket_handler("/a")(WebsocketHandler)

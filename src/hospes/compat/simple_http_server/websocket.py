@@ -64,10 +64,6 @@ _REQUEST: Final = "simple_http_server.websocket.request"
 _SESSION: Final = "simple_http_server.websocket.session"
 
 
-class WebsocketHandler(WebSocketHandler):
-    """To derive from it says what a class is for; nobody has to."""
-
-
 class WebsocketRequest(Request):
     """The handshake of a websocket: its path, path values, query, fields and cookies."""
 
@@ -158,6 +154,40 @@ class WebsocketSession:
         self._core.close(reason)
 
 
+class WebsocketHandler(WebSocketHandler):
+    """A base of handlers, which nobody has to derive from.
+
+    Law: its methods do what happens where nobody hears their event (RFC 6455, section 5.5.2: a ping is answered), so that
+    `super().on_open(session)` works; an event of which a class has no method of its own counts as not heard.
+    """
+
+    def on_handshake(self, request: WebsocketRequest) -> Any:
+        """Go on."""
+
+    def on_open(self, session: WebsocketSession) -> Any:
+        """Nothing is done."""
+
+    def on_close(self, session: WebsocketSession, reason: WebsocketCloseReason) -> Any:
+        """Nothing is done."""
+
+    def on_text_message(self, session: WebsocketSession, message: str) -> Any:
+        """The message is dropped."""
+
+    def on_binary_message(self, session: WebsocketSession, message: bytes) -> Any:
+        """The message is dropped."""
+
+    def on_binary_frame(self, session: WebsocketSession, fin: bool, payload: bytes) -> Any:
+        """The frame is a part of the message for `on_binary_message`."""
+        return True
+
+    def on_ping_message(self, session: WebsocketSession, message: bytes) -> Any:
+        """The ping is answered."""
+        session.send_pong(message)
+
+    def on_pong_message(self, session: WebsocketSession, message: bytes) -> Any:
+        """Nothing is done."""
+
+
 def heard(function: Callable[..., Any]) -> Callable[..., Any]:
     """A program's function as the core's: it gets the face's request or session, and runs where handlers do."""
 
@@ -179,6 +209,8 @@ def hearing(cls: type) -> type:
         for name in events:
             setattr(self, name, heard(getattr(owner, name)))
 
-    events = [name for name in EVENTS if callable(getattr(cls, name, None))]
+    events = [
+        name for name in EVENTS if callable(method := getattr(cls, name, None)) and method is not getattr(WebsocketHandler, name)
+    ]
     # The methods are there for the core to see; each object has its own.
     return type(cls.__name__, (), {"__init__": make, **{name: heard(getattr(cls, name)) for name in events}})
