@@ -2,8 +2,8 @@
 
 Laws:
 
-* Only the connection that the application's own server holds counts. Where a trusted proxy speaks for somebody else, the
-  certificate would be the proxy's, and nothing is told.
+* Only the connection that the application's own server holds counts. Where a trusted proxy speaks for somebody else, by
+  fields or by a preamble, the certificate may be the proxy's own, and nothing is told.
 * What `ssl` does not say is None: the certificate that was shown (it may have been read again since).
 * A client certificate is there only where it was asked for and is valid: with another one there is no connection.
 """

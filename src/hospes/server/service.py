@@ -15,7 +15,6 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextvars import Context
-from dataclasses import replace
 from time import time
 from typing import Any, Final, Protocol
 
@@ -110,9 +109,7 @@ class Service:
 
     def ends_of(self, connection: Listed, transport: asyncio.BaseTransport) -> Ends:
         """Who is connected with whom."""
-        told = self.told.pop(connection, None)
-        # A proxy that tells of a connection passes its octets on: TLS, if there is any, is with the one it tells of.
-        return ends(transport, self.limits) if told is None else replace(told, tls=transport.get_extra_info("ssl_object"))
+        return self.told.pop(connection, None) or ends(transport, self.limits)
 
     def refuse(self, client: Address, status: int, reason: str) -> bytes:
         """A whole answer that a connection gives by itself, its last."""
