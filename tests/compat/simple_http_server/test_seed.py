@@ -6,11 +6,12 @@ import gzip
 import json
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from tests.compat.simple_http_server.programs import SEED, Program
+from tests.compat.simple_http_server.programs import MODES, SEED, Program, running
 
 from hospes import ClientOptions, HttpClient
 from hospes.client.content import Body
@@ -301,3 +302,14 @@ def test_the_log_tells_of_what_is_declared_twice(seed: Program, client: HttpClie
     client.get(seed.url + "/answer/exception")
     log = "".join(seed.log)
     assert re.search(r"handlers run (in threads|on one loop)", log)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_sessions_that_the_program_keeps_itself(mode: str, tmp_path: Path, client: HttpClient) -> None:
+    with running(tmp_path, str(SEED), "0", mode, "own sessions") as program:
+        assert [client.get(program.url + "/session/count").json()["n"] for _ in range(3)] == [1, 2, 3]
+        with HttpClient(cookies=True, timeout=20) as other:
+            assert other.get(program.url + "/session/end").text == "none"
+            assert other.get(program.url + "/session/count").json() == {"n": 1, "names": ["n"]}
+        assert client.get(program.url + "/session/count").json()["n"] == 4
+        assert client.get(program.url + "/session/end").text == "ended"
