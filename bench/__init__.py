@@ -17,5 +17,6 @@
 | `micro.py` | nanoseconds of the functions on the hot path |
 | `calls.py` | Python calls of one request, wire to wire |
 | `users.py`, `stores.py` | visitors in a store of one million; the stores beside each other |
+| `scale.py`, `scale_app.py` | how the cost of a request grows, and what each hop adds |
 | `__main__.py` | `python -m bench` |
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from bench import calls, guard, macro, micro, users, whole
+from bench import calls, guard, macro, micro, scale, users, whole
 from bench.load import MODES
 from bench.peers import PEERS, install, there
 from bench.report import machine, table
@@ -32,6 +32,10 @@ def main() -> int:
     asking.add_argument("--users", type=int, default=1_000_000)
     asking = commands.add_parser("guard", help="instructions of a request, beside those written down")
     asking.add_argument("--renew", action="store_true", help="write them down")
+    asking = commands.add_parser("scale", help="how cost grows, and what each hop adds: docs/scaling.md")
+    asking.add_argument("--seconds", type=float, default=2, help="of each measurement")
+    asking.add_argument("--rounds", type=int, default=2, help="no further one begins that would not end within 5½ minutes")
+    asking.add_argument("--parts", default=",".join(scale.PARTS), help="of %(default)s")
     asking = commands.add_parser("report", help="all of it, written to docs/benchmarks.md and docs/plots/")
     asking.add_argument("--short", action="store_true", help="a quarter of the time")
     asking.add_argument("--again", action="store_true", help="write the page anew from the last figures")
@@ -47,6 +51,8 @@ def main() -> int:
             return guard.main(renew=options.renew)
         case "report":
             return whole.main(short=options.short, again=options.again)
+        case "scale":
+            return scale.main(options.seconds, options.rounds, options.parts.split(","))
         case "users":
             return users.main(options.users)
         case _:
