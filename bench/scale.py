@@ -129,15 +129,17 @@ class Setting:
         port = free_port()
         return port, stack.enter_context(peer.serving(port, self.scratch, SERVER_CORE))
 
-    def measure(self, url: str, pids: Sequence[int], connections: int = 64, more: Sequence[str] = ()) -> Figure:
+    def measure(
+        self, url: str, pids: Sequence[int], connections: int = 64, more: Sequence[str] = (), fields: Sequence[str] = ()
+    ) -> Figure:
         """Load a server; the first of the processes is hospes, the others help it.
 
         Raises:
             RuntimeError: if the load failed, or any answer was no success.
         """
-        options, _, arguments = " ".join(more).partition("@@")
+        options = [part for line in fields for part in ("-H", line)]  # wrk leaves those out that have no space behind the colon
         command = ["taskset", "-c", str(LOAD_CORE), "wrk", "-t1", f"-c{connections}", f"-d{max(1, round(self.seconds))}s"]
-        command += [*options.split(), "--timeout", "20", "-s", str(HERE / "load.lua"), url, "--", *arguments.split()]
+        command += [*options, "--timeout", "20", "-s", str(HERE / "load.lua"), url, "--", *more]
         before = [cpu_seconds(pid) for pid in pids]
         done = subprocess.run(command, capture_output=True, text=True, timeout=self.seconds + 60, check=False)
         used = [cpu_seconds(pid) - start for pid, start in zip(pids, before, strict=True)]
@@ -197,9 +199,9 @@ def _fields(setting: Setting) -> None:
         url = f"http://127.0.0.1:{port}/plaintext"
         setting.measure(url, [pid])  # warm
         for count in FIELDS:
-            more = [part for number in range(count - 1) for part in ("-H", f"X-Field-{number}:a-value-of-twenty-four")]
+            lines = [f"X-Field-{number}: a-value-of-twenty-four" for number in range(count - 1)]
             with setting.found.case(f"{count} fields"):
-                setting.found.note("fields", "plaintext", count, setting.measure(url, [pid], more=more))
+                setting.found.note("fields", "plaintext", count, setting.measure(url, [pid], fields=lines))
 
 
 def _body(setting: Setting) -> None:
@@ -211,7 +213,7 @@ def _body(setting: Setting) -> None:
                 with content.open("wb") as file:
                     file.truncate(size)
                 connections = 64 if size < MiB else 8 if size < 100 * MiB else 2
-                more = ["@@", f"body={content}", "type=application/octet-stream"]
+                more = [f"body={content}", "type=application/octet-stream"]
                 figure = setting.measure(f"http://127.0.0.1:{port}/upload", [pid], connections, more)
                 setting.found.note("body", "upload", size, figure)
 
@@ -245,7 +247,7 @@ def _stores(setting: Setting) -> None:
             url, helpers = _store(name, setting.scratch, stack)
             port, pid = setting.serving(stack, store=url)
             introduce(port, setting.scratch)
-            more = ["@@", f"cookies={setting.scratch / 'cookies.txt'}"]
+            more = [f"cookies={setting.scratch / 'cookies.txt'}"]
             for kind in ("read", "write"):
                 for connections in (64, 1):
                     at = f"http://127.0.0.1:{port}/user/{kind}"
