@@ -13,7 +13,7 @@ import gc
 import logging
 import os
 import shutil
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 
 import pytest
 from tests.servers import own_postgres, own_valkey, postgres, valkey  # noqa: F401  # fixtures, one of each for all folders
@@ -38,14 +38,13 @@ def need() -> Callable[..., str]:
 
 
 @pytest.fixture(autouse=True)
-def loggers_as_they_were() -> Generator[None]:
-    """What a program that runs in a test sets up of hospes' logging is not there for the next test."""
-    hospes = logging.getLogger("hospes")
-    level, handlers, propagates = hospes.level, hospes.handlers[:], hospes.propagate
-    yield
-    hospes.setLevel(level)
-    hospes.handlers[:] = handlers
-    hospes.propagate = propagates
+def loggers_as_they_were() -> None:
+    """Each test begins with hospes' logging as Python has it, whatever a program of an earlier test, or a fixture, has set up."""
+    for name in ("hospes", "hospes.app", "hospes.server"):
+        logger = logging.getLogger(name)
+        logger.handlers[:] = []
+        logger.setLevel(logging.NOTSET)
+        logger.propagate, logger.disabled = True, False
 
 
 def pytest_collection_finish() -> None:
