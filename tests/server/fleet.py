@@ -158,8 +158,8 @@ class Load:
     """Peers that ask without a pause until they are told to stop; some keep their connections, some do not.
 
     What counts as a failure: anything but a whole answer with status 200 to a request that was sent on a connection that stood.
-    A refused connection is none if `refusing` says that the server may have gone; nor is a new one that is reset then: between the
-    last look into the kernel's queue and the closing of the socket a peer can still get in, whom the server has never accepted.
+    A refused connection is none if `refusing` says that the server may have gone; nor is a new one that is reset then: between
+    the last look into the kernel's queue and the closing of the socket a peer can still get in, whom the server never accepted.
     """
 
     def __init__(self, port: int, peers: int = 8) -> None:

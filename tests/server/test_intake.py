@@ -370,7 +370,8 @@ def test_memory_is_bounded_while_a_handler_waits(serve: Serve) -> None:
         go_on.set()
         peer.flood(b"x" * 65536, size - sent)
         assert peer.get().content == str(size).encode()
-    assert max(most) <= HIGH_WATER + 65536
+    # Reading stops when there is enough; what came last may be all that a carrier reads at once.
+    assert max(most) <= HIGH_WATER + (256 << 10)
 
 
 def test_chunks_of_20_mib_stream_through(serve: Serve) -> None:
