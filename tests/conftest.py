@@ -40,6 +40,7 @@ def need() -> Callable[..., str]:
 @pytest.fixture(autouse=True)
 def loggers_as_they_were() -> None:
     """Each test begins with hospes' logging as Python has it, whatever a program of an earlier test, or a fixture, has set up."""
+    logging.getLogger().setLevel(logging.WARNING)
     for name in ("hospes", "hospes.app", "hospes.server"):
         logger = logging.getLogger(name)
         logger.handlers[:] = []

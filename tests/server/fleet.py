@@ -196,7 +196,7 @@ class Load:
                 if peer is None:
                     peer, is_new = Peer(self.port), True
             except OSError as error:
-                if self.refusing.is_set() and isinstance(error, ConnectionRefusedError):
+                if self.refusing.is_set() and isinstance(error, (ConnectionRefusedError, ConnectionResetError)):
                     return
                 self._fail(f"connecting: {error!r}")
                 continue
