@@ -246,7 +246,11 @@ class WriteLink(_Link):
             if connection is None or connection.broken or connection.closed:
                 raise self._broke(error) from error
             if connection.info.transaction_status != TransactionStatus.IDLE:
-                await connection.rollback()
+                try:
+                    await connection.rollback()
+                except psycopg.Error:  # a server that shuts down says so first, and closes then
+                    await self.disconnect()
+                    raise self._broke(error) from error
             if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
                 await self.disconnect()  # it has become a replica
                 return [translate(error)] * len(requests)
