@@ -75,7 +75,7 @@ def test_messages_both_ways(serve: Serve) -> None:
             assert peer.recv(timeout=WAIT) == message
         peer.send("frame")
         assert peer.recv(timeout=WAIT) == (
-            "an ASGI server carries whole messages: it sends pings and pongs by itself, and no single frames. "
+            "an ASGI server carries whole messages, and sends pings and pongs by itself. "
             "Send a message, or serve the app with hospes"
         )
         peer.send("close")
@@ -84,6 +84,27 @@ def test_messages_both_ways(serve: Serve) -> None:
         assert closed.value.rcvd is not None
         assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (3001, "as asked")
         assert [receiver.log.get(timeout=WAIT) for _ in range(2)] == ["opened", (3001, "as asked")]
+
+
+def test_a_message_in_frames_leaves_as_a_whole(serve: Serve) -> None:
+    class Framing(Echo):
+        def message(self, message: Message) -> None:
+            self.channel.send_frame(1, b"te", False)
+            self.channel.send_frame(0, "xt é".encode()[:-1], False)
+            self.channel.send_frame(0, "é".encode()[1:], True)
+            self.channel.send_frame(2, b"", False)
+            self.channel.send_frame(0, b"", True)
+            self.channel.send_frame(2, b"one", True)
+            self.channel.close()
+            with pytest.raises(ConnectionError):
+                self.channel.send_frame(2, b"late", True)
+            self.log.put("late")
+
+    receiver = Framing()
+    with serve(there_and_back(lambda request: switch(request, receiver))) as port, connect(f"ws://127.0.0.1:{port}/") as peer:
+        peer.send("go")
+        assert [peer.recv(timeout=WAIT) for _ in range(3)] == ["text é", b"", b"one"]
+        assert [receiver.log.get(timeout=WAIT) for _ in range(2)] == ["opened", "late"]
 
 
 def test_the_peers_goodbye(serve: Serve) -> None:
@@ -159,7 +180,9 @@ def test_the_bound_of_what_waits() -> None:
 
         channel = AsgiChannel(send, 4)
         channel.send("1234")
-        channel.send(b"5")
+        channel.send(b"5")  # as much as may wait did already, not more
+        assert channel.ours is None
+        channel.send(b"6")
         assert channel.closed
         with pytest.raises(ConnectionError):
             channel.send("more")

@@ -7,11 +7,13 @@ import threading
 from typing import Any
 
 import pytest
+from websockets.sync.client import connect
 
 from hospes import (
     App,
     Headers,
     Request,
+    SetupError,
     WebSocketClosed,
     WebSocketCloseReason,
     WebSocketHandler,
@@ -59,6 +61,107 @@ def test_all_events_in_order() -> None:
         ws.close(4000, "bye")
     expected = [("handshake", "a"), ("open", "a"), "text", (True, b"octets"), b"octets", (True, b"drop"), "last"]
     assert heard == [*expected, ("bye", 4000, "bye", "bye", True)]
+
+
+class Waiting(WebSocketHandler):
+    """Awaits what the base does, and gives it."""
+
+    async def on_handshake(self, request: Request) -> Any:
+        return await super().on_handshake(request)
+
+    async def on_open(self, session: WebSocketSession) -> None:
+        await super().on_open(session)
+        session.send("open")
+
+    async def on_text_message(self, session: WebSocketSession, text: str) -> None:
+        await super().on_text_message(session, text)
+        session.send(text)
+
+    async def on_binary_frame(self, session: WebSocketSession, fin: bool, octets: bytes) -> Any:
+        return await super().on_binary_frame(session, fin, octets)
+
+    async def on_binary_message(self, session: WebSocketSession, octets: bytes) -> None:
+        await super().on_binary_message(session, octets)
+        session.send(octets)
+
+    async def on_ping_message(self, session: WebSocketSession, octets: bytes) -> None:
+        await super().on_ping_message(session, octets)
+        session.send(b"pinged " + octets)
+
+    async def on_pong_message(self, session: WebSocketSession, octets: bytes) -> None:
+        await super().on_pong_message(session, octets)
+        session.send(b"ponged " + octets)
+
+    async def on_close(self, session: WebSocketSession, reason: WebSocketCloseReason) -> None:
+        await super().on_close(session, reason)
+
+
+class Calling(WebSocketHandler):
+    """Calls what the base does, and gives it as it is."""
+
+    def on_handshake(self, request: Request) -> Any:
+        return super().on_handshake(request)
+
+    def on_open(self, session: WebSocketSession) -> Any:
+        session.send("open")
+        return super().on_open(session)
+
+    def on_text_message(self, session: WebSocketSession, text: str) -> Any:
+        session.send(text)
+        return super().on_text_message(session, text)
+
+    def on_binary_frame(self, session: WebSocketSession, fin: bool, octets: bytes) -> Any:
+        return super().on_binary_frame(session, fin, octets)
+
+    def on_binary_message(self, session: WebSocketSession, octets: bytes) -> Any:
+        session.send(octets)
+        return super().on_binary_message(session, octets)
+
+    def on_ping_message(self, session: WebSocketSession, octets: bytes) -> Any:
+        super().on_ping_message(session, octets)
+        session.send(b"pinged " + octets)
+
+    def on_pong_message(self, session: WebSocketSession, octets: bytes) -> Any:
+        session.send(b"ponged " + octets)
+        return super().on_pong_message(session, octets)
+
+    def on_close(self, session: WebSocketSession, reason: WebSocketCloseReason) -> Any:
+        return super().on_close(session, reason)
+
+
+@pytest.mark.parametrize("inline", [True, False])
+@pytest.mark.parametrize("handler", [Waiting, Calling])
+def test_a_base_of_handlers_does_what_happens_anyway(
+    handler: type[WebSocketHandler], inline: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = App(store="memory:")
+    app.websocket_handler("/", inline=inline)(handler)
+    with app.serving(port=0) as server, connect(server.url.replace("http", "ws", 1)) as peer:
+        assert peer.recv(timeout=10) == "open"
+        peer.send("text")
+        peer.send([b"in ", b"frames"])
+        ponged = peer.ping(b"p")
+        peer.pong(b"q")
+        assert [peer.recv(timeout=10) for _ in range(4)] == ["text", b"in frames", b"pinged p", b"ponged q"]
+        assert ponged.wait(10)
+    assert caplog.records == []
+
+
+def test_what_only_a_base_has_is_not_heard() -> None:
+    app = App(store="memory:")
+
+    @app.websocket_handler("/")
+    class Text(WebSocketHandler):
+        def on_text_message(self, session: WebSocketSession, text: str) -> None:
+            session.send(text)
+
+    with app.serving(port=0) as server, connect(server.url.replace("http", "ws", 1)) as peer:
+        assert peer.ping(b"answered by the carrier").wait(10)
+        peer.send(b"dropped")
+        peer.send("text")
+        assert peer.recv(timeout=10) == "text"
+    with pytest.raises(SetupError, match="the class WebSocketHandler hears nothing of a websocket"):
+        app.websocket_handler("/none")(WebSocketHandler)
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@
 
 Laws:
 
-* ASGI knows messages only: pings, pongs and single frames raise an error that says so; a message comes as one frame to whoever
-  wants frames.
-* What is sent leaves in order, one after the other; beyond `queue` octets that the host has not taken the channel closes with
-  1008.
+* ASGI knows messages only: pings and pongs raise an error that says so. A message that is sent in frames leaves when its last one
+  has come, and a message comes as one frame to whoever wants frames.
+* What is sent leaves in order, one after the other; where more than `queue` octets wait for the host already the channel closes
+  with 1008.
 * A handler that refuses the handshake answers with its own status where the host can carry it, else the host says 403.
 """
 
@@ -40,7 +40,7 @@ LOW: Final = 64 * KiB
 """Octets that may wait when `drain` returns."""
 _ENDS: Final = 10.0
 """Seconds for the program to end when the websocket has."""
-_TEXT, _BINARY = 1, 2
+_TEXT, _BINARY, _CLOSE = 1, 2, 8
 _OURS: Final = frozenset({
     b"connection", b"upgrade", b"content-length", b"transfer-encoding", b"sec-websocket-key", b"sec-websocket-version",
     b"sec-websocket-extensions",
@@ -59,6 +59,8 @@ class AsgiChannel:
         self._send = send
         self._queue = queue
         self._waiting: deque[tuple[Message, int]] = deque()
+        self._opcode = _BINARY
+        self._frames: list[bytes] = []
         self._news = asyncio.Event()
         self._room = asyncio.Event()
         self._reads = asyncio.Event()
@@ -74,27 +76,35 @@ class AsgiChannel:
         Raises:
             ConnectionError: where the channel is closed.
         """
-        if self.closed:
-            raise ConnectionResetError("the websocket is closed")
-        if isinstance(message, str):
+        self._check_open()
+        if self.waiting > self._queue:
+            self._waiting.clear()
+            self.close(1008, "the peer is too slow")
+        elif isinstance(message, str):
             self._put({"type": "websocket.send", "text": message}, len(message))
         else:
             octets = bytes(message)
             self._put({"type": "websocket.send", "bytes": octets}, len(octets))
-        if self.waiting > self._queue:
-            self._waiting.clear()
-            self.close(1008, "the peer is too slow")
 
     def send_frame(self, opcode: int, payload: bytes, fin: bool = True) -> None:
-        """Impossible here.
+        """Send a part of a message, which leaves as a whole.
 
         Raises:
-            NotImplementedError: always.
+            ConnectionError: where the channel is closed.
+            NotImplementedError: for a ping or a pong.
         """
-        raise NotImplementedError(
-            "an ASGI server carries whole messages: it sends pings and pongs by itself, and no single frames. "
-            "Send a message, or serve the app with hospes"
-        )
+        if opcode >= _CLOSE:
+            raise NotImplementedError(
+                "an ASGI server carries whole messages, and sends pings and pongs by itself. "
+                "Send a message, or serve the app with hospes"
+            )
+        self._check_open()
+        self._opcode = opcode or self._opcode
+        self._frames.append(payload)
+        if fin:
+            octets = b"".join(self._frames)
+            self._frames.clear()
+            self.send(octets.decode() if self._opcode == _TEXT else octets)
 
     async def drain(self) -> None:
         """Wait until the host has taken most of what waits; give the loop a turn in any case."""
@@ -118,6 +128,10 @@ class AsgiChannel:
     def resume(self) -> None:
         """Take messages again."""
         self._reads.set()
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise ConnectionResetError("the websocket is closed")
 
     def _put(self, message: Message, size: int) -> None:
         self._waiting.append((message, size))

@@ -19,7 +19,7 @@ from hospes.http.handshake import Origins, check_subprotocols
 from hospes.http.request import Request
 from hospes.http.websocket import WebSocketOptions
 from hospes.websockets import WebSocketRoute
-from hospes.websockets.events import EVENTS, IN_POOL, INLINE, ON_LOOP, Event, Events
+from hospes.websockets.events import EVENTS, IN_POOL, INLINE, ON_LOOP, Event, Events, hears
 
 C = TypeVar("C", bound=type)
 
@@ -107,7 +107,7 @@ class SocketRegistrar(ABC):
         path = endpoint if isinstance(endpoint, str) else ""
 
         def decorate(cls: type) -> type:
-            if not any(callable(getattr(cls, name, None)) for name in EVENTS):
+            if not any(hears(cls, name) for name in EVENTS):
                 raise SetupError(
                     f"the class {cls.__name__} hears nothing of a websocket",
                     where=(program_line(),),
@@ -117,8 +117,7 @@ class SocketRegistrar(ABC):
 
             def make() -> Mapping[str, Event]:
                 owner = makes()
-                found = {name: getattr(owner, name, None) for name in EVENTS}
-                return {name: _event(each, inline) for name, each in found.items() if callable(each)}
+                return {name: _event(getattr(owner, name), inline) for name in EVENTS if hears(owner, name)}
 
             self._open(path, regexp, Events(make, options), origins, options)
             return cls

@@ -50,7 +50,7 @@ class Channel(Protocol):
 
         Raises:
             ConnectionError: where the channel is closed.
-            NotImplementedError: where what carries the channel knows messages only (ASGI).
+            NotImplementedError: for a ping or a pong, where what carries the channel knows messages only (ASGI).
             ValueError: for a frame that the protocol does not allow.
         """
 

@@ -29,10 +29,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final, Generic, Protocol, TypeVar, cast
 
 from hospes.errors import HttpError
 from hospes.http.handshake import switch
@@ -66,8 +66,14 @@ _LAST: Final = 1.0
 """Seconds for `on_close` where the server ends everything."""
 
 
-class WebSocketHandler:
-    """A handler of events. To derive from it says what a class is for; nobody has to."""
+class _Answers(Protocol):
+    """What can answer a ping."""
+
+    def send_pong(self, payload: bytes, /) -> None: ...
+
+
+R = TypeVar("R")
+S = TypeVar("S", bound=_Answers)
 
 
 class WebSocketCloseReason(str):
@@ -92,6 +98,76 @@ class WebSocketCloseReason(str):
     def message(self) -> str:
         """The reason."""
         return self.reason
+
+
+class Settled:
+    """What a hook of a base gives: this value, awaited or not.
+
+    Args:
+        value: The value.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: object = None) -> None:
+        self._value = value
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        yield from ()
+        return self._value
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+
+class Hooks(Generic[R, S]):
+    """The events as methods that do what happens where nobody hears them, so that `super().on_open(session)` can be called.
+
+    Law: an event of which a class has no method of its own counts as not heard.
+    """
+
+    def on_handshake(self, request: R, /) -> Any:
+        """Go on."""
+        return Settled()
+
+    def on_open(self, session: S, /) -> Any:
+        """Nothing is done."""
+        return Settled()
+
+    def on_close(self, session: S, reason: WebSocketCloseReason, /) -> Any:
+        """Nothing is done."""
+        return Settled()
+
+    def on_text_message(self, session: S, message: str, /) -> Any:
+        """The message is dropped."""
+        return Settled()
+
+    def on_binary_message(self, session: S, message: bytes, /) -> Any:
+        """The message is dropped."""
+        return Settled()
+
+    def on_binary_frame(self, session: S, fin: bool, payload: bytes, /) -> Any:
+        """The frame is a part of the message for `on_binary_message`."""
+        return Settled(True)
+
+    def on_ping_message(self, session: S, message: bytes, /) -> Any:
+        """The ping is answered (RFC 6455 §5.5.2)."""
+        session.send_pong(message)
+        return Settled()
+
+    def on_pong_message(self, session: S, message: bytes, /) -> Any:
+        """Nothing is done."""
+        return Settled()
+
+
+class WebSocketHandler(Hooks[Request, WebSocketSession]):
+    """A base of handlers, which nobody has to derive from. Its methods do nothing, awaited or not."""
+
+
+def hears(owner: object, event: str) -> bool:
+    """Whether a class, or an object, has a method of its own for an event."""
+    method = getattr(owner, event, None)
+    return callable(method) and getattr(method, "__func__", method) is not getattr(Hooks, event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +293,7 @@ class _Receiver:
 
     async def _take_frame(self, kept: bytearray, fin: bool, payload: bytes) -> None:
         assert self._frames is not None
-        if await _call(self._frames, self._session.request, self._session, fin, payload) is True:
+        if await _call(self._frames, self._session.request, self._session, fin, payload):
             kept += payload
             if len(kept) > self._limit:
                 kept.clear()

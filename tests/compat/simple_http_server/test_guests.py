@@ -33,6 +33,7 @@ from hospes.compat.simple_http_server import (
     request_map,
     server,
     websocket_handler,
+    websocket_message,
 )
 from hospes.compat.simple_http_server.app_conf import AppConf
 from hospes.compat.simple_http_server.server import ASGIProxy
@@ -210,3 +211,22 @@ def test_a_websocket_in_uvicorn(conf: AppConf, folder: Path) -> None:
             websocket.create_connection(url + "/ws/no?a=1", socket=sock)
         assert error.value.status_code == 403
     assert closed == [(4001, "leaving")]
+
+
+def test_a_file_over_a_websocket_in_uvicorn(conf: AppConf, folder: Path) -> None:
+    (folder / "static").mkdir()
+    file, content = folder / "file.bin", bytes(range(256)) * 20_000  # more than may wait for the peer
+    file.write_bytes(content)
+
+    @websocket_message("/files")
+    def send(session: WebsocketSession, message: str) -> None:
+        session.send_file(file)
+        session.send_file(file, chunk_size=100_000)
+        session.send_text("in frames", chunk_size=4)
+
+    with in_uvicorn() as hosted:
+        peer: Any = websocket.create_connection(hosted.replace("http", "ws", 1) + "/files", timeout=WAIT)
+        peer.send("go")
+        assert [peer.recv() for _ in range(3)] == [content, content, "in frames"]
+        peer.close()
+        peer.shutdown()

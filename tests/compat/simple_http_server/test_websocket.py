@@ -238,6 +238,37 @@ def test_the_bases_methods_do_what_happens_anyway(conf: AppConf, on_loop: bool) 
 
 
 @pytest.mark.parametrize("on_loop", BOTH)
+def test_the_bases_methods_may_be_awaited(conf: AppConf, on_loop: bool) -> None:
+    class Waiting(WebsocketHandler):
+        async def on_handshake(self, request: WebsocketRequest) -> Any:
+            return await super().on_handshake(request)
+
+        async def on_open(self, session: WebsocketSession) -> None:
+            await super().on_open(session)
+            session.send("open")
+
+        async def on_binary_frame(self, session: WebsocketSession, fin: bool, payload: bytes) -> Any:
+            return await super().on_binary_frame(session, fin, payload)
+
+        async def on_binary_message(self, session: WebsocketSession, message: bytes) -> None:
+            await super().on_binary_message(session, message)
+            session.send(message)
+
+        async def on_ping_message(self, session: WebsocketSession, message: bytes) -> None:
+            await super().on_ping_message(session, message)
+
+    websocket_handler("/waiting")(Waiting)
+    with served(conf, on_loop) as url:
+        peer: Any = websocket.create_connection(url + "/waiting", timeout=WAIT)
+        peer.send_binary(b"octets")
+        assert [peer.recv() for _ in range(2)] == ["open", b"octets"]
+        peer.ping("p")
+        assert peer.recv_data(control_frame=True) == (websocket.ABNF.OPCODE_PONG, b"p")
+        peer.close()
+        peer.shutdown()
+
+
+@pytest.mark.parametrize("on_loop", BOTH)
 def test_what_only_the_base_has_is_not_heard(conf: AppConf, on_loop: bool) -> None:
     class Text(WebsocketHandler):
         def on_text_message(self, session: WebsocketSession, message: str) -> None:

@@ -15,8 +15,8 @@ from hospes.compat.simple_http_server.incoming import Request
 from hospes.compat.simple_http_server.modes import Mode
 from hospes.http.request import Request as CoreRequest
 from hospes.websockets import WebSocketCloseReason as WebsocketCloseReason
-from hospes.websockets import WebSocketHandler, WebSocketSession
-from hospes.websockets.events import EVENTS
+from hospes.websockets import WebSocketSession
+from hospes.websockets.events import EVENTS, Hooks, hears
 
 __all__ = [
     "WEBSOCKET_MESSAGE_BINARY",
@@ -154,38 +154,8 @@ class WebsocketSession:
         self._core.close(reason)
 
 
-class WebsocketHandler(WebSocketHandler):
-    """A base of handlers, which nobody has to derive from.
-
-    Law: its methods do what happens where nobody hears their event (RFC 6455, section 5.5.2: a ping is answered), so that
-    `super().on_open(session)` works; an event of which a class has no method of its own counts as not heard.
-    """
-
-    def on_handshake(self, request: WebsocketRequest) -> Any:
-        """Go on."""
-
-    def on_open(self, session: WebsocketSession) -> Any:
-        """Nothing is done."""
-
-    def on_close(self, session: WebsocketSession, reason: WebsocketCloseReason) -> Any:
-        """Nothing is done."""
-
-    def on_text_message(self, session: WebsocketSession, message: str) -> Any:
-        """The message is dropped."""
-
-    def on_binary_message(self, session: WebsocketSession, message: bytes) -> Any:
-        """The message is dropped."""
-
-    def on_binary_frame(self, session: WebsocketSession, fin: bool, payload: bytes) -> Any:
-        """The frame is a part of the message for `on_binary_message`."""
-        return True
-
-    def on_ping_message(self, session: WebsocketSession, message: bytes) -> Any:
-        """The ping is answered."""
-        session.send_pong(message)
-
-    def on_pong_message(self, session: WebsocketSession, message: bytes) -> Any:
-        """Nothing is done."""
+class WebsocketHandler(Hooks[WebsocketRequest, WebsocketSession]):
+    """A base of handlers, which nobody has to derive from; its methods do what happens where nobody hears their event."""
 
 
 def heard(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -209,8 +179,6 @@ def hearing(cls: type) -> type:
         for name in events:
             setattr(self, name, heard(getattr(owner, name)))
 
-    events = [
-        name for name in EVENTS if callable(method := getattr(cls, name, None)) and method is not getattr(WebsocketHandler, name)
-    ]
+    events = [name for name in EVENTS if hears(cls, name)]
     # The methods are there for the core to see; each object has its own.
     return type(cls.__name__, (), {"__init__": make, **{name: heard(getattr(cls, name)) for name in events}})
