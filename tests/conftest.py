@@ -3,6 +3,7 @@
 Laws:
 
 * A developer's machine may lack a program: the tests that need it are skipped, with the reason.
+* What Hypothesis makes up is the same in every run, and nothing is timed.
 * With `CI` in the environment every skip fails the run, unless its reason starts with `platform:`; there a
   missing program is a broken set-up, not a reason.
 """
@@ -16,7 +17,11 @@ import shutil
 from collections.abc import Callable
 
 import pytest
+from hypothesis import settings
 from tests.servers import own_postgres, own_valkey, postgres, valkey  # noqa: F401  # fixtures, one of each for all folders
+
+settings.register_profile("hospes", derandomize=True, deadline=None)
+settings.load_profile("hospes")
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 

@@ -40,6 +40,7 @@ import click, jinja2, msgspec, multipart
 sysconfig.get_paths()  # the libraries above are on their own system; what is hidden is hidden from hospes
 pair, unix = socket.socketpair, socket.AF_UNIX
 socket.socketpair = lambda: pair(unix)  # the loop's own
+asking = urllib.request.build_opener()  # likewise
 
 system, lacks, store, folder = json.loads(sys.argv[1])
 hidden = set(lacks.pop("modules", "").split())
@@ -84,7 +85,7 @@ with app.test() as client:
     print(client.get("/").text, client.get("/").text)
 with app.serving() as server:
     for path in ("/", "/plain", "/files/a.txt"):
-        with urllib.request.urlopen(server.url + path) as answer:
+        with asking.open(server.url + path) as answer:
             print(answer.read().decode())
 """
 

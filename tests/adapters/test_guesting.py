@@ -165,7 +165,7 @@ def seen(request: Request, content: bytes) -> object:
     [lambda handler: from_asgi(to_asgi(handler)), lambda handler: from_wsgi(to_wsgi(handler))],
     ids=["asgi", "wsgi"],
 )
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_there_and_back(there_and_back: Callable[[Handler], HostedAsgi | HostedWsgi], data: st.DataObject) -> None:
     """from_asgi(to_asgi(handler)) and from_wsgi(to_wsgi(handler)) answer as the handler does, and it sees the same request."""

@@ -57,7 +57,7 @@ WORDS = st.sampled_from(["a", "b", "7", "-7", "7.5", "2026-01-31", "a-b", "x%2Fy
     st.lists(st.lists(WORDS, min_size=1, max_size=4).map("/".join), max_size=20),
     st.sampled_from(["GET", "HEAD", "POST", "PURGE"]),
 )
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_a_path_leads_where_the_matcher_leads(patterns: list[list[str]], paths: list[str], method: str) -> None:
     app = App()
     functions: dict[Any, int] = {}
@@ -148,7 +148,7 @@ HANDLERS = [dispatcher(with_argument(argument)) for argument in ARGUMENTS]
     st.sampled_from(range(len(ARGUMENTS))),
     st.lists(st.tuples(st.sampled_from(["text", "tex", "texts", "", "te%78t", "text="]), TEXTS), max_size=4),
 )
-@settings(deadline=None, max_examples=600)
+@settings(max_examples=600)
 def test_a_text_becomes_what_its_reader_makes_of_it(index: int, pairs: list[tuple[str, str]]) -> None:
     query = "&".join(f"{name}={value}" if value or name != "tex" else name for name, value in pairs)
     for target in (f"/query?{query}", f"/path/{query}"):

@@ -126,7 +126,7 @@ def test_origins_are_a_list() -> None:
         Csrf(origins=HERE)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(st.text(st.characters(max_codepoint=255)))
 def test_an_origin_is_parsed_or_is_none(text: str) -> None:
     parsed = parse_origin(text)

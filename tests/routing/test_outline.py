@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hospes.errors import SetupError
@@ -60,7 +60,6 @@ def walk(way: Way[str], segments: list[str], values: tuple[str, ...]) -> tuple[s
     st.lists(st.lists(st.sampled_from(SEGMENTS), min_size=1, max_size=3), min_size=1, max_size=8),
     st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=4).map(lambda words: "/" + "/".join(words)), max_size=20),
 )
-@settings(deadline=None)
 def test_it_leads_where_the_matcher_leads(patterns: list[list[str]], paths: list[str]) -> None:
     router: Router[str] = Router(on_conflict="last")
     for pieces in patterns:

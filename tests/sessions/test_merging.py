@@ -69,7 +69,7 @@ CONTENT = st.dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(CONTENT, CONTENT)
 def test_one_change_is_that_change(base: dict[str, Any], changed: dict[str, Any]) -> None:
     for read in (NOT_READ, frozenset("abc")):
@@ -77,7 +77,7 @@ def test_one_change_is_that_change(base: dict[str, Any], changed: dict[str, Any]
         assert sorted_print(merge(base, base, changed, read)) == sorted_print(changed)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(CONTENT, CONTENT, CONTENT)
 def test_whatever_there_is_comes_together_and_harms_nobody(
     base: dict[str, Any], mine: dict[str, Any], theirs: dict[str, Any]

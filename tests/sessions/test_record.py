@@ -27,7 +27,7 @@ def test_a_record_is_a_head_and_plain_messagepack() -> None:
     assert encode({"a": 2**70}, 0.0, 60.0, 1000)[0] == 2
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=50)
 @given(st.binary(max_size=80))
 def test_octets_are_read_or_refused(octets: bytes) -> None:
     for each in (octets, struct.pack(">Bdd", 1, 0.0, 1.0) + octets):

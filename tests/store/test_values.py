@@ -43,7 +43,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=50)
 @given(st.dictionaries(st.text(st.characters(codec="utf-8")), VALUES))
 def test_what_was_kept_comes_back(content: dict[str, Any]) -> None:
     back = kept(content)
@@ -52,7 +52,7 @@ def test_what_was_kept_comes_back(content: dict[str, Any]) -> None:
     assert fingerprint(content) in {back.print, fingerprint(back.content)}
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=50)
 @given(st.binary(max_size=80))
 def test_octets_are_read_or_refused(octets: bytes) -> None:
     for form in (PLAIN, EXTENDED, 0, 255):

@@ -4,8 +4,8 @@ Laws:
 
 * With `public_only` every address that a name has must be public; one that is not refuses the name. A name that points both ways
   is somebody's attempt.
-* An IPv6 address that stands for an IPv4 address (mapped, NAT64, 6to4) is public only if that one is. Teredo, IPv4-compatible
-  and local NAT64 addresses are not.
+* An IPv6 address that stands for an IPv4 address (mapped, NAT64) is public only if that one is. 6to4 (RFC 7526 §4: no longer in
+  use), Teredo, IPv4-compatible and local NAT64 addresses are not.
 * What was checked is what is connected to: the name is not looked up again.
 """
 
@@ -41,9 +41,7 @@ def is_public(address: str) -> bool:
         bare = found.ipv4_mapped or (IPv4Address(int(found) & 0xFFFFFFFF) if found in _NAT64 else None)
         if bare is not None:
             return _is_public(bare)
-        if found in _COMPATIBLE:
-            return False
-        if found.sixtofour is not None and not _is_public(found.sixtofour):
+        if found in _COMPATIBLE or found.sixtofour is not None:
             return False
     return _is_public(found)
 
