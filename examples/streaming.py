@@ -1,9 +1,9 @@
-"""Answers that are made while they are sent: pieces of text, and events for the browser's EventSource."""
+"""Answers that are made while they are sent: early hints, pieces of text, and events for the browser's EventSource."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 
-from hospes import App, Event, EventStream, Response, Stream
+from hospes import App, Event, EventStream, Request, Response, Stream
 
 app = App()
 
@@ -15,6 +15,14 @@ PAGE = """<!doctype html><title>Countdown</title><h1>…</h1>
 @app.get("/")
 def home() -> str:
     return PAGE
+
+
+@app.get("/report")
+async def report(request: Request) -> str:
+    """While the report is made, the browser fetches its style sheet already (103, RFC 8297)."""
+    request.early_hints("</style.css>; rel=preload; as=style")
+    await asyncio.sleep(0.01)
+    return '<html><link rel="stylesheet" href="/style.css"><h1>Report</h1></html>'
 
 
 @app.get("/squares")

@@ -365,3 +365,15 @@ def test_plain_generators_and_threads() -> None:
     with app.test() as client:
         assert client.get("/").text.startswith("hospes-worker-")
         assert client.get("/fail").status == 418
+
+
+def test_early_hints(app: App) -> None:
+    @app.get("/hints")
+    def hints(request: Request) -> str:
+        request.early_hints("</a>", "</b>")
+        request.early_hints("</c>")
+        return "done"
+
+    with app.test() as client:
+        assert client.get("/hints").early_hints == ("</a>", "</b>", "</c>")
+        assert client.get("/echo").early_hints == ()

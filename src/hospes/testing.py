@@ -21,7 +21,7 @@ import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import time
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode
@@ -93,6 +93,8 @@ class TestResponse:
     status: int
     headers: Headers
     content: bytes
+    early_hints: tuple[str, ...] = ()
+    """The links that were sent before it."""
 
     @property
     def text(self) -> str:
@@ -239,8 +241,14 @@ class _Asker:
 
     async def ask(self, method: str, target: str, headers: HeaderSource | None, body: Body) -> TestResponse:
         request = self._request(method, target, headers, body)
+        hints: list[str] = []
+
+        def keep(head: object, links: tuple[str, ...]) -> None:
+            hints.extend(links)
+
+        request.connection = replace(request.connection, hint=keep)
         # As in a server: in a task, and a context, of its own.
-        return await asyncio.create_task(self._complete(request))
+        return replace(await asyncio.create_task(self._complete(request)), early_hints=tuple(hints))
 
     async def open(self, target: str, headers: HeaderSource | None, subprotocols: Sequence[str]) -> tuple[Pair, Headers]:
         fields = Headers(headers)

@@ -32,6 +32,13 @@ def thread() -> str:
     return "from a thread"
 
 
+@app.get("/hints")
+async def hints(request: Request) -> str:
+    """Tells beforehand what it links to."""
+    request.early_hints("</style.css>; rel=preload; as=style")
+    return "hinted"
+
+
 @app.get("/numbers")
 async def numbers() -> AsyncIterator[str]:
     """A stream."""

@@ -6,11 +6,12 @@ import asyncio
 import logging
 import tempfile
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.adapters.support import Asked, ask, body, made, on_loop, respond, sending, start, whole
+from tests.adapters.support import PEERS, Asked, ask, body, made, on_loop, respond, sending, start, whole
 
 from hospes.adapters import from_asgi
 from hospes.adapters.asgi import AsgiApplication, Message, Receive, Scope, Send
@@ -513,3 +514,33 @@ def test_an_end_in_the_middle_breaks_the_stream() -> None:
             await whole(response)
 
     on_loop(work)
+
+
+# Early Hints.
+
+
+def hinting(*messages: Message) -> tuple[Asked, list[str]]:
+    """What comes of an application that sends just that, and what it hinted."""
+    sent: list[str] = []
+    ends = replace(PEERS, hint=lambda head, links: sent.extend(links))
+    return ask(from_asgi(sending(*messages)), made(ends=ends)), sent
+
+
+def test_early_hints() -> None:
+    hint = {"type": "http.response.early_hint", "links": [b"</a>; rel=preload", b" </b>"]}
+    asked, sent = hinting(hint, {"type": "http.response.early_hint"}, start(200), body(b"hello"))
+    assert (asked.content, sent) == (b"hello", ["</a>; rel=preload", "</b>"])
+
+
+@pytest.mark.parametrize(
+    ("links", "error"),
+    [(["</a>"], "the ASGI application gave links that are not bytes"), ([b"</a>\r\nX: y"], "a link is one line of text")],
+)
+def test_early_hints_that_are_none(links: list[Any], error: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=error):
+        hinting({"type": "http.response.early_hint", "links": links}, start(200), body(b"hello"))
+
+
+def test_early_hints_too_late() -> None:
+    with pytest.raises(RuntimeError, match=r"sent 'http.response.early_hint' where 'http.response.body' was expected"):
+        hinting(start(200), {"type": "http.response.early_hint", "links": []}, body(b"hello"))

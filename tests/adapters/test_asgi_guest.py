@@ -340,3 +340,49 @@ def test_a_handler_or_what_opens_one() -> None:
     for arguments in ({}, {"handler": echo, "opened": living([])}):
         with pytest.raises(TypeError, match="give a handler, or opened=…, which opens one"):
             to_asgi(**arguments)
+
+
+HINTS: dict[str, Any] = {"http.response.early_hint": {}}
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_early_hints_where_the_host_offers_them(waits: bool) -> None:
+    async def handler(request: Request) -> Response:
+        request.early_hints("</a>; rel=preload", "</\u20ac>")
+        if waits:
+            await asyncio.to_thread(request.early_hints, "</b>")
+        return Response("done")
+
+    host = ask(handler, scope(extensions=HINTS))
+    hints = [each["links"] for each in host.sent if each["type"] == "http.response.early_hint"]
+    assert hints == [[b"</a>; rel=preload", "</\u20ac>".encode()], [b"</b>"]][: 1 + waits]
+    assert [each["type"] for each in host.sent[len(hints) :]] == ["http.response.start", "http.response.body"]
+    assert [each["type"] for each in ask(handler, scope()).sent] == ["http.response.start", "http.response.body"]
+
+
+def test_early_hints_once_the_answer_has_begun() -> None:
+    async def pieces(request: Request) -> AsyncIterator[str]:
+        yield "a"
+        request.early_hints("</a>")
+        yield "b"
+
+    host = ask(lambda request: Response(Stream(pieces(request))), scope(extensions=HINTS))
+    assert host.content == b"ab"
+    assert "http.response.early_hint" not in [each["type"] for each in host.sent]
+
+
+def test_early_hints_to_a_peer_that_has_gone() -> None:
+    class Deaf(Host):
+        async def send(self, message: Message) -> None:
+            raise OSError
+
+    async def work() -> None:
+        host = Deaf()
+
+        def handler(request: Request) -> Response:
+            request.early_hints("</a>")
+            return Response("done")
+
+        await to_asgi(handler)(scope(extensions=HINTS), host.receive, host.send)
+
+    on_loop(work)

@@ -81,3 +81,10 @@ def test_http_1_0() -> None:
     scope = http_scope(request, None)
     assert scope["http_version"] == "1.0"
     assert scope["extensions"] == EXTENSIONS
+
+
+@pytest.mark.parametrize(("minor", "can"), [(1, True), (1, False), (0, True)])
+def test_early_hints_are_offered_where_they_can_be_sent(minor: int, can: bool) -> None:
+    request = made(ends=replace(PEERS, hint=(lambda head, links: None) if can else None))
+    request.head.minor = minor
+    assert ("http.response.early_hint" in http_scope(request, None)["extensions"]) is bool(minor and can)

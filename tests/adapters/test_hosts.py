@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.server.support import Peer
 from websockets.sync.client import connect
 
 ROOT = Path(__file__).parent.parent.parent
@@ -88,6 +89,10 @@ def test_host(host: str, tmp_path: Path) -> None:
             assert got.json() == {"name": "café", "q": "a b", "x": "1", "lives": ["begun"]}
         assert got.headers["x-content-type-options"] == "nosniff"
         assert client.get("/thread").text == "from a thread"
+        assert client.get("/hints").text == "hinted"
+        with Peer(client.base_url.port or 0) as peer:  # no client shows them
+            peer.send(b"GET /hints HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert (b" 103 " in peer.until(b"\r\n")) == (host == "gunicorn")
         for path in ("/numbers", "/plain-numbers"):
             assert client.get(path).text == "0\n1\n2\n"
         assert client.post("/upload", content=b"x" * 300_000).text == "300000"

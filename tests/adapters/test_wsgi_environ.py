@@ -99,3 +99,10 @@ def test_the_standard_librarys_checker_finds_nothing(method: str) -> None:
     application = validator(returning(lambda: [b"hi"], "200 OK", ("Content-Type", "text/plain")))
     content = b"abc" if method == "POST" else None
     assert asked(application, made("/a?b=c", method, content, "Content-Type: a/b")).content == b"hi"
+
+
+def test_early_hints() -> None:
+    sent: list[str] = []
+    request = made(ends=replace(PEERS, hint=lambda head, links: sent.extend(links)))
+    environ_of(request, io.BytesIO())["wsgi.early_hints"]([("Link", " </a>; rel=preload"), ("X-A", "1"), ("link", "</b>")])
+    assert sent == ["</a>; rel=preload", "</b>"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import tempfile
+import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -213,3 +214,22 @@ def test_an_app() -> None:
     application = app.wsgi()
     assert ask(application, PATH_INFO="/hello/you")[2] == b"Hello, you"
     application.close()
+
+
+def test_early_hints_where_the_host_offers_them() -> None:
+    sent: list[tuple[list[tuple[str, str]], int]] = []
+
+    async def handler(request: Request) -> Response:
+        request.early_hints("</a>; rel=preload", "</\u20ac>")
+        await asyncio.sleep(0)
+        return Response("done")
+
+    def take(fields: list[tuple[str, str]]) -> None:
+        sent.append((fields, threading.get_ident()))
+
+    with guest(handler) as application:
+        offering: dict[str, Any] = {"wsgi.early_hints": take, "SERVER_PROTOCOL": "HTTP/1.1"}
+        assert ask(application, **offering)[2] == b"done"
+        assert ask(application, SERVER_PROTOCOL="HTTP/1.1")[2] == b"done"
+    links = [("Link", "</a>; rel=preload"), ("Link", "</\u20ac>".encode().decode("latin-1"))]
+    assert sent == [(links, threading.get_ident())]

@@ -112,6 +112,7 @@ ASKED: dict[str, list[Ask]] = {
     ],
     "streaming": [
         Ask(target="/", holds="EventSource"),
+        Ask(target="/report", holds="<h1>Report</h1>"),
         Ask(target="/squares?until=3", holds="1\n4\n9\n"),
         Ask(target="/slow?pause=0", holds="one two three\n"),
         Ask(target="/known", holds="abcdef"),

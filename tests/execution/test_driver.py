@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
+import threading
 import weakref
 from collections.abc import Awaitable
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 from tests.execution.driving import Handler, Outcome, generator_coroutine, loose, outcome_of, pending, run, started, variable
 
-from hospes.execution import Driver, ThreadPool
+from hospes.execution import Driver, ThreadPool, call_on_loop
 
 # The first step
 
@@ -486,3 +487,22 @@ def test_debug_mode_of_the_loop() -> None:
         assert (await outcome_of(driver, generator_coroutine)).answer == "generator"
 
     run(main)
+
+
+def test_calls_on_a_loop() -> None:
+    heard: list[tuple[str, int]] = []
+
+    def hear(what: str) -> None:
+        heard.append((what, threading.get_ident()))
+
+    async def work() -> asyncio.AbstractEventLoop:
+        loop = asyncio.get_running_loop()
+        call_on_loop(loop, hear, "at once")
+        assert heard == [("at once", threading.get_ident())]
+        await asyncio.to_thread(call_on_loop, loop, hear, "soon")
+        await asyncio.sleep(0)
+        return loop
+
+    loop = asyncio.run(work())
+    call_on_loop(loop, hear, "never")
+    assert heard == [(what, threading.get_ident()) for what in ("at once", "soon")]

@@ -20,7 +20,6 @@ from hospes.http.request import Address, Request
 from hospes.http.response import Response
 from hospes.server import AccessLog, ServerOptions, ServingThread
 from hospes.server.access import AccessWriter, _Entry, without_secrets
-from hospes.server.carriers import ENGINE, PORTABLE
 
 
 async def handler(request: Request) -> Response:
@@ -48,13 +47,6 @@ def at_once(request: Request) -> Response:
     if request.path == "/fails":
         raise RuntimeError
     return Response("hello")
-
-
-@pytest.fixture(params=[ENGINE, PORTABLE])
-def carrier(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the log is written over."""
-    pytest.importorskip("hospes.engine._core", reason="platform: the engine is not built here")
-    monkeypatch.setenv("HOSPES_CARRIER", request.param)
 
 
 def lines(file: Path, format: str, *requests: bytes, answers: object = handler) -> list[str]:

@@ -8,7 +8,7 @@ from tests.server.support import request
 from hospes.http.content import FileContent, Stream
 from hospes.http.response import Response
 from hospes.limits import Limits
-from hospes.server.answers import Prefixes, answer_head, refusal
+from hospes.server.answers import Prefixes, answer_head, hints_head, refusal
 from hospes.wire import RequestHead, ResponseFraming, parse_date
 
 DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
@@ -147,3 +147,11 @@ def test_refusal() -> None:
     assert made.startswith(b"HTTP/1.1 400 Bad Request\r\n")
     assert made.endswith(b"\r\nContent-Length: 25\r\nConnection: close\r\n\r\n400 Bad Request: no Host\n")
     assert parse_date(DATE) == 784111777
+
+
+def test_hints() -> None:
+    assert hints_head(["</a>; rel=preload", "</\xe9>"]) == (
+        b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\nLink: </\xe9>\r\n\r\n"
+    )
+    with pytest.raises(ValueError, match="field Link"):
+        hints_head(["</a>\r\n"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +14,7 @@ from tests.server.support import WAIT, Peer, request
 
 from hospes.errors import SetupError
 from hospes.server import Foreman, ServerOptions, Workers
-from hospes.server.carriers import ENGINE, PORTABLE
 from hospes.server.foreman import processors, this_program, where_we_are
-
-
-@pytest.fixture(params=[ENGINE, PORTABLE])
-def each_carrier(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers serve over it."""
-    if request.param == ENGINE and find_spec("hospes.engine._core") is None:
-        pytest.skip("platform: the engine is not built here")
-    monkeypatch.setenv("HOSPES_CARRIER", request.param)
 
 
 def test_workers_serve_and_stop(tmp_path: Path) -> None:
@@ -45,7 +35,7 @@ def test_other_signals_that_stop(tmp_path: Path, number: signal.Signals) -> None
         assert fleet.end(number) == 0
 
 
-@pytest.mark.usefixtures("each_carrier")
+@pytest.mark.usefixtures("carrier")
 def test_a_request_under_way_is_finished(tmp_path: Path) -> None:
     with Fleet(tmp_path) as fleet, Peer(fleet.serving()) as peer:
         peer.send(request("/sleep?seconds=0.3"))
@@ -81,7 +71,7 @@ def test_a_worker_that_dies_is_replaced(tmp_path: Path) -> None:
         assert int(ask(port)) in fleet.workers()
 
 
-@pytest.mark.usefixtures("each_carrier")
+@pytest.mark.usefixtures("carrier")
 def test_workers_end_with_their_foreman(tmp_path: Path) -> None:
     with Fleet(tmp_path) as fleet:
         port = fleet.serving()
@@ -105,7 +95,7 @@ def test_the_first_one_that_does_not_start_ends_all(tmp_path: Path) -> None:
         ]
 
 
-@pytest.mark.usefixtures("each_carrier")
+@pytest.mark.usefixtures("carrier")
 def test_reloading_loads_new_code_and_loses_nothing(tmp_path: Path) -> None:
     with Fleet(tmp_path) as fleet:
         port = fleet.serving()
@@ -134,7 +124,7 @@ def test_new_code_that_does_not_start_changes_nothing(tmp_path: Path) -> None:
         assert int(ask(port)) in before
 
 
-@pytest.mark.usefixtures("each_carrier")
+@pytest.mark.usefixtures("carrier")
 def test_a_stop_under_load_loses_nothing(tmp_path: Path) -> None:
     with Fleet(tmp_path) as fleet, Load(fleet.serving()) as load:
         load.refusing.set()

@@ -17,15 +17,9 @@ from hospes.http.request import Request
 from hospes.http.response import Response
 from hospes.limits import Timeouts
 from hospes.server import Proxies, ServerOptions, ServingThread, Tls
-from hospes.server.carriers import ENGINE, PORTABLE
 from hospes.server.proxies import Trust
 
-
-@pytest.fixture(params=[ENGINE, PORTABLE], autouse=True)
-def carrier(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What serves."""
-    pytest.importorskip("hospes.engine._core", reason="platform: the engine is not built here")
-    monkeypatch.setenv("HOSPES_CARRIER", request.param)
+pytestmark = pytest.mark.usefixtures("carrier")
 
 
 def origin(request: Request) -> Response:

@@ -143,6 +143,8 @@ class AsgiExchange:
                 self._complete()
         elif kind in {"http.response.pathsend", "http.response.zerocopysend"} and phase == BODY:
             await self._send_file(message)
+        elif kind == "http.response.early_hint" and phase == START:
+            self._request.early_hints(*_links(message))
         else:
             self._misplaced(kind)
 
@@ -406,6 +408,14 @@ def _fields(fields: Iterable[tuple[Any, Any]]) -> list[tuple[str, str]]:
         return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in fields]
     except AttributeError:
         raise TypeError("the ASGI application gave header fields that are not pairs of bytes") from None
+
+
+def _links(message: Message) -> list[str]:
+    """What an early hint links to."""
+    try:
+        return [link.decode("latin-1").strip() for link in message.get("links", ())]
+    except AttributeError:
+        raise TypeError("the ASGI application gave links that are not bytes") from None
 
 
 def _octets(body: object) -> bytes:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext, suppress
 from typing import Any, Final, TypeAlias, cast
 from urllib.parse import quote
 
@@ -24,9 +24,11 @@ from hospes.adapters.asgi import Message, Receive, Scope, Send
 from hospes.adapters.asgi_guest_websocket import answer_websocket
 from hospes.adapters.guesting import Told, discard, failed, fields_of, refused, request_of, sends_content
 from hospes.errors import ClientDisconnected
+from hospes.execution import call_on_loop
+from hospes.http.connection import Address, Connection, Hint
 from hospes.http.content import ContentReader, FileContent, Stream
 from hospes.http.handler import Handler
-from hospes.http.request import Address, Connection, Request
+from hospes.http.request import Request
 from hospes.http.response import Response
 from hospes.limits import KiB, Limits
 
@@ -125,6 +127,9 @@ class _Exchange:
         self._work: asyncio.Future[Response] | asyncio.Task[None] | None = None
         self._listener: asyncio.Task[None] | None = None
         self._gone = False
+        self._loop = asyncio.get_running_loop()
+        self._answers = False  # whether the answer begins
+        self._hints: list[asyncio.Task[None]] = []  # before it
 
     async def answer(self, handler: Handler) -> None:
         """Have the handler answer, and send what it says."""
@@ -156,7 +161,8 @@ class _Exchange:
         prefix = quote(scope.get("root_path", ""), safe="/:@!$&'()*+,;=-._~").rstrip("/")
         path = (scope.get("raw_path") or quote(scope["path"]).encode()).partition(b"?")[0]
         told = Told(scope["method"], path, prefix, scope.get("query_string", b""), scope["http_version"], scope["headers"])
-        request = request_of(told, connection_of(scope, self._limits))
+        hint = self._hint if "http.response.early_hint" in scope.get("extensions", {}) else None
+        request = request_of(told, connection_of(scope, self._limits, hint))
         if request.head.has_content:
             request.content = self._content = ContentReader(self, request.head.content_length, self._limits.body)
         return request
@@ -210,9 +216,24 @@ class _Exchange:
 
     # What goes out.
 
+    def _hint(self, head: object, links: tuple[str, ...]) -> None:
+        """Have the host send Early Hints; from any thread."""
+        call_on_loop(self._loop, self._hint_here, links)
+
+    def _hint_here(self, links: tuple[str, ...]) -> None:
+        if not self._answers:
+            self._hints.append(asyncio.ensure_future(self._send_hint([_octets(link) for link in links])))
+
+    async def _send_hint(self, links: list[bytes]) -> None:
+        with suppress(OSError):  # the peer has gone
+            await self._send({"type": "http.response.early_hint", "links": links})
+
     async def _send_response(self, response: Response) -> None:
         method = self._scope["method"]
         content = response.content
+        self._answers = True
+        for hint in self._hints:
+            await hint
         stream = content if isinstance(content, Stream) else None
         trails = stream is not None and stream.length is None and "http.response.trailers" in self._scope.get("extensions", {})
         fields = [(name.lower().encode("latin-1"), _octets(value)) for name, value in fields_of(response, method)]
@@ -255,11 +276,11 @@ class _Exchange:
                 await self._send({"type": "http.response.body", "body": piece, "more_body": True})
 
 
-def connection_of(scope: Scope, limits: Limits) -> Connection:
+def connection_of(scope: Scope, limits: Limits, hint: Hint | None = None) -> Connection:
     """Who is connected with whom, as the host tells."""
     client, server = scope.get("client") or ("", 0), scope.get("server") or ("", 0)
     scheme = "https" if scope.get("scheme", "http") in {"https", "wss"} else "http"
-    return Connection(Address(client[0], client[1]), Address(server[0], server[1] or 0), scheme, limits)
+    return Connection(Address(client[0], client[1]), Address(server[0], server[1] or 0), scheme, limits, hint=hint)
 
 
 def _octets(value: str) -> bytes:

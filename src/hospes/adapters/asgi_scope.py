@@ -49,6 +49,8 @@ def http_scope(request: Request, state: dict[str, Any] | None) -> dict[str, Any]
     }
     if head.minor and head.field(b"te") is not None and "trailers" in request.headers["te"].lower():
         scope["extensions"]["http.response.trailers"] = {}
+    if head.minor and connection.hint is not None:
+        scope["extensions"]["http.response.early_hint"] = {}
     if connection.tls is not None:
         scope["extensions"]["tls"] = tls_extension(connection.tls)
     if state is not None:

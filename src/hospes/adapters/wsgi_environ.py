@@ -7,12 +7,14 @@ Laws:
 * A field whose name holds an underscore is left out: `X-User` and `X_User` would be one variable, and who checks one of them
   would be shown the other.
 * Fields that a filter has changed are told as changed.
+* `wsgi.early_hints` is there where Early Hints can be sent; it takes fields, of which links are sent.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, BinaryIO, Final
 from urllib.parse import unquote_to_bytes
 
@@ -67,6 +69,8 @@ def environ_of(request: Request, content: BinaryIO) -> Environ:
         "wsgi.run_once": False,
         "wsgi.file_wrapper": FileWrapper,
     }
+    if connection.hint is not None:
+        environ["wsgi.early_hints"] = partial(_give_hints, request)
     for name, value in _fields(request):
         variable = _VARIABLES.get(name) or _variable(name)
         if variable not in environ:
@@ -75,6 +79,11 @@ def environ_of(request: Request, content: BinaryIO) -> Environ:
             environ[variable] += ("; " if variable == "HTTP_COOKIE" else ", ") + value
     environ.pop("", None)
     return environ
+
+
+def _give_hints(request: Request, fields: Iterable[tuple[str, str]]) -> None:
+    """Send Early Hints: as gunicorn offers it to applications. Of the fields those that are links are sent."""
+    request.early_hints(*[value.strip() for name, value in fields if name.lower() == "link"])
 
 
 def _fields(request: Request) -> list[tuple[bytes, str]]:

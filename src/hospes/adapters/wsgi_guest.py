@@ -154,6 +154,8 @@ class _Exchange:
             what, value = self._said.get()
             if what == "content":
                 self._hand_over()
+            elif what == "hints":
+                self._environ["wsgi.early_hints"]([("Link", _native(link)) for link in value])
             elif what == "failure":
                 raise value
             elif what == wanted:
@@ -209,7 +211,8 @@ class _Exchange:
         told = Told(environ["REQUEST_METHOD"], path.encode(), prefix, query, version, list(self._fields()))
         client = Address(environ.get("REMOTE_ADDR", ""), int(environ.get("REMOTE_PORT") or 0))
         server = Address(environ["SERVER_NAME"], int(environ.get("SERVER_PORT") or 0))
-        request = request_of(told, Connection(client, server, environ["wsgi.url_scheme"], self._limits))
+        hint = self._hint if "wsgi.early_hints" in environ else None
+        request = request_of(told, Connection(client, server, environ["wsgi.url_scheme"], self._limits, hint=hint))
         request.state["wsgi.environ"] = environ
         if request.head.has_content:
             length = request.head.content_length
@@ -237,6 +240,10 @@ class _Exchange:
             yield b"content-length", environ["CONTENT_LENGTH"].encode("latin-1")
         elif environ.get("wsgi.input_terminated") and environ.get("HTTP_TRANSFER_ENCODING"):
             yield b"transfer-encoding", b"chunked"
+
+    def _hint(self, head: object, links: tuple[str, ...]) -> None:
+        """Have the host send Early Hints, in its thread; it knows until when it may."""
+        self._said.put(("hints", links))
 
     def want_content(self) -> None:
         """Somebody reads: the host's thread is to."""

@@ -37,7 +37,7 @@ from os import fsdecode, fsencode, strerror
 from sys import intern
 from types import CoroutineType as _CoroutineType
 
-from hospes.execution.driver import Driver, _Seat
+from hospes.execution.driver import Driver, _Seat, call_on_loop
 from hospes.execution.pool import Job as _Job
 from hospes.http import json
 from hospes.http.content import ContentReader, FileContent
@@ -45,7 +45,7 @@ from hospes.http.direct import Content, Origin
 from hospes.http.request import Address, Connection as Ends, Request
 from hospes.http.headers import Headers
 from hospes.http.response import JSON, OCTETS, Redirect, Response, TEXT, text_type
-from hospes.server.answers import CARRIERS, answer_head
+from hospes.server.answers import CARRIERS, answer_head, hints_head
 from hospes.server.sending import FILE_AT_ONCE, read_file
 from hospes.server.service import Service
 from hospes.wire import TargetForm

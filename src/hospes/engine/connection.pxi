@@ -474,6 +474,27 @@ cdef class Conn:
         self.transport.stay_behind()
         return False
 
+    def hint(self, head, links):
+        """Send Early Hints for the request with this head; see `hospes.http.connection.Hint`."""
+        call_on_loop(self.engine.loop, self._hint, head, links)
+
+    def _hint(self, head, links):
+        cdef Engine engine = self.engine
+        cdef bytes octets
+        if self.state == HANDED:
+            guest = self.transport.protocol
+            if isinstance(guest, engine.guest):  # and no websocket
+                guest.hint(head, links)
+        elif self.state == BUSY and head is self.head:
+            octets = hints_head(links)
+            if engine.gathering is self:  # its first step: they leave when it waits, behind the answers before
+                if engine.gathered_length + PyBytes_GET_SIZE(octets) <= BUFFER:
+                    memcpy(engine.gathered + engine.gathered_length, PyBytes_AS_STRING(octets), PyBytes_GET_SIZE(octets))
+                    engine.gathered_length += PyBytes_GET_SIZE(octets)
+            elif self.handle is not None and not self.send(octets, NULL, 0):
+                behind, self.waiting = self.waiting or b"", None
+                self.leave(PyBytes_AS_STRING(behind), PyBytes_GET_SIZE(behind))
+
     # Into the large form.
 
     cdef int leave(self, const char *octets, Py_ssize_t length) except -1:
@@ -522,7 +543,8 @@ cdef class Conn:
                 if getsockname(self.fd, <sockaddr *>name, &length) < 0:
                     length = 0
                 server = _address(<sockaddr *>name, length)
-            self.ends = Ends(_address(<sockaddr *>self.peer, self.peer_length), server, "http", self.engine.limits)
+            client = _address(<sockaddr *>self.peer, self.peer_length)
+            self.ends = Ends(client, server, "http", self.engine.limits, hint=self.hint)
         return self.ends
 
 

@@ -22,15 +22,17 @@ from __future__ import annotations
 import asyncio
 from asyncio.tasks import _enter_task, _leave_task  # pyright: ignore[reportPrivateUsage]  # the official hook for foreign tasks
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from contextvars import Context, copy_context
 from functools import partial
 from types import CoroutineType, GeneratorType
-from typing import Any, Final, NoReturn, Self, TypeAlias, TypeVar, cast
+from typing import Any, Final, NoReturn, Self, TypeAlias, TypeVar, TypeVarTuple, Unpack, cast
 
 from hospes.execution.pool import Job
 
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
+Arguments = TypeVarTuple("Arguments")
 
 Call: TypeAlias = Callable[[Asked], Answer | Awaitable[Answer]]
 """A handler: gives its answer, or an awaitable of it."""
@@ -413,6 +415,19 @@ async def _call(handler: Callable[[Any], Any], request: Any) -> Any:
 
 async def _wait(awaitable: Awaitable[Any]) -> Any:
     return await awaitable
+
+
+def call_on_loop(loop: asyncio.AbstractEventLoop, call: Callable[[Unpack[Arguments]], object], *arguments: *Arguments) -> None:
+    """Call something on a loop: at once from the loop itself, soon from any other thread, never once it is closed."""
+    try:
+        is_here = asyncio.get_running_loop() is loop
+    except RuntimeError:
+        is_here = False
+    if is_here:
+        call(*arguments)
+    else:
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(call, *arguments)
 
 
 def _is_awaitable(kind: type[object]) -> bool:

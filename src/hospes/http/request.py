@@ -17,51 +17,23 @@ from __future__ import annotations
 import copy
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, cast
 
 from hospes.errors import HttpError
 from hospes.http import json
+from hospes.http.connection import Address as Address
+from hospes.http.connection import Connection as Connection
 from hospes.http.content import ContentReader
 from hospes.http.cookies import parse_cookies
 from hospes.http.headers import Headers
+from hospes.http.hints import give_hints
 from hospes.http.media import MediaType, parse_media_type
 from hospes.http.multipart import Form, FormReader
 from hospes.http.query import parse_query, percent_decode
-from hospes.limits import Limits
 from hospes.wire import RequestHead
 
 if TYPE_CHECKING:
-    import ssl
-
     from hospes.http.response import Response
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """One end of a connection: host and port; a unix socket has its path as host, and port 0."""
-
-    host: str
-    port: int
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """What all requests of a connection share."""
-
-    client: Address
-    """The peer."""
-    server: Address
-    """The address it reached."""
-    scheme: str
-    """"http" or "https"."""
-    limits: Limits
-    """The limits that hold here."""
-    host: str = ""
-    """What trusted proxies say the request was for; "" for what the request itself says."""
-    tls: ssl.SSLObject | None = None
-    """What `ssl` knows of the connection: its version and cipher, and the client's certificate. None without TLS here, and where
-    a trusted proxy speaks for somebody else."""
 
 
 class Done:
@@ -126,6 +98,7 @@ class Request:
         content: The content's reader, None where the request has no content.
         connection: Peer, own address, scheme and limits.
         method: `GET`, `POST` … as sent.
+        original: The head as it came: that of the request above, where this is the request of a mounted application.
         path: Decoded path.
         query_string: The query as sent, without `?`.
         prefix: Where the application that answers is mounted: what was taken off the path, percent-encoded; "" at the root.
@@ -152,6 +125,7 @@ class Request:
         "json",
         "media_type",
         "method",
+        "original",
         "parameter",
         "parameters",
         "path",
@@ -171,6 +145,7 @@ class Request:
     connection: Connection
     finishers: list[Finisher] | None
     method: str
+    original: RequestHead
     path: str
     prefix: str
     query_string: str
@@ -349,6 +324,19 @@ class Request:
             raise RuntimeError("only an application has sessions: this request did not come to one")
         return await source.take(self, create)
 
+    def early_hints(self, *links: str) -> None:
+        """Tell the peer what the answer will link to, so that it may fetch that while the answer is made (103, RFC 8297).
+
+        From any thread. Where it cannot be told, nothing happens: to HTTP/1.0, after the answer has begun, by some hosts.
+
+        Args:
+            links: Values of Link fields: `request.early_hints("</style.css>; rel=preload; as=style")`.
+
+        Raises:
+            ValueError: for what may not stand in a Link field.
+        """
+        give_hints(self.connection, self.original, links)
+
     async def read(self) -> bytes:
         """Read the whole content, once; `body` holds it from then on.
 
@@ -412,6 +400,7 @@ class Request:
         head.path = head.path[len(prefix) :] or "/"
         below = Request(head, self.content, self.connection)
         below.state = self.state
+        below.original = self.original
         below.prefix = self.prefix + prefix
         for name in _SHARED:
             with suppress(AttributeError):
@@ -561,6 +550,7 @@ def _json(request: Request) -> Any:
 _FILL: Mapping[str, Callable[[Request], object]] = {
     "path": _path,
     "query_string": lambda request: request.head.query,
+    "original": lambda request: request.head,
     "prefix": lambda request: "",
     "media_type": _media_type,
     "query": _query,

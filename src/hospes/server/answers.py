@@ -13,7 +13,7 @@ Laws:
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from hospes.errors import ClientDisconnected, HttpError
@@ -116,6 +116,18 @@ def answer_head(response: Response, head: RequestHead, keep_alive: bool, date: s
     if options:
         fields.append(("Connection", ", ".join(options)))
     return response_head(response.status, fields), framing
+
+
+def hints_head(links: Iterable[str]) -> bytes:
+    """Put the head of Early Hints together (RFC 8297).
+
+    Args:
+        links: Values of Link fields.
+
+    Raises:
+        ValueError: for a value that cannot be sent.
+    """
+    return response_head(103, [("Link", link) for link in links])
 
 
 def switching_head(response: Response, head: RequestHead, date: str) -> bytes:

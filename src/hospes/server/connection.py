@@ -37,14 +37,14 @@ from time import monotonic
 from typing import ClassVar, Final, cast
 
 from hospes.errors import ClientDisconnected, HttpError, ProtocolError
-from hospes.execution import Handle
+from hospes.execution import Handle, call_on_loop
 from hospes.http.content import FileContent, Stream
 from hospes.http.request import Connection as Ends
 from hospes.http.request import Request
 from hospes.http.response import Response
 from hospes.http.websocket import WebSocketContent
 from hospes.limits import KiB, MiB
-from hospes.server.answers import answer_head, failed, switching_head
+from hospes.server.answers import answer_head, failed, hints_head, switching_head
 from hospes.server.intake import DROPPED, Intake
 from hospes.server.sending import FILE_AT_ONCE, IncompleteAnswerError, read_file, send_file, send_stream
 from hospes.server.service import LOG, Service
@@ -78,34 +78,10 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_discarded",
-        "_ends",
-        "_eof",
-        "_file_under_way",
-        "_gathered",
-        "_gathering",
-        "_handle",
-        "_head",
-        "_intake",
-        "_patience",
-        "_paused",
-        "_reader",
-        "_room",
-        "_scheduled",
-        "_sender",
-        "_served",
-        "_service",
-        "_state",
-        "_unsent_content",
-        "answering",
-        "blocked",
-        "deadline",
-        "held",
-        "made",
-        "sent",
-        "transport",
-        "unsent",
-    )
+        "_discarded", "_ends", "_eof", "_file_under_way", "_gathered", "_gathering", "_handle", "_head", "_intake", "_patience",
+        "_paused", "_reader", "_room", "_scheduled", "_sender", "_served", "_service", "_state", "_unsent_content", "answering",
+        "blocked", "deadline", "held", "made", "sent", "transport", "unsent",
+    )  # fmt: skip
 
     websocket: ClassVar[type[WebSocket]] = WebSocket
     transport: asyncio.Transport
@@ -151,7 +127,7 @@ class Connection(asyncio.Protocol):
         self.made = True
         # From the first octet that stays behind the peer is supervised, and nothing more is begun for it.
         self.transport.set_write_buffer_limits(high=1, low=0)
-        self._ends = self._service.ends_of(self, transport)
+        self._ends = self._service.ends_of(self, transport, self.hint)
         self._service.connections.add(self)
         self.deadline = monotonic() + self._service.timeouts.keep_alive
         if not self._service.admit(self._ends.client.host):
@@ -169,7 +145,9 @@ class Connection(asyncio.Protocol):
         self.unsent = False
         if self._room is not None and not self._room.done():
             self._room.set_result(None)
-        self._service.lost(self, self._ends.client.host)
+        client = self._ends.client.host
+        del self._ends  # it refers to this
+        self._service.lost(self, client)
 
     def eof_received(self) -> bool:
         self._eof = True
@@ -179,6 +157,14 @@ class Connection(asyncio.Protocol):
             self._end_without_peer()
         # A TLS transport closes in any case; it only warns about True.
         return self._state < CLOSED and self._ends.scheme == "http"
+
+    def hint(self, head: RequestHead, links: tuple[str, ...]) -> None:
+        """Send Early Hints for the request with this head; see `hospes.http.connection.Hint`."""
+        call_on_loop(self._service.driver.loop, self._hint, head, links)
+
+    def _hint(self, head: RequestHead, links: tuple[str, ...]) -> None:
+        if self._state == BUSY and head is self._head and not self.answering and not self.blocked:
+            self.send(hints_head(links))
 
     def _end_without_peer(self) -> None:
         """The peer sends no more and is answered no more, by the laws above; but a file goes out without anybody's help."""

@@ -5,20 +5,21 @@ from __future__ import annotations
 from asyncio import BaseTransport
 from typing import cast
 
-from hospes.http.request import Address, Connection
+from hospes.http.connection import Address, Connection, Hint
 from hospes.limits import Limits
 
 
-def ends(transport: BaseTransport, limits: Limits) -> Connection:
+def ends(transport: BaseTransport, limits: Limits, hint: Hint | None = None) -> Connection:
     """Say who is connected with whom, over what.
 
     Args:
         transport: The connection's.
         limits: Those that hold for it.
+        hint: Sends Early Hints.
     """
     scheme = "http" if transport.get_extra_info("sslcontext") is None else "https"
     client, server = _address(transport.get_extra_info("peername")), _address(transport.get_extra_info("sockname"))
-    return Connection(client, server, scheme, limits, tls=transport.get_extra_info("ssl_object"))
+    return Connection(client, server, scheme, limits, tls=transport.get_extra_info("ssl_object"), hint=hint)
 
 
 def _address(name: object) -> Address:

@@ -277,7 +277,7 @@ class Acceptor:
         if preamble is not None and preamble.client is not None and preamble.server is not None:
             scheme = "http" if self._context is None else "https"
             told = Address(*preamble.client), Address(*preamble.server)
-            service.told[connection] = Ends(*told, scheme, service.limits)
+            service.told[connection] = Ends(*told, scheme, service.limits, hint=connection.hint)
 
     def _arrived(self, sock: socket.socket, connection: Connection, task: asyncio.Task[None]) -> None:
         """Clean up after an arrival; as a callback, for a task that is cancelled early runs nothing of its own."""

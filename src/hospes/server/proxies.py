@@ -112,6 +112,7 @@ class Trust:
                     origin.scheme or connection.scheme,
                     connection.limits,
                     origin.host,
+                    hint=connection.hint,
                 )
             return handler(request)
 

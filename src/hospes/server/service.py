@@ -19,10 +19,10 @@ from time import time
 from typing import Any, Final, Protocol
 
 from hospes.execution import Driver
+from hospes.http.connection import Address, Hint
+from hospes.http.connection import Connection as Ends
 from hospes.http.content import FileContent, Stream
 from hospes.http.handler import Handler
-from hospes.http.request import Address
-from hospes.http.request import Connection as Ends
 from hospes.http.websocket import WebSocketContent
 from hospes.limits import Limits, Timeouts
 from hospes.server.answers import Prefixes, refusal
@@ -107,9 +107,9 @@ class Service:
         most = self.limits.connections_per_address
         return not most or self._addresses[host] <= most
 
-    def ends_of(self, connection: Listed, transport: asyncio.BaseTransport) -> Ends:
+    def ends_of(self, connection: Listed, transport: asyncio.BaseTransport, hint: Hint) -> Ends:
         """Who is connected with whom."""
-        return self.told.pop(connection, None) or ends(transport, self.limits)
+        return self.told.pop(connection, None) or ends(transport, self.limits, hint)
 
     def refuse(self, client: Address, status: int, reason: str) -> bytes:
         """A whole answer that a connection gives by itself, its last."""
