@@ -176,8 +176,8 @@ def test_a_record_of_a_newer_release_is_left_alone() -> None:
     assert caught.value.code == 500
 
 
-@pytest.mark.parametrize(("key", "value"), [("a", 1), ("a", [object()]), ("", None)])
-def test_admit_looks_at_the_surface(key: str, value: object) -> None:
+@pytest.mark.parametrize(("key", "value"), [("a", 1), ("a", [{"b": ("c",)}]), ("", None)])
+def test_admit_takes_what_can_be_kept(key: str, value: object) -> None:
     assert OF.admit(key, value) is value
 
 
@@ -188,6 +188,10 @@ def test_admit_turns_a_tuple_into_a_list() -> None:
 def test_admit_refuses_at_once() -> None:
     with pytest.raises(TypeError, match=r"user\['a'\]: a visitor keeps .*, not object"):
         OF.admit("a", object())
+    with pytest.raises(TypeError, match=r"user\['a'\]\['b'\]\[1\]: a visitor keeps .*, not object"):
+        OF.admit("a", {"b": [1, object()]})
+    with pytest.raises(ValueError, match=r"user\['a'\]: the text holds half of a surrogate pair"):
+        OF.admit("a", "\ud800")
     with pytest.raises(TypeError, match=r"user\[1\]: a visitor's keys are str, not int"):
         OF.admit(1, "x")
 

@@ -85,18 +85,18 @@ class Values:
     limit: str
 
     def admit(self, key: object, value: object) -> Any:
-        """Look at a value that a program puts in; a tuple becomes a list.
+        """Look at a value that a program puts in, so that the program hears of it where it did so; a tuple becomes a list.
 
-        What is inside a list or a dict is looked at when the record is kept: it may change until then.
+        What is inside a list or a dict may change afterwards: it is looked at again when the record is kept.
 
         Raises:
-            TypeError: if the key is no str, or the value of a type that cannot be kept.
+            TypeError, ValueError: if it cannot be kept; see `pack`.
         """
+        if type(key) is not str:
+            raise TypeError(f"{self.variable}[{key!r}]: {self.owner}'s keys are str, not {type(key).__name__}")
         kind = type(value)
-        if kind not in _ALLOWED or type(key) is not str:
-            if type(key) is not str:
-                raise TypeError(f"{self.variable}[{key!r}]: {self.owner}'s keys are str, not {type(key).__name__}")
-            raise _refused(kind, (self, key))
+        if kind not in _AS_IT_IS:
+            _clean(value, (self, key), 1)
         return [*value] if kind is tuple else value  # type: ignore[misc]  # kind says that it is a tuple
 
     def pack(self, content: Mapping[str, Any], most: int) -> Packed:

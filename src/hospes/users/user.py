@@ -79,7 +79,7 @@ class User(dict[str, Any]):
         keeper: What keeps it; None for nothing.
 
     Raises:
-        TypeError: for a key that is no str, or a value that cannot be kept; so does every method that puts something in.
+        TypeError, ValueError: for a key that is no str, or a value that cannot be kept; so does every method that puts one in.
     """
 
     __slots__ = ("_created", "_keeper", "id", "is_new", "name")
