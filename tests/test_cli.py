@@ -240,6 +240,13 @@ def test_help_and_version() -> None:
     assert re.fullmatch(r"hospes \d+\.\d+\.\d+\S*, CPython 3\.\S+, (engine|portable) carrier\n", text)
 
 
+def test_the_help_of_run() -> None:
+    status, text = says("run", "--help")
+    assert status == 0
+    assert max(map(len, text.splitlines())) <= 80
+    check_golden("cli/run_help", text)
+
+
 def test_a_carrier_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOSPES_CARRIER", "pigeon")
     status, text = says("--version")

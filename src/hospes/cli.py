@@ -27,7 +27,8 @@ from hospes.running import host as host_application
 from hospes.server import ServerOptions, Worker, Workers
 from hospes.server.carriers import carrier_name
 from hospes.tools.folder import serve
-from hospes.tools.serving import serving
+from hospes.tools.grouped import GroupedCommand
+from hospes.tools.serving import GROUPS, VARIABLES, notes, serving
 from hospes.tools.sessions import sessions
 from hospes.tools.users import users
 
@@ -76,14 +77,19 @@ main.add_command(users)
 main.add_command(sessions)
 
 
-@main.command()
+@main.command(
+    cls=GroupedCommand,
+    groups={"The application": ["--interface", "--factory"], **GROUPS},
+    notes=notes(),
+    epilog=VARIABLES,
+)
 @click.argument("target", metavar="MODULE[:APP]")
 @click.option(
     "--interface",
     default="auto",
-    show_default=True,
     type=click.Choice(["auto", "hospes", "asgi", "wsgi"]),
-    help="What the application is; found out by default.",
+    metavar="KIND",
+    help="What it is: hospes, asgi, wsgi, or auto to find it out.",
 )
 @click.option("--factory", is_flag=True, help="APP is a function that makes the application.")
 @serving

@@ -173,6 +173,30 @@ def test_a_blocked_worker_shows_its_stacks_and_is_replaced(tmp_path: Path) -> No
         assert int(ask(port)) != before
 
 
+HANGS = 'workers = Workers(1, startup=1.5)\nif "HOSPES_WORKER" in os.environ:\n    time.sleep(60)'
+
+
+def test_a_worker_that_never_comes_to_serve_shows_its_stacks_and_is_ended(tmp_path: Path) -> None:
+    with Fleet(tmp_path, HANGS) as fleet:
+        line = fleet.wait_for("ERROR worker")
+        assert line.endswith("after its start (--startup): it shows its stacks, and is ended")
+        assert "does not serve " in line
+        fleet.wait_for("program.py")  # of the stacks
+        fleet.wait_for("ERROR a worker was ended by SIGABRT before it served: this is the end of all")
+        assert fleet.over() == 1
+
+
+def test_new_code_that_never_comes_to_serve_changes_nothing(tmp_path: Path) -> None:
+    with Fleet(tmp_path, "workers = Workers(1, startup=1.5)") as fleet:
+        port = fleet.serving()
+        before = fleet.workers()
+        fleet.write(HANGS)
+        fleet.send(signal.SIGHUP)
+        fleet.wait_for("is ended")
+        fleet.wait_for("ERROR the reload is given up: 1 workers from before go on")
+        assert [int(ask(port))] == fleet.workers() == before
+
+
 def test_a_crash_loop_is_called_one(tmp_path: Path) -> None:
     with Fleet(tmp_path, "workers = Workers(1)") as fleet:
         fleet.serving()
@@ -188,7 +212,7 @@ def test_a_crash_loop_is_called_one(tmp_path: Path) -> None:
 
 def test_a_number_that_makes_no_sense() -> None:
     given: dict[str, Any]
-    for given in ({"count": 0}, {"count": "many"}, {"count": True}, {"max_requests": -1}, {"hang": 0}):
+    for given in ({"count": 0}, {"count": "many"}, {"count": True}, {"max_requests": -1}, {"hang": 0}, {"startup": 0}):
         with pytest.raises(SetupError):
             Workers(**given)
     with pytest.raises(SetupError) as caught:

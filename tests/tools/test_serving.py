@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import click
@@ -9,9 +10,9 @@ import pytest
 from click.testing import CliRunner
 from tests.golden import check_golden
 
-from hospes.limits import MiB
+from hospes.limits import Limits, MiB, Timeouts
 from hospes.server import AccessLog, Proxies, ServerOptions, Tls, UnixSocket, Workers
-from hospes.tools.serving import serving, size
+from hospes.tools.serving import COUNTS, GROUPS, notes, serving, size
 
 Told = tuple[ServerOptions, Workers | None]
 
@@ -60,7 +61,7 @@ def test_tls() -> None:
 
 def test_workers() -> None:
     assert told("--workers", "auto")[1] == Workers("auto")
-    assert told("--workers", "3", "--max-requests", "100", "--hang", "5")[1] == Workers(3, 100, 5)
+    assert told("--workers", "3", "--max-requests", "100", "--hang", "5", "--startup", "7")[1] == Workers(3, 100, 5, 7)
     assert "'0' is neither a number of processes nor auto" in complaint("--workers", "0")
 
 
@@ -106,6 +107,7 @@ def test_the_environment_says_the_same() -> None:
         ("--unix-mode", "9"),
         ("--port", "65536"),
         ("--hang", "0"),
+        ("--startup", "0"),
     ],
     ids=" ".join,
 )
@@ -123,3 +125,28 @@ def test_sizes() -> None:
     for text in ("", "KiB", "1.5MiB", "-1", "1TiB", "²", "1" * 19):
         with pytest.raises(ValueError, match=text or "^$"):
             size(text)
+
+
+def test_every_option_says_its_unit_and_its_default() -> None:
+    @click.command()
+    @serving
+    def command(**_: Any) -> None: ...
+
+    options = {each.opts[0]: each for each in command.params if isinstance(each, click.Option)}
+    assert sorted(options) == sorted(name for names in GROUPS.values() for name in names)
+    for name, option in options.items():
+        assert option.help, name
+        assert option.is_flag or option.metavar, name
+        says = option.default is not None or "Without it" in option.help or "several times" in option.help
+        assert option.is_flag or says, name
+
+
+def test_every_limit_and_timeout_is_named_with_its_default() -> None:
+    (text,) = map(" ".join, notes().values())
+    for each in (*fields(Limits), *fields(Timeouts)):
+        assert f"{each.name}=" in text
+    assert {each.name for each in fields(Limits)} >= COUNTS
+    assert "body=16MiB" in text
+    assert "request_line=8448" in text
+    assert "connections=16384" in text
+    assert "keep_alive=15" in text

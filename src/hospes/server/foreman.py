@@ -17,6 +17,7 @@ The life of a worker, as it is seen from here:
 
     STARTING ─ ready ─▶ READY ─ stop, reload, tired, TTOU ─▶ LEAVING ─▶ gone
         │                 └─ no beat ─▶ shows its stacks, is killed ──▶ gone: another one starts
+        ├─ not ready in time ─▶ shows its stacks, is killed
         └─ dies ─▶ the first ones of all: we end with its status; in a reload: the old ones stay; else a new one, later and later
 
 Laws:
@@ -82,6 +83,7 @@ class Workers:
         count: How many; "auto" for one per processor that this process may use.
         max_requests: Requests after which a worker is relieved by a new one, as a help against leaks; 0, the default, for never.
         hang: Seconds without a sign of life from its loop after which a worker is ended, and replaced; 30.
+        startup: Seconds for a new worker to load the program and to serve; one that takes longer is ended; 60.
 
     Raises:
         SetupError: for a number that makes no sense.
@@ -90,14 +92,15 @@ class Workers:
     count: int | Literal["auto"] = "auto"
     max_requests: int = 0
     hang: float = 30.0
+    startup: float = 60.0
 
     def __post_init__(self) -> None:
         if self.count != "auto" and (type(self.count) is not int or self.count < 1):
             raise SetupError(
                 f"Workers(count={self.count!r}): that is no number of processes", remedy='Give 1 or more, or "auto".'
             )
-        if self.max_requests < 0 or self.hang <= 0:
-            raise SetupError(f"{self!r} cannot be", remedy="max_requests is 0 or more, hang is more than 0 seconds.")
+        if self.max_requests < 0 or self.hang <= 0 or self.startup <= 0:
+            raise SetupError(f"{self!r} cannot be", remedy="max_requests is 0 or more, hang and startup are more than 0 seconds.")
 
     def number(self) -> int:
         """How many processes."""
@@ -370,7 +373,7 @@ class Foreman:
             process = subprocess.Popen(  # noqa: S603
                 command,
                 pass_fds=[theirs.fileno()],
-                env={**os.environ, VARIABLE: f"{os.getpid()}:{theirs.fileno()}"},
+                env={**os.environ, VARIABLE: f"{os.getpid()}:{theirs.fileno()}", "PYTHONFAULTHANDLER": "1"},
                 cwd=self._where,
                 stdin=subprocess.DEVNULL,
                 process_group=0,
@@ -393,13 +396,16 @@ class Foreman:
                 LOG.warning("worker %d does not end by itself: it is killed", hand.process.pid)
             hand.send(signal.SIGKILL)
         elif hand.state == READY and hand.kill_at is None and now - hand.beat > self._workers.hang:
-            LOG.error(
-                "worker %d has given no sign of life for %.0f s: its loop is blocked; it shows its stacks, and is replaced",
-                hand.process.pid,
-                now - hand.beat,
-            )
-            hand.kill_at = now + _AT_ONCE
-            hand.send(signal.SIGABRT)
+            told = "worker %d has given no sign of life for %.0f s: its loop is blocked; it shows its stacks, and is replaced"
+            self._end_by_force(hand, now, told, now - hand.beat)
+        elif hand.state == STARTING and hand.kill_at is None and now - hand.since > self._workers.startup:
+            told = "worker %d does not serve %.0f s after its start (--startup): it shows its stacks, and is ended"
+            self._end_by_force(hand, now, told, now - hand.since)
+
+    def _end_by_force(self, hand: _Hand, now: float, told: str, seconds: float) -> None:
+        LOG.error(told, hand.process.pid, seconds)
+        hand.kill_at = now + _AT_ONCE
+        hand.send(signal.SIGABRT)
 
     def _bury(self, hand: _Hand, status: int) -> None:
         """A worker has ended; what follows from it."""

@@ -15,13 +15,13 @@ Laws:
 * The line's end means that the foreman has gone, however it went. Then a worker drains as at SIGTERM; one that does not even do
   that (its loop is blocked) is ended by the thread that noticed. So no orphan keeps the port.
 * Ctrl+C in a terminal is the foreman's to hear: a worker is in a process group of its own.
-* SIGABRT, which the foreman sends when the beats stay away, shows all stacks on standard error.
+* SIGABRT, which the foreman sends when the beats stay away or `ready` does not come, shows all stacks on standard error: Python
+  itself sees to that from its first moment on (`PYTHONFAULTHANDLER`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import faulthandler
 import json
 import os
 import random
@@ -75,7 +75,6 @@ class Worker:
             return None
         line = socket.socket(fileno=int(os.environ.pop(VARIABLE).partition(":")[2]))
         line.set_inheritable(False)
-        faulthandler.enable()
         return cls(line, max_requests)
 
     @staticmethod

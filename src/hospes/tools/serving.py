@@ -76,58 +76,139 @@ def size(text: str) -> int:
     return int(found[1]) * _UNITS[found[2].lower()]
 
 
-_UNIX_MODE: Final = "660"
-_OPTIONS: Final[dict[str, dict[str, Any]]] = {
-    "--host": {"multiple": True, "default": ("127.0.0.1",), "help": 'Address to listen on; "" is every interface.'},
-    "--port": {"default": 8080, "type": click.IntRange(0, 65_535), "help": "Port; 0 takes a free one."},
-    "--unix": {"multiple": True, "metavar": "PATH", "help": "Unix socket to listen on, instead of host and port."},
-    "--unix-mode": {"default": _UNIX_MODE, "callback": _mode, "metavar": "OCTAL", "help": "Its permissions."},
-    "--fd": {"multiple": True, "type": click.IntRange(0), "help": "Descriptor that listens already, by whoever starts this."},
-    "--tls-cert": {"help": "Certificate, PEM; serves HTTPS. Read again at SIGHUP."},
-    "--tls-key": {"help": "Its private key, PEM; by default it is in the certificate's file."},
-    "--workers": {"callback": _count, "metavar": "N|auto", "help": "Processes that serve, and are reloaded at SIGHUP."},
-    "--max-requests": {
-        "default": 0,
-        "type": click.IntRange(0),
-        "help": "Requests after which a worker is relieved; 0 for never.",
+_GROUPS: Final[dict[str, dict[str, dict[str, Any]]]] = {
+    "Where it listens": {
+        "--host": {
+            "multiple": True,
+            "default": ("127.0.0.1",),
+            "metavar": "ADDRESS",
+            "help": 'Address or name; "" is every interface. May be given several times.',
+        },
+        "--port": {"default": 8080, "type": click.IntRange(0, 65_535), "metavar": "PORT", "help": "0 takes a free one."},
+        "--unix": {
+            "multiple": True,
+            "metavar": "PATH",
+            "help": "Unix socket, in place of host and port. May be given several times.",
+        },
+        "--unix-mode": {"default": "660", "callback": _mode, "metavar": "OCTAL", "help": "Its permissions."},
+        "--fd": {
+            "multiple": True,
+            "type": click.IntRange(0),
+            "metavar": "NUMBER",
+            "help": "Descriptor that listens already, by whoever starts this. May be given several times.",
+        },
     },
-    "--hang": {
-        "default": 30.0,
-        "type": click.FloatRange(0, min_open=True),
-        "help": "Seconds until a blocked worker is replaced.",
+    "Encryption": {
+        "--tls-cert": {
+            "metavar": "FILE",
+            "help": "Certificate, PEM; serves HTTPS. Read again at SIGHUP. Without it HTTP is served.",
+        },
+        "--tls-key": {"metavar": "FILE", "help": "Its private key, PEM. Without it the key is in the certificate's file."},
     },
-    "--access-log": {"metavar": "FILE|-", "help": "File for a line about each answer; - is standard output."},
-    "--access-log-format": {
-        "default": "combined",
-        "metavar": "FORMAT",
-        "help": "combined, json, or a template: {client} {path} …",
+    "Workers": {
+        "--workers": {
+            "callback": _count,
+            "metavar": "N|auto",
+            "help": "Processes that serve, reloaded at SIGHUP; auto is one per processor. Without it this process serves.",
+        },
+        "--max-requests": {
+            "default": 0,
+            "type": click.IntRange(0),
+            "metavar": "REQUESTS",
+            "help": "After so many a worker is relieved by a new one; 0 for never.",
+        },
+        "--startup": {
+            "default": 60.0,
+            "type": click.FloatRange(0, min_open=True),
+            "metavar": "SECONDS",
+            "help": "Time for a new worker to load the application and to serve; then it is ended.",
+        },
+        "--hang": {
+            "default": 30.0,
+            "type": click.FloatRange(0, min_open=True),
+            "metavar": "SECONDS",
+            "help": "Time until a worker whose loop is blocked is replaced.",
+        },
     },
-    "--trust": {"multiple": True, "metavar": "ADDRESS", "help": 'Proxy that is believed; a network, unix, or "*" for everybody.'},
-    "--forwarded": {
-        "default": "x-forwarded",
-        "type": click.Choice(["x-forwarded", "forwarded", "none"]),
-        "help": "Fields that they set.",
+    "Proxies in front": {
+        "--trust": {
+            "multiple": True,
+            "metavar": "ADDRESS",
+            "help": 'Proxy that is believed; a network, unix, or "*" for everybody. May be given several times. '
+            "Without it nobody is.",
+        },
+        "--forwarded": {
+            "default": "x-forwarded",
+            "type": click.Choice(["x-forwarded", "forwarded", "none"]),
+            "metavar": "FIELDS",
+            "help": "What they set: x-forwarded, forwarded or none.",
+        },
+        "--proxy-protocol": {"is_flag": True, "help": "Their connections begin with a PROXY preamble."},
     },
-    "--proxy-protocol": {"is_flag": True, "help": "Their connections begin with a PROXY preamble."},
-    "--limit": {
-        "multiple": True,
-        "callback": _settings(Limits, size),
-        "metavar": "NAME=SIZE",
-        "help": "How much a peer may send, as body=50MiB.",
+    "Access log": {
+        "--access-log": {
+            "metavar": "FILE",
+            "help": "File for a line about each answer; - is standard output. Without it there is none.",
+        },
+        "--access-log-format": {
+            "default": "combined",
+            "metavar": "FORMAT",
+            "help": "combined, json, or a template: {client} {path} …",
+        },
     },
-    "--timeout": {
-        "multiple": True,
-        "callback": _settings(Timeouts, float),
-        "metavar": "NAME=SECONDS",
-        "help": "How long it is waited for, as keep_alive=30.",
-    },
-    "--unready": {
-        "default": 0.0,
-        "type": click.FloatRange(0),
-        "help": "Seconds at stop that still take connections, /readyz off.",
+    "Limits and timeouts": {
+        "--limit": {
+            "multiple": True,
+            "callback": _settings(Limits, size),
+            "metavar": "NAME=SIZE",
+            "help": "How much a peer may send: body=50MiB. May be given several times.",
+        },
+        "--timeout": {
+            "multiple": True,
+            "callback": _settings(Timeouts, float),
+            "metavar": "NAME=SECONDS",
+            "help": "How long it is waited for: keep_alive=30. May be given several times.",
+        },
+        "--unready": {
+            "default": 0.0,
+            "type": click.FloatRange(0),
+            "metavar": "SECONDS",
+            "help": "At stop: time for which connections are still taken, and /readyz says no.",
+        },
     },
 }
-"""Each option's name, and what click is told of it."""
+"""Titles, each option's name, and what click is told of it."""
+_OPTIONS: Final = {name: settings for options in _GROUPS.values() for name, settings in options.items()}
+
+GROUPS: Final[Mapping[str, Sequence[str]]] = {title: tuple(options) for title, options in _GROUPS.items()}
+"""Titles and names of the options, for `hospes.tools.grouped`."""
+COUNTS: Final = frozenset({
+    "connections", "connections_per_address", "field_count", "json_depth", "json_digits", "parameters", "part_fields", "parts",
+    "requests_per_connection",
+})  # fmt: skip
+"""Limits that are no sizes."""
+VARIABLES: Final = "Each option of serving is a variable, too: --max-requests is HOSPES_MAX_REQUESTS. The command line wins."
+
+
+def notes() -> dict[str, list[str]]:
+    """What stands below the groups: the names of limits and timeouts, with their defaults."""
+    limits, timeouts = Limits(), Timeouts()
+    names = [each.name for each in fields(Limits)]
+    sizes = [f"{name}={_size_text(getattr(limits, name))}" for name in names if name not in COUNTS]
+    counts = [f"{name}={getattr(limits, name)}" for name in names if name in COUNTS]
+    times = [f"{each.name}={getattr(timeouts, each.name):g}" for each in fields(Timeouts)]
+    return {
+        "Limits and timeouts": [
+            f"Limits in octets, KiB, MiB or GiB: {', '.join(sizes)}.",
+            f"Limits in number: {', '.join(counts)}.",
+            f"Timeouts in seconds (body_rate in octets a second): {', '.join(times)}.",
+        ]
+    }
+
+
+def _size_text(octets: int) -> str:
+    """As `size` reads it, the shortest way."""
+    return next((f"{octets // unit}{name}" for name, unit in (("MiB", MiB), ("KiB", KiB)) if not octets % unit), str(octets))
 
 
 def serving(command: C) -> C:
@@ -141,7 +222,7 @@ def serving(command: C) -> C:
     made: Any = call
     for option, settings in reversed(_OPTIONS.items()):
         variable = f"HOSPES_{_name(option)}".upper()
-        made = click.option(option, show_default=True, envvar=variable, show_envvar=True, **settings)(made)
+        made = click.option(option, envvar=variable, show_envvar=True, **settings)(made)
     return made  # type: ignore[no-any-return]
 
 
@@ -153,7 +234,7 @@ def workers_of(said: Mapping[str, Any]) -> Workers | None:
     """The workers that were asked for; None for none."""
     if said["workers"] is None:
         return None
-    return Workers(said["workers"], max_requests=said["max_requests"], hang=said["hang"])
+    return Workers(said["workers"], max_requests=said["max_requests"], hang=said["hang"], startup=said["startup"])
 
 
 def options_of(said: Mapping[str, Any]) -> ServerOptions:
