@@ -9,7 +9,7 @@ import sys
 import tempfile
 from typing import Annotated, Any
 
-from hospes import App, JSONBody, Limits, RequestBodyReader, User, WebSocket, WebSocketSession
+from hospes import App, JSONBody, Limits, RequestBodyReader, Session, User, WebSocket, WebSocketSession
 
 app = App()
 
@@ -69,6 +69,17 @@ async def read(user: User) -> str:
 async def write(user: User) -> str:
     user["visits"] = user.get("visits", 0) + 1
     return str(user["visits"])
+
+
+@app.get("/session/read")
+async def read_session(session: Session) -> str:
+    return str(session.get("visits", 0))
+
+
+@app.get("/session/write")
+async def write_session(session: Session) -> str:
+    session["visits"] = session.get("visits", 0) + 1
+    return str(session["visits"])
 
 
 @app.websocket_handler("/ws", inline=True)

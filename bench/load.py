@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.programs import program
-from bench.workloads import Workload
+from bench.workloads import Workload, cookies
 
 HERE = Path(__file__).parent
 LOAD_CORE = 1
@@ -58,8 +58,8 @@ def _command(workload: Workload, mode: str, port: int, seconds: float, scratch: 
     arguments = list(extra)
     if workload.body:
         arguments += [f"body={scratch / workload.body}", f"type={workload.media_type}"]
-    if workload.visitors:
-        arguments.append(f"cookies={scratch / 'cookies.txt'}")
+    if workload.introduction:
+        arguments.append(f"cookies={cookies(scratch, workload.introduction)}")
     # wrk counts whole seconds; the rate is by the time it really took.
     command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-s", str(HERE / "load.lua")]
     return [*command, f"http://127.0.0.1:{port}{workload.path}", "--", *arguments]

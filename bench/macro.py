@@ -79,8 +79,8 @@ def _ask(name: str, cases: Sequence[tuple[str, str]], seconds: float, scratch: P
     port = free_port()
     try:
         with PEERS[name].serving(port, scratch, SERVER_CORE) as pid:
-            if any(WORKLOADS[workload].visitors for workload, _ in cases):
-                introduce(port, scratch)
+            for target in sorted({WORKLOADS[workload].introduction for workload, _ in cases} - {""}):
+                introduce(port, scratch, target)
             for workload, mode in cases:
                 try:
                     WORKLOADS[workload].check(port, scratch)

@@ -26,7 +26,8 @@ VENVS = KEPT / "venvs"
 HTTP = frozenset({"plaintext", "json", "typed", "echo", "upload"})
 STATIC = frozenset({"static1k", "static10m"})
 SOCKETS = frozenset({"ws125", "ws64k"})
-OURS = HTTP | STATIC | {"inline", "threaded", "upload-file", "user-read", "user-write", "ws125", "ws64k", "ws125-for"}
+STATE = frozenset({"user-read", "user-write", "session-read"})
+OURS = HTTP | STATIC | STATE | SOCKETS | {"inline", "threaded", "upload-file", "ws125-for"}
 CONSTANTS = frozenset({"plaintext", "json", "typed"})
 
 PACKAGES = {

@@ -37,7 +37,7 @@ from bench.macro import SERVER_CORE, free_port, lacking
 from bench.memory import REQUEST
 from bench.peers import Peer
 from bench.report import BEGIN, END, PLOTS, ROOT, machine, versions
-from bench.workloads import KiB, MiB, introduce, prepare
+from bench.workloads import KiB, MiB, cookies, introduce, prepare
 
 PAGE = ROOT / "docs" / "scaling.md"
 CONNECTIONS = (10, 1_000, 10_000, 18_000)
@@ -246,8 +246,8 @@ def _stores(setting: Setting) -> None:
         with setting.found.case(f"visitors in {name}"), ExitStack() as stack:
             url, helpers = _store(name, setting.scratch, stack)
             port, pid = setting.serving(stack, store=url)
-            introduce(port, setting.scratch)
-            more = [f"cookies={setting.scratch / 'cookies.txt'}"]
+            introduce(port, setting.scratch, "/user/write")
+            more = [f"cookies={cookies(setting.scratch, '/user/write')}"]
             for kind in ("read", "write"):
                 for connections in (64, 1):
                     at = f"http://127.0.0.1:{port}/user/{kind}"

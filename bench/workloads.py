@@ -24,7 +24,7 @@ class Workload:
         media_type: The request's media type.
         connections: How many at the most, for those that move much.
         message: Octets of a websocket's message; 0 for a request.
-        visitors: Whether requests come from `VISITORS` visitors who are known already.
+        introduction: Where `VISITORS` visitors become known, from whom the requests come; "" for nobody in particular.
         against: What the reference serves instead, where it has no such workload.
     """
 
@@ -34,7 +34,7 @@ class Workload:
     media_type: str = ""
     connections: int = 512
     message: int = 0
-    visitors: bool = False
+    introduction: str = ""
     against: str = "plaintext"
 
     def check(self, port: int, scratch: Path) -> None:
@@ -79,8 +79,9 @@ WORKLOADS = {
     "upload-file": Workload("/upload/file", _SENT, "upload.bin", "application/octet-stream", connections=8, against="upload"),
     "static1k": Workload("/static/1k.txt", SMALL),
     "static10m": Workload("/static/10m.bin", _PATTERN * (LARGE // len(_PATTERN)), connections=8),
-    "user-read": Workload("/user/read", visitors=True),
-    "user-write": Workload("/user/write", visitors=True),
+    "user-read": Workload("/user/read", introduction="/user/write"),
+    "user-write": Workload("/user/write", introduction="/user/write"),
+    "session-read": Workload("/session/read", introduction="/session/write"),
     "ws125": Workload("/ws", message=125),
     "ws64k": Workload("/ws", message=64 * KiB),
     "ws125-for": Workload("/ws/for", message=125, against="ws125"),
@@ -97,21 +98,31 @@ def prepare(scratch: Path) -> None:
     (scratch / "upload.bin").write_bytes(os.urandom(65_536) * (LARGE // 65_536))
 
 
-def introduce(port: int, scratch: Path) -> None:
+def introduce(port: int, scratch: Path, target: str) -> None:
     """Become `VISITORS` visitors who have stored something; their cookies are for the load.
+
+    Args:
+        port: The server's.
+        scratch: Where the cookies are put; see `cookies`.
+        target: What they ask for.
 
     Raises:
         RuntimeError: if the server does not give them.
     """
-    cookies: list[str] = []
+    given: list[str] = []
     for _ in range(VISITORS):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-        connection.request("GET", "/user/write")
+        connection.request("GET", target)
         response = connection.getresponse()
         response.read()
-        given = response.headers.get("set-cookie", "")
-        if response.status != 200 or not given:
-            raise RuntimeError(f"/user/write: {response.status}, and the cookie {given!r}")
-        cookies.append(given.partition(";")[0])
+        cookie = response.headers.get("set-cookie", "")
+        if response.status != 200 or not cookie:
+            raise RuntimeError(f"{target}: {response.status}, and the cookie {cookie!r}")
+        given.append(cookie.partition(";")[0])
         connection.close()
-    (scratch / "cookies.txt").write_text("\n".join(cookies) + "\n")
+    cookies(scratch, target).write_text("\n".join(given) + "\n")
+
+
+def cookies(scratch: Path, target: str) -> Path:
+    """The file of the cookies that were given there."""
+    return scratch / f"cookies{target.replace('/', '-')}.txt"
