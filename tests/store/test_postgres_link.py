@@ -13,7 +13,7 @@ from tests.servers import PostgresServer
 from hospes.errors import SetupError
 from hospes.store import Conflict, StoreFull, StoreUnavailable, open_store
 from hospes.store.place import parse_place
-from hospes.store.postgres_link import PostgresOptions, connection_string, translate
+from hospes.store.postgres_link import PostgresOptions, connect, connection_string, translate
 
 
 async def use(url: str) -> None:
@@ -108,14 +108,27 @@ def test_names_of_errors() -> None:
 
 
 def test_a_replica_is_not_a_store(own_postgres: PostgresServer) -> None:
-    url = own_postgres.url("&patience=0.1")
-    asyncio.run(use(url))
     own_postgres.stop()
     signal_file = Path(own_postgres.data) / "standby.signal"
     signal_file.touch()
     own_postgres.start()
     with pytest.raises(StoreUnavailable, match="is a replica"):
-        asyncio.run(use(url))
+        asyncio.run(connect(own_postgres.place, "a server", durable=True))
+
+
+def test_a_machine_that_vanished_is_found_out(postgres: PostgresServer) -> None:
+    async def main() -> None:
+        connection = await connect(postgres.place, "a server", durable=True)
+        cursor = await connection.execute("SELECT name, setting, source FROM pg_settings WHERE name LIKE 'tcp_%' ORDER BY name")
+        assert {(name, source) for name, _, source in await cursor.fetchall()} == {
+            ("tcp_keepalives_count", "session"),
+            ("tcp_keepalives_idle", "session"),
+            ("tcp_keepalives_interval", "session"),
+            ("tcp_user_timeout", "session"),
+        }
+        await connection.close()
+
+    asyncio.run(main())
 
 
 def test_what_was_under_way_when_the_connection_broke(postgres: PostgresServer) -> None:

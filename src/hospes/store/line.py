@@ -188,6 +188,10 @@ class Line(Generic[Request]):
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
                 continue
+            except Exception as error:  # a fault of ours must not end the line, here as below
+                _settle(batch, [error] * len(batch))
+                await asyncio.sleep(_FIRST_PAUSE)
+                continue
             pause = _FIRST_PAUSE
             try:
                 async with asyncio.timeout(self._patience):

@@ -21,10 +21,19 @@ from typing import Any, Final
 import psycopg
 from psycopg.types.numeric import Int8
 
-from hospes.store.contract import Clock, Conflict, Record, Taken
+from hospes.store.contract import Clock, Conflict, Record, StoreUnavailable, Taken
 from hospes.store.line import Line, check_process
 from hospes.store.place import Place
-from hospes.store.postgres_link import PostgresOptions, ReadLink, Statement, WriteLink, connect, connection_string, translate
+from hospes.store.postgres_link import (
+    PostgresOptions,
+    ReadLink,
+    Statement,
+    WriteLink,
+    connect,
+    connection_string,
+    promptly,
+    translate,
+)
 from hospes.store.postgres_schema import advisory_key, prepare
 
 _GET: Final = "SELECT value, version, expires FROM {schema}.record WHERE space = $1 AND key = $2"
@@ -216,13 +225,18 @@ class PostgresStore:
             self.release(taken)
 
     async def _prepare(self) -> None:
-        connection = await connect(self._conninfo, self._name, self._options.durable)
+        schema, name, patience = self._options.schema, self._name, self._options.patience
         try:
-            await prepare(connection, self._options.schema, self._name)
+            async with asyncio.timeout(patience):
+                connection = await connect(self._conninfo, name, self._options.durable)
+                try:
+                    await promptly(connection, prepare(connection, schema, name))
+                finally:
+                    await connection.close()
+        except TimeoutError:
+            raise StoreUnavailable(f"the store at {name} did not answer within {patience:g} s") from None
         except psycopg.Error as error:
             raise translate(error) from error
-        finally:
-            await connection.close()
 
     async def _write(self, text: str, space: str, key: bytes, *values: Any) -> int:
         order = space.encode() + b"\0" + key

@@ -63,10 +63,11 @@ class Bell:
         while True:
             connection = self._make()
             try:
-                await connection.connect()
-                await connection.send_command("SUBSCRIBE", self._channel)
+                async with asyncio.timeout(2 * self._quiet):
+                    await connection.connect()
+                    await connection.send_command("SUBSCRIBE", self._channel)
                 await self._listen(connection)
-            except (errors.RedisError, OSError):
+            except (errors.RedisError, OSError):  # a TimeoutError is one of these
                 if self.listens.is_set():
                     pause = _FIRST_PAUSE
             finally:
