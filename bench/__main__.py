@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from bench import calls, guard, macro, micro, scale, users, whole
+from bench import calls, guard, hosting, macro, micro, scale, users, whole
 from bench.load import MODES
 from bench.peers import PEERS, install, there
 from bench.report import machine, table
@@ -26,6 +26,9 @@ def main() -> int:
     asking.add_argument("--seconds", type=float, default=1, help="of each measurement")
     asking.add_argument("--reference", default="nginx")
     commands.add_parser("peers", help="install the peers below .bench/")
+    asking = commands.add_parser("hosting", help="the same application under hospes and others: docs/guide/other-applications.md")
+    asking.add_argument("--rounds", type=int, default=3)
+    asking.add_argument("--seconds", type=float, default=1, help="of each measurement")
     commands.add_parser("micro", help="nanoseconds of single functions")
     commands.add_parser("calls", help="Python calls of one request")
     asking = commands.add_parser("users", help="what a million visitors cost")
@@ -49,6 +52,8 @@ def main() -> int:
             return calls.main()
         case "guard":
             return guard.main(renew=options.renew)
+        case "hosting":
+            return hosting.main(options.rounds, options.seconds)
         case "report":
             return whole.main(short=options.short, again=options.again)
         case "scale":

@@ -58,6 +58,13 @@ BARS = (
     Bar("plaintext", 0.28, 0.35, server="portable"),
     Bar("typed", 0.22, 0.28, server="portable"),
 )
+HOSTING = (
+    Bar("plaintext", 1.5, reference="granian-asgi", server="hospes-asgi"),
+    Bar("plaintext", 2.5, reference="uvicorn", server="hospes-asgi"),
+    Bar("plaintext", 1.0, reference="granian-wsgi", server="hospes-wsgi"),
+    Bar("plaintext", 2.0, reference="gunicorn-wsgi", server="hospes-wsgi"),
+)
+"""The same bare application under hospes and under its own servers."""
 NOT_PYTHON = frozenset({"nginx", "c"})
 OWN = frozenset({"hospes", "portable"})
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import plots
-from bench.bars import BARS, OWN, Bar, Results, ratios
+from bench.bars import BARS, HOSTING, OWN, Bar, Results, ratios
 from bench.load import Run
 from bench.programs import KEPT
 
@@ -61,14 +61,15 @@ def _place(results: Results, key: tuple[str, str, str]) -> tuple[int, str, float
 def verdicts(results: Results) -> str:
     """A row per bar that can be judged."""
     lines = ["| | server | beside | must | aim | by CPU | by best rate | |", "|---|---|---|---:|---:|---:|---:|---|"]
-    for bar in BARS:
+    for bar in (*BARS, *HOSTING):
         found = ratios(results, bar.workload, bar.mode, bar.server, bar.reference)
         if found:
-            lines.append(_verdict(bar, *found))
+            lines.append(verdict_of(bar, *found))
     return "\n".join(lines)
 
 
-def _verdict(bar: Bar, by_rate: float, by_cpu: float) -> str:
+def verdict_of(bar: Bar, by_rate: float, by_cpu: float) -> str:
+    """The row of a bar."""
     what = bar.workload if bar.mode == "c64" else f"{bar.workload}, {bar.mode}"
     beside = "best Python peer" if bar.reference == "best" else bar.reference
     said = "met" if by_cpu >= bar.must and by_rate >= bar.must else "by CPU" if by_cpu >= bar.must else ""
@@ -121,10 +122,15 @@ def kept() -> dict[str, Any]:
 
 def write(figures: Mapping[str, Any]) -> None:
     """Write the page and the plots."""
-    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
     PLOTS.mkdir(exist_ok=True)
-    PAGE.write_text(f"{before}{BEGIN}\n\n{chr(10).join(_sections(figures))}\n{END}{after}", "utf-8")
+    between(PAGE, "\n".join(_sections(figures)))
+
+
+def between(page: Path, text: str) -> None:
+    """Put a text between the two marks of a page."""
+    before, _, rest = page.read_text("utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", "utf-8")
 
 
 def _sections(figures: Mapping[str, Any]) -> Iterator[str]:
