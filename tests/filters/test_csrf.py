@@ -149,6 +149,10 @@ class Source(SessionSource):
     def __init__(self, session: Known | None) -> None:
         self.session = session
 
+    @property
+    def loop(self) -> None:
+        return None
+
     async def take(self, request: Request, create: bool = True) -> Any:
         assert not create
         return self.session

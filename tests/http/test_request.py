@@ -572,6 +572,8 @@ async def test_finishers_that_were_awaited_below_are_not_awaited_again() -> None
 class Sessions:
     """An application's source of sessions, which only notes what it is asked."""
 
+    loop = None
+
     def __init__(self) -> None:
         self.asked: list[tuple[Request, bool]] = []
 

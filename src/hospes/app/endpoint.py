@@ -29,6 +29,7 @@ from hospes.app.threads import LOG, Threads, discard, lent_thread
 from hospes.binding import Plan, Reads, note_failure
 from hospes.execution import iterate
 from hospes.http.answer import to_response
+from hospes.http.asking import Answered
 from hospes.http.content import ContentReader, Stream
 from hospes.http.direct import Argument, Content, Direct
 from hospes.http.handler import CallNext, Handler
@@ -292,7 +293,7 @@ class Endpoints:
                     dropped, response = response, await self._answer(request, error)
                     await discard(dropped)
                     self._pull(response)
-            request.finishers = None
+            request.finishers = Answered()
             if type(response.content) is not bytes:  # a finisher may have put another content in
                 self._pull(response)
             return response

@@ -74,6 +74,11 @@ class Visiting(ProviderRegistry):
         self.add_direct(Session, self.take_session_soon)
         self.add(self.take_keys, "app")
 
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """Where it runs; None as long as it does not."""
+        return self._loop
+
     def find(self, wanted: Any) -> Provided | None:
         """The provider of a type; see `ProviderRegistry.find`."""
         found = super().find(wanted)
@@ -243,6 +248,11 @@ class SessionDoor:
     def __init__(self, visiting: Visiting) -> None:
         self._visiting = visiting
 
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """Where the application runs."""
+        return self._visiting.loop
+
     async def take(self, request: Request, create: bool = True) -> Any:
         """The request's session; None where there is none and `create` is false.
 
@@ -264,6 +274,18 @@ class SessionDoor:
         if sessions is None:
             raise RuntimeError("the sessions' store is not open yet: await request.get_session(create=False) before")
         return sessions.take_now(request, create)
+
+    def linger(self, request: Request) -> None:
+        """Let the request's session be changed after its answer, too; see `Sessions.linger`."""
+        sessions = self._visiting.open_sessions
+        if sessions is not None:
+            sessions.linger(request)
+
+    async def settle(self, request: Request) -> None:
+        """Make durable what was changed since the answer; see `Sessions.settle`."""
+        sessions = self._visiting.open_sessions
+        if sessions is not None:
+            await sessions.settle(request)
 
     def _check(self, request: Request) -> None:
         csrf = self._visiting.guests.csrf

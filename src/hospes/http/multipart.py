@@ -418,14 +418,18 @@ class Form:
         fields: Texts by name.
         files: Files by name.
         spool: Where large files are; `close` removes it.
+
+    Attributes:
+        lingers: Whether somebody still wants the files when the answer leaves, and closes it himself.
     """
 
-    __slots__ = ("_spool", "fields", "files")
+    __slots__ = ("_spool", "fields", "files", "lingers")
 
     def __init__(self, fields: dict[str, list[str]], files: dict[str, list[MultipartFile]], spool: _Spool | None = None) -> None:
         self.fields = fields
         self.files = files
         self._spool = spool
+        self.lingers = False
 
     def close(self) -> None:
         """Remove what was spooled; its files cannot be read any more."""

@@ -17,10 +17,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from hospes.errors import HttpError
 from hospes.http import json
+from hospes.http.asking import LEFT, Answered, Finisher, ask, running_loop
 from hospes.http.connection import Address as Address
 from hospes.http.connection import Connection as Connection
 from hospes.http.content import ContentReader
@@ -33,6 +34,8 @@ from hospes.http.query import parse_query, percent_decode
 from hospes.wire import RequestHead
 
 if TYPE_CHECKING:
+    import asyncio
+
     from hospes.http.response import Response
 
 
@@ -47,11 +50,6 @@ class Done:
 
 DONE: Final = Done()
 
-Finisher: TypeAlias = "Callable[[Response | None], Awaitable[None]]"
-"""What has to happen between the handler's answer and its leaving: a visitor's record is stored, provided objects are closed.
-
-It gets None where there will be no answer, because the request was cancelled: then only what is held is let go of."""
-
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 """Methods that ask for no change (RFC 9110 §9.2.1)."""
@@ -60,6 +58,11 @@ SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 class UserSource(Protocol):
     """What gives requests their visitors; an application lends one as a service."""
 
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """Where the application runs."""
+        ...
+
     async def take(self, request: Request) -> Any:
         """The request's visitor, whose turn the request has from here on."""
         ...
@@ -67,6 +70,11 @@ class UserSource(Protocol):
 
 class SessionSource(Protocol):
     """What gives requests their sessions; an application lends one as a service."""
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """Where the application runs."""
+        ...
 
     async def take(self, request: Request, create: bool = True) -> Any:
         """The request's session; None where there is none and `create` is false."""
@@ -230,12 +238,14 @@ class Request:
 
     @property
     def user(self) -> Any:
-        """The visitor, once somebody has asked for it, or what a filter has put here.
+        """The visitor, once somebody has asked for it, or what a filter has put here; a thread that asks first waits for it.
 
         Raises:
-            RuntimeError: in an application, where nobody has asked yet.
+            RuntimeError: on an application's loop, where nobody has asked yet.
         """
         if self.visitor is None and UserSource in self.services:
+            if self.services[UserSource].loop is not None and running_loop() is None:
+                return self.get_user()
             raise RuntimeError(
                 "nobody has asked who made this request: `await request.get_user()` first, or let the handler take `user: User`"
             )
@@ -291,38 +301,44 @@ class Request:
         """The first value of a parameter of form or query, or `default`."""
         return self.parameter.get(name, default)
 
-    async def get_user(self) -> Any:
+    def get_user(self) -> Any:
         """The visitor who made this request, whose turn it has from here on; `user` holds it then.
 
         Returns:
-            A `hospes.User`.
+            A `hospes.User`: in a thread at once, on the loop when it is awaited (see `asking`).
 
         Raises:
             HttpError: 503 where the visitor's turn does not come in time, or the store is away.
-            RuntimeError: for a request that no application answers.
+            RuntimeError: for a request that no application answers, or whose answer has left without the visitor's cookie.
         """
         source: UserSource | None = self.services.get(UserSource)
         if source is None:
             raise RuntimeError("only an application has visitors: this request did not come to one")
-        return await source.take(self)
+        return ask(lambda: self._take(source.take(self)), source.loop, "get_user")
 
-    async def get_session(self, create: bool = True) -> Any:
+    def get_session(self, create: bool = True) -> Any:
         """The session of this request; `session` holds it from then on.
 
         Args:
             create: Whether to begin one where there is none.
 
         Returns:
-            A `hospes.Session`; None where there is none and `create` is false.
+            A `hospes.Session`, None where there is none and `create` is false; as `get_user` does.
 
         Raises:
             HttpError: 503 where the session's turn does not come in time, or the store is away.
-            RuntimeError: for a request that no application answers.
+            RuntimeError: for a request that no application answers, or whose answer has left without the session's cookie.
         """
         source: SessionSource | None = self.services.get(SessionSource)
         if source is None:
             raise RuntimeError("only an application has sessions: this request did not come to one")
-        return await source.take(self, create)
+        return ask(lambda: self._take(source.take(self, create)), source.loop, "get_session")
+
+    async def _take(self, taking: Awaitable[Any]) -> Any:
+        taken = await taking
+        while type(self.finishers) is Answered and self.finishers:
+            await self.finishers.pop()(LEFT)
+        return taken
 
     def early_hints(self, *links: str) -> None:
         """Tell the peer what the answer will link to, so that it may fetch that while the answer is made (103, RFC 8297).
@@ -366,7 +382,8 @@ class Request:
             form = self.form = await self._read_multipart(media_type)
 
             async def close(response: Response | None) -> None:
-                form.close()
+                if response is None or not form.lingers:
+                    form.close()
 
             self.finish_with(close)
         elif essence == "application/x-www-form-urlencoded":

@@ -18,12 +18,13 @@ from collections.abc import Awaitable
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from hospes.http import Request, Response
+from hospes.http.asking import LEFT, Answered
 from hospes.http.request import SAFE_METHODS
 from hospes.sessions.cookie import SessionCookie
 from hospes.sessions.options import SessionOptions
 from hospes.sessions.record import SPACE, Kept, decode, is_id, key_of, new_id
 from hospes.sessions.session import Session, SessionFactory
-from hospes.sessions.stay import House, Stay, Turns
+from hospes.sessions.stay import TOO_LATE, House, Stay, Turns
 from hospes.store import QuickStore, Record, Store
 from hospes.store.contract import Clock
 
@@ -43,6 +44,10 @@ class _Kept(Protocol):
     def session(self) -> Session: ...
 
     def finish(self, response: Response | None) -> Awaitable[None]: ...
+
+    def linger(self) -> None: ...
+
+    async def settle(self) -> None: ...
 
 
 K = TypeVar("K", bound=_Kept)
@@ -85,15 +90,37 @@ class Sessions(ABC, Generic[K]):
         Args:
             request: Whose session.
             create: Whether to begin one where none has been found.
+
+        Raises:
+            RuntimeError: where one would have to begin, and the answer, which has to bring its cookie, has left.
         """
         kept: K | None = request.state.get(_STAY)
         if kept is not None and kept.is_serving and kept.session.is_valid:
             return kept.session
         if not create:
             return None
+        if type(request.finishers) is Answered:
+            raise RuntimeError(TOO_LATE)
         if kept is not None and kept.is_serving:
             kept.is_superseded = True
         return _kept_by(request, self.begin_now(request))
+
+    def linger(self, request: Request) -> None:
+        """Let the request's session be changed after its answer, too, until `settle`: the function that answered goes on."""
+        kept: K | None = request.state.get(_STAY)
+        if kept is not None:
+            kept.linger()
+
+    async def settle(self, request: Request) -> None:
+        """Make durable what was changed since the answer.
+
+        Raises:
+            HttpError: 503, if the session's turn does not come in time, or the store is away.
+            Conflict: if the session has ended in the meantime.
+        """
+        kept: K | None = request.state.get(_STAY)
+        if kept is not None:
+            await kept.settle()
 
     @abstractmethod
     async def find(self, request: Request) -> K | None:
@@ -221,13 +248,18 @@ class Own:
         self.session = session
         self.is_serving = True
         self.is_superseded = False
+        self._lingers = False
 
     async def finish(self, response: Response | None) -> None:
         """The request's finisher: have the session saved, tell the cookie."""
         if not self.is_serving:
             return
-        self.is_serving = False
+        self.is_serving = self._lingers and response is not None
         if response is None:
+            return
+        if response is LEFT:
+            if self.session.id != self._cookie.value:
+                raise RuntimeError(TOO_LATE)
             return
         await _asked(self._factory.save, self.session)
         cookie = self._cookie
@@ -237,6 +269,16 @@ class Own:
                 cookie.tell(response, id)
         elif cookie.value and not self.is_superseded:
             cookie.remove(response)
+
+    def linger(self) -> None:
+        """Let it count as the request's after the answer, too, until `settle`."""
+        self._lingers = self.is_serving = True
+
+    async def settle(self) -> None:
+        """Have it saved once more."""
+        if self._lingers:
+            self._lingers = self.is_serving = False
+            await _asked(self._factory.save, self.session)
 
 
 class OwnSessions(Sessions[Own]):

@@ -1,6 +1,9 @@
 """One session in one request, from its loading to its commit.
 
     take ─→ serving ──finish──→ answered ←──end── inside ←─begin─ (async with session.turn())
+               │                   ↑
+               │                settle
+               ├─linger, finish──→ lingering: the function goes on while its answer leaves
                └──cancelled──→ abandoned: nothing is kept
 
 A request that may ask for a change (POST, PUT …) has the session's turn from the beginning, so that others of the same session
@@ -15,6 +18,7 @@ Laws:
 * Every write is a compare-and-set. Where the turn was lost (a lease that ran out), the change is carried over, never lost.
 * A session that another request has ended stays ended: what this one stored is refused with 409. Signing out is final.
 * Under a new id the record is written before the old one is deleted; a crash between the two leaves the old one as it was.
+* A session that lingers can be changed, without a turn, until `settle`, which carries the changes over as at the end of a GET.
 * A turn is given back exactly once, and not before the write that ends it is over, even if the peer leaves.
 """
 
@@ -26,6 +30,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from hospes.http import Response
+from hospes.http.asking import LEFT
 from hospes.http.request import DONE
 from hospes.sessions.cookie import SessionCookie
 from hospes.sessions.merging import merge
@@ -42,6 +47,10 @@ _EMPTY: Final = fingerprint({})
 _REFUSAL: Final = (
     "this request has been answered, the change would be lost: write `async with session.turn():` around it, which takes the "
     "session's turn for as long as the block lasts"
+)
+TOO_LATE: Final = (
+    "there is no session yet, and the answer, which has to bring its cookie, has left without one: begin the session before "
+    "that, in the handler (`session: Session`), or in a websocket's on_handshake"
 )
 
 
@@ -102,7 +111,9 @@ class Stay:
         "_idle",
         "_inside",
         "_is_abandoned",
+        "_is_answered",
         "_line",
+        "_lingers",
         "_next_id",
         "_print",
         "_record",
@@ -113,7 +124,7 @@ class Stay:
 
     def __init__(self, house: House, cookie: SessionCookie, record: Record | None, kept: Kept | None, held: Any) -> None:
         self.is_serving = True
-        """Whether its request has not been answered yet."""
+        """Whether its request has not been answered yet, or goes on all the same."""
         self.is_superseded = False
         """Whether the request goes on with another session, whose cookie counts."""
         self._house = house
@@ -121,7 +132,7 @@ class Stay:
         self._held = held
         self._id = cookie.value if record is not None else ""
         self._next_id = ""
-        self._announce = self._ended = self._is_abandoned = False
+        self._announce = self._ended = self._is_abandoned = self._is_answered = self._lingers = False
         self._inside: asyncio.Task[Any] | None = None
         self._line: asyncio.Lock | None = None  # of the blocks and the finisher
         now = house.clock()
@@ -135,12 +146,14 @@ class Stay:
     @property
     def refusal(self) -> str:
         """Why the session cannot be changed now; "" if it can. After a cancelled request nobody cares: nothing is kept."""
+        if self._is_answered and self._lingers and not self._id:
+            return TOO_LATE
         may_change = self.is_serving or self._inside is not None or self._is_abandoned
         return "" if may_change else _REFUSAL
 
     def establish(self) -> str:
         """Let the session last, and give its id; "" where the answer has left without a cookie."""
-        if not self._id and self.is_serving:
+        if not self._id and self.is_serving and not self._is_answered:
             self._id = new_id()
         return self._next_id or self._id
 
@@ -161,8 +174,14 @@ class Stay:
         """The request's finisher: make the changes durable, tell the cookie, give the turn back.
 
         Args:
-            response: What is to leave; None where the request was cancelled, and its changes are dropped.
+            response: What is to leave; None where the request was cancelled, and its changes are dropped; `LEFT` where it has
+                left before the session was asked for.
+
+        Raises:
+            RuntimeError: for a new session, whose cookie nothing can bring any more.
         """
+        if response is LEFT:
+            return self._miss()
         if self._line is not None:
             return self._finish_in_line(self._line, response)
         if response is None or not self.is_serving or self._ended:
@@ -170,8 +189,16 @@ class Stay:
         work = self._work()
         if work is not None or self._announce:
             return self._conclude(work, response)
-        self.is_serving = False
+        self._answer()
         self._give_back()
+        return DONE
+
+    def _miss(self) -> Awaitable[None]:
+        """Come too late for an answer: nothing is held."""
+        self._answer()
+        self._give_back()
+        if self._record is None:
+            raise RuntimeError(TOO_LATE)
         return DONE
 
     async def _finish_in_line(self, line: asyncio.Lock, response: Response | None) -> None:
@@ -214,6 +241,18 @@ class Stay:
                 self._give_back()
         finally:
             self._line.release()
+
+    def linger(self) -> None:
+        """Let the session be changed after the answer, too, until `settle`."""
+        self._lingers = True
+        self.is_serving = not self._is_abandoned
+
+    async def settle(self) -> None:
+        """Make durable what was changed since the answer."""
+        if self._lingers and self.is_serving:
+            self._lingers = self.is_serving = False
+            if self._is_answered and not self._ended and self._is_changed():
+                await self._undisturbed(self._commit())
 
     def step_aside(self) -> bool:
         """Give the request's turn back for a moment; False where it has none."""
@@ -325,12 +364,15 @@ class Stay:
         await self._conclude(self._work(), response)
 
     async def _conclude(self, work: Coroutine[Any, Any, None] | None, response: Response) -> None:
-        self.is_serving = False
+        self._answer()
         if work is None:
             self._give_back()
         else:
             await self._undisturbed(work)
         self._tell(response)
+
+    def _answer(self) -> None:
+        self._is_answered, self.is_serving = True, self._lingers
 
     def _work(self) -> Coroutine[Any, Any, None] | None:
         """What there is to write; None for nothing."""
@@ -365,5 +407,5 @@ class Stay:
             self._house.turns.give_back(held)
 
     def _check_serving(self, what: str) -> None:
-        if not self.is_serving:
+        if not self.is_serving or self._is_answered:
             raise RuntimeError(f"{what} too, and this request's answer has left without that")

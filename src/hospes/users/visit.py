@@ -28,6 +28,7 @@ from enum import Enum
 from typing import Any, Final, TypeAlias
 
 from hospes.http import Request, Response, SetCookie
+from hospes.http.asking import LEFT
 from hospes.http.request import DONE
 from hospes.store import Conflict, Record, Store
 from hospes.store.contract import Clock
@@ -45,6 +46,10 @@ from hospes.users.values import Kept, decode, encode, fingerprint
 _REFUSAL: Final = (
     "this request's turn is over, the change would be lost: write `async with user.turn():` around it, which takes the "
     "visitor's turn for as long as the block lasts"
+)
+_TOO_LATE: Final = (
+    "this visitor is new, and the answer, which has to bring a cookie, has left without one: ask for the visitor before that, in "
+    "the handler (`user: User`), or in a websocket's on_handshake"
 )
 _SIGNED_OUT: Final = (
     "this visitor signs out in this request; write `await user.logout()`, and what is put in after it belongs to the new visitor "
@@ -196,14 +201,29 @@ class Visit:
         """The request's finisher: make the changes durable, tell the cookie, give the turn back.
 
         Args:
-            response: What is to leave; None where the request was cancelled, and its changes are dropped.
+            response: What is to leave; None where the request was cancelled, and its changes are dropped; `LEFT` where it has
+                left before the visitor was asked for.
+
+        Raises:
+            RuntimeError: for a new visitor, whom nothing can bring a cookie any more.
         """
+        if response is LEFT:
+            return self._miss()
         is_usual = self._state is _State.SERVING and self._wanted is None and self._leaves is _Leaving.NOT
         if response is None or self._changing is not None or not is_usual:
             return self._finish(response)
         work = self._conclude(renews=True)
         if work is not None or self._announce:
             return self._tell_after(work, response)
+        return DONE
+
+    def _miss(self) -> Awaitable[None]:
+        """Come too late for an answer: nothing is held."""
+        self._state = _State.CLOSED
+        self._give_back()
+        if self._guest.is_new:
+            self._request.visitor = None
+            raise RuntimeError(_TOO_LATE)
         return DONE
 
     async def _tell_after(self, work: Coroutine[Any, Any, None] | None, response: Response) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from hospes.app.threads import Threads
-from hospes.compat.simple_http_server.modes import InThreads, OnLoop, apart, finished, running_loop
+from hospes.app.threads import LentThread, Threads, lent_thread
+from hospes.compat.simple_http_server.modes import InThreads, OnLoop, finished
 from hospes.execution import ThreadPool
+from hospes.http.asking import running_loop
 
 WHO: ContextVar[str] = ContextVar("who", default="nobody")
 
@@ -81,12 +82,45 @@ def test_modes() -> None:
     asyncio.run(main())
 
 
-def test_apart() -> None:
+def test_who_writes_holds_nobodys_thread() -> None:
     async def main() -> None:
+        on_loop, in_threads = OnLoop(), InThreads()
+        pool = ThreadPool(1)
+        in_threads.threads = Threads(pool)
+        abandoned: list[str] = []
+        begun, on = threading.Event(), threading.Event()
+
+        def give_up() -> None:
+            abandoned.append("given up")
+            on.set()
+
+        def work() -> None:
+            begun.set()
+            on.wait(10)
+
+        async def cancelled(mode: InThreads) -> None:
+            begun.clear()
+            on.clear()
+            task = asyncio.ensure_future(mode.call_long(work, give_up))
+            await asyncio.to_thread(begun.wait)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+        def in_pool() -> str:
+            return threading.current_thread().name
+
+        assert await on_loop.call_long(threading.current_thread, give_up) is threading.current_thread()
+        usual = await in_threads.call_long(in_pool, give_up)
+        await cancelled(in_threads)
+        lent_thread.set(LentThread())
         WHO.set("apart")
-        assert await apart(WHO.get) == "apart"
-        assert await apart(threading.current_thread) is not threading.current_thread()
+        assert await in_threads.call_long(in_pool, give_up) != usual
+        assert await in_threads.call_long(WHO.get, give_up) == "apart"
         with pytest.raises(ZeroDivisionError):
-            await apart(lambda: 1 // 0)
+            await in_threads.call_long(lambda: 1 // 0, give_up)
+        await cancelled(in_threads)
+        assert abandoned == ["given up", "given up"]
+        await pool.close(1)
 
     asyncio.run(main())

@@ -9,23 +9,22 @@ Laws:
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from hospes.app.application import Placed
 from hospes.app.onion import Layer
 from hospes.app.places import Runs
-from hospes.app.threads import Threads, lent_thread
+from hospes.app.threads import Threads
 from hospes.compat.simple_http_server.app_conf import AppConf
 from hospes.compat.simple_http_server.filters import look_ahead
-from hospes.compat.simple_http_server.modes import InThreads, Mode, OnLoop, apart, finished
+from hospes.compat.simple_http_server.modes import InThreads, Mode, OnLoop, finished
 from hospes.compat.simple_http_server.outgoing import Response, stripped
 from hospes.compat.simple_http_server.process import PROCESS
-from hospes.compat.simple_http_server.streaming import Pieces, sent_early
 from hospes.errors import HttpError
 from hospes.filters import Compress
 from hospes.http import json
@@ -99,7 +98,7 @@ class FaceApp(App):
 
     def _place(self, call: Callable[..., Any], function: Callable[..., Any], inline: bool, threads: Threads) -> Placed:
         if _may_send(function):
-            return self._sending(call, threads), Runs.ON_LOOP
+            return self._sending(call), Runs.ON_LOOP
         if not self._mode.is_on_loop:
             return (lambda *arguments: stripped(finished(call(*arguments)))), Runs.IN_POOL
         if inspect.iscoroutinefunction(call):
@@ -110,21 +109,15 @@ class FaceApp(App):
             return awaited, Runs.ON_LOOP
         return (lambda *arguments: stripped(call(*arguments))), Runs.INLINE
 
-    def _sending(self, call: Callable[..., Any], threads: Threads) -> Callable[..., Any]:
+    def _sending(self, call: Callable[..., Any]) -> Callable[..., Any]:
         """A handler that may send its answer itself."""
 
         async def sending(*arguments: Any) -> Any:
             response = next((each for each in arguments if isinstance(each, Response)), None)
             if response is None:
                 return stripped(await self._mode.call(call, *arguments))
-            response.pieces = pieces = Pieces()
-            lent = lent_thread.get()
-            if self._mode.is_on_loop or lent is None or not lent.is_open:
-                work = self._mode.call(call, *arguments)
-            else:  # a filter's thread waits until this is through: too long for who wants to be read meanwhile
-                work = apart(lambda: finished(call(*arguments)))
             try:
-                value = await sent_early(pieces, asyncio.ensure_future(work), lambda: response)
+                value = await response.written_by(self._mode.call_long(partial(call, *arguments), _nothing))
             except Exception:
                 if response.settles_failure():
                     return response
@@ -145,6 +138,10 @@ class _LastCounts(Router[Handler]):
             what = later.pattern or later.regexp
             LOG.warning("the route %s is declared twice; %s counts, and not %s", what, later.source, earlier.source)
         return super().freeze()
+
+
+def _nothing() -> None:
+    pass
 
 
 def _may_send(function: Callable[..., Any]) -> bool:

@@ -8,19 +8,27 @@ Laws:
 * A filter runs once per request, however many of its paths match.
 * One that neither answers nor goes on is a mistake: 500, and the log says which one.
 * What a filter sets on `ctx.response` is added to the answer, whoever gives that.
+* Once there is an answer, by `do_chain()` or by the filter itself, that counts: to send another is an error in the program, and
+  what the filter fails with is only logged.
+* A filter that writes (`ctx.response.write_bytes`) goes on while its answer leaves. One inside of other filters has a thread of
+  its own for that; so only those in whose own code it stands, and elsewhere what is written leaves when the filter returns.
 """
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass, field
+from functools import partial
+from types import CodeType
 from typing import Any
 
 from hospes.app.onion import Layer
+from hospes.app.threads import Inside
 from hospes.binding.signature import name_of
 from hospes.compat.simple_http_server.incoming import Request
-from hospes.compat.simple_http_server.modes import finished
+from hospes.compat.simple_http_server.modes import Mode, finished
 from hospes.compat.simple_http_server.outgoing import Response
 from hospes.http.handler import CallNext
 from hospes.http.request import Request as CoreRequest
@@ -57,13 +65,14 @@ class FilterContext:
 
     def do_chain(self) -> Going:
         """Go on: run the rest. Once; and not after an answer was sent."""
-        self._wants_inside = self._wants_inside or not self.response.is_sent
+        self._wants_inside = self._wants_inside or not self.response.has_begun
         return Going(self)
 
     async def go_on(self) -> None:
         """Have the rest run, if it is to run and has not."""
         if self._wants_inside and self._answer is None:
             self._answer = await self._inside(self.request.core)
+            self.response.answered()
 
     def answer(self) -> Any:
         """What came of it; None for nothing."""
@@ -77,8 +86,9 @@ class ThreadContext(FilterContext):
 
     def do_chain(self) -> Going:
         """Go on, and return when the rest is through."""
-        if not self.response.is_sent and self._answer is None:
+        if not self.response.has_begun and self._answer is None:
             self._answer = self._inside(self.request.core)
+            self.response.answered()
         return Going(self)
 
 
@@ -94,29 +104,44 @@ class FaceFilter:
         """The core's filter."""
 
         async def on_loop(request: CoreRequest, call_next: CallNext) -> Any:
+            return await self._run(FilterContext(Request.of(request), Response.of(request), call_next))
+
+        async def on_loop_writing(request: CoreRequest, call_next: CallNext) -> Any:
             context = FilterContext(Request.of(request), Response.of(request), call_next)
-            try:
-                value = self.function(context)
-                if inspect.isawaitable(value):
-                    await value
-            except Exception:
-                return self._failed(context)
-            await context.go_on()
-            return self._checked(context)
+            return await context.response.written_by(self._run(context))
 
         def in_thread(request: CoreRequest, call_next: Callable[[CoreRequest], CoreResponse]) -> Any:
-            context = ThreadContext(Request.of(request), Response.of(request), call_next)
-            try:
-                finished(self.function(context))
-            except Exception:
-                return self._failed(context)
-            return self._checked(context)
+            return self._run_in_thread(ThreadContext(Request.of(request), Response.of(request), call_next))
+
+        async def in_thread_writing(request: CoreRequest, call_next: CallNext) -> Any:
+            inside = Inside(call_next, asyncio.get_running_loop())
+            context = ThreadContext(Request.of(request), Response.of(request), inside.ask)
+            mode = request.services[Mode]
+            return await context.response.written_by(mode.call_long(partial(self._run_in_thread, context), inside.abandon))
 
         def applies(path: str) -> bool:
             return any(each.applies(path) for each in self.guards)
 
         everywhere = any(each.guards is None for each in self.guards)
-        return Layer(on_loop if is_on_loop else in_thread, None if everywhere else applies, self.source)
+        layers = ((in_thread, in_thread_writing), (on_loop, on_loop_writing))
+        return Layer(layers[is_on_loop][_writes(self.function)], None if everywhere else applies, self.source)
+
+    async def _run(self, context: FilterContext) -> Any:
+        try:
+            value = self.function(context)
+            if inspect.isawaitable(value):
+                await value
+        except Exception:
+            return self._failed(context)
+        await context.go_on()
+        return self._checked(context)
+
+    def _run_in_thread(self, context: FilterContext) -> Any:
+        try:
+            finished(self.function(context))
+        except Exception:
+            return self._failed(context)
+        return self._checked(context)
 
     def _failed(self, context: FilterContext) -> Any:
         """Inside of an `except` block: what was sent before counts; else the failure does."""
@@ -132,6 +157,19 @@ class FaceFilter:
                 "call ctx.do_chain(), send ctx.response, or raise HttpError"
             )
         return answer
+
+
+def _writes(function: Callable[..., Any]) -> bool:
+    """Whether `write_bytes` stands in a filter's own code."""
+    whole = inspect.unwrap(function)
+    code = getattr(whole, "__code__", None) or getattr(type(whole).__call__, "__code__", None)
+    waiting = [code] if code is not None else []
+    while waiting:
+        each = waiting.pop()
+        if "write_bytes" in each.co_names:
+            return True
+        waiting += [inner for inner in each.co_consts if isinstance(inner, CodeType)]
+    return False
 
 
 async def look_ahead(request: CoreRequest, call_next: Callable[[CoreRequest], Awaitable[CoreResponse]]) -> CoreResponse:

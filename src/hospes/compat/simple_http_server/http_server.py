@@ -20,9 +20,9 @@ from typing import Any, Final, TypedDict, Unpack
 from hospes.compat.simple_http_server.app_conf import AppConf, get_app_conf
 from hospes.compat.simple_http_server.application import FaceApp, Ways
 from hospes.compat.simple_http_server.logger import get_logger
-from hospes.compat.simple_http_server.modes import running_loop
 from hospes.compat.simple_http_server.tls import context_of
 from hospes.errors import SetupError
+from hospes.http.asking import running_loop
 from hospes.limits import Limits, Timeouts
 from hospes.server import Server, ServerOptions, serve
 from hospes.sessions import SessionFactory

@@ -17,8 +17,10 @@ from typing import Any, Final, TypeVar
 from hospes.binding import Reads
 from hospes.binding.content import is_form
 from hospes.binding.environment import environment_of
-from hospes.compat.simple_http_server.modes import Mode, running_loop
+from hospes.compat.simple_http_server.modes import Mode
+from hospes.compat.simple_http_server.outgoing import Response
 from hospes.errors import HttpError
+from hospes.http.asking import running_loop
 from hospes.http.content import ContentReader
 from hospes.http.cookies import Cookies
 from hospes.http.headers import Headers
@@ -270,10 +272,17 @@ class Request:
         """
         core = self.core
         if self._may_wait:
-            return self._wait(core.get_session(create))
+            return self._wait(self._take_session(create))
         if self._refusal is not None:
             raise self._refusal
         return core.services[SessionSource].take_now(core, create)
+
+    async def _take_session(self, create: bool) -> Any:
+        core = self.core
+        session = await core.get_session(create)
+        if Response.of(core).lingers:  # found after the answer had begun to leave
+            core.services[SessionSource].linger(core)
+        return session
 
     def getSession(self, create: bool = True) -> Any:
         """The session, begun where there is none; see `get_session`."""

@@ -17,7 +17,8 @@ from concurrent.futures import Future
 from contextvars import copy_context
 from typing import Any, ClassVar
 
-from hospes.app.threads import Threads
+from hospes.app.threads import Threads, lent_thread
+from hospes.http.asking import running_loop
 
 
 class Mode(ABC):
@@ -28,6 +29,15 @@ class Mode(ABC):
     @abstractmethod
     async def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run a function, async or not, and give what it gives."""
+
+    async def call_long(self, call: Callable[[], Any], abandoned: Callable[[], None]) -> Any:
+        """Run a function that may go on after its answer has begun to leave: nobody else waits for the thread it runs in.
+
+        Args:
+            call: The function.
+            abandoned: Called where this is cancelled while it runs.
+        """
+        return await self.call(call)
 
 
 class OnLoop(Mode):
@@ -55,6 +65,17 @@ class InThreads(Mode):
         """Run a function in a thread."""
         return await self.threads.run(lambda: finished(function(*arguments)))
 
+    async def call_long(self, call: Callable[[], Any], abandoned: Callable[[], None]) -> Any:
+        """Run a function in a thread of the pool, or where a filter around it has lent its own, in another one."""
+        lent = lent_thread.get()
+        if lent is None or not lent.is_open:
+            return await self.threads.run(lambda: finished(call()), abandoned)
+        try:
+            return await asyncio.shield(asyncio.wrap_future(_in_new_thread(lambda: finished(call()))))
+        except asyncio.CancelledError:
+            abandoned()
+            raise
+
 
 def finished(value: Any) -> Any:
     """In a thread: the value; where it is to be awaited, what comes of it, on a loop of its own."""
@@ -66,29 +87,12 @@ def finished(value: Any) -> Any:
     return _in_new_thread(lambda: _run(value)).result()
 
 
-def running_loop() -> asyncio.AbstractEventLoop | None:
-    """The loop that runs in this thread; None where none does."""
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
-
-
 def _run(value: Awaitable[Any]) -> Any:
     async def wait() -> Any:
         return await value
 
     with asyncio.Runner() as runner:
         return runner.run(wait(), context=copy_context())
-
-
-async def apart(call: Callable[[], Any]) -> Any:
-    """Run a function in a thread of its own, for one that goes on after its answer has begun to leave.
-
-    Raises:
-        BaseException: what the function raises.
-    """
-    return await asyncio.shield(asyncio.wrap_future(_in_new_thread(call)))
 
 
 def _in_new_thread(call: Callable[[], Any]) -> Future[Any]:

@@ -9,16 +9,18 @@ Laws:
 * A request has one injected response. What is set there and not sent is added to whatever is answered.
 * It is sent once; a second time is an error in the program.
 * What `send_response`, `send_redirect` and `send_error` send leaves when the function has returned: what it changes is durable
-  before that. What `write_bytes` writes leaves at once, and the function waits where the peer is slow.
+  before that. What `write_bytes` writes leaves at once, and the function waits where the peer is slow. What was changed before
+  the first piece is durable when that leaves; what is changed after it, before the last one does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Mapping
 from http.cookies import BaseCookie
 from typing import Any, Final
 
-from hospes.compat.simple_http_server.streaming import LOG, Pieces, Written
+from hospes.compat.simple_http_server.streaming import LOG, Pieces, Written, sent_early
 from hospes.errors import HttpError
 from hospes.files import File
 from hospes.http.answer import to_response
@@ -26,6 +28,7 @@ from hospes.http.content import Stream
 from hospes.http.cookies import Cookies
 from hospes.http.headers import Headers
 from hospes.http.request import Request as CoreRequest
+from hospes.http.request import SessionSource
 from hospes.http.response import OCTETS
 from hospes.http.response import Redirect as CoreRedirect
 from hospes.http.response import Response as CoreResponse
@@ -86,8 +89,9 @@ class Response:
         self._has_failed = False
         self._written = bytearray()
         self._made: CoreResponse | None = None
-        self.pieces: Pieces | None = None
-        """Where what is written goes; None where it is kept until the function returns."""
+        self._core: CoreRequest | None = None
+        self._is_answered = self.lingers = False
+        self._pieces: Pieces | None = None  # where what is written goes; None where it is kept until the function returns
 
     @classmethod
     def of(cls, request: CoreRequest) -> Response:
@@ -95,6 +99,7 @@ class Response:
         injected: Response | None = request.state.get(_INJECTED)
         if injected is None:
             injected = request.state[_INJECTED] = Response()
+            injected._core = request
             request.finish_with(injected._complete)
         return injected
 
@@ -183,21 +188,21 @@ class Response:
             raise RuntimeError("this response has been sent: write_bytes() comes before send_response() and close()")
         if not isinstance(data, (bytes, bytearray, memoryview)):  # pyright: ignore[reportUnnecessaryIsInstance]  # untyped programs
             raise TypeError(f"write_bytes() takes bytes, not {type(data).__name__}: encode it first")
-        if self.pieces is None:
+        if self._pieces is None:
             self._written += data
             return Written(None)
-        return self.pieces.write(bytes(data))
+        return self._pieces.write(bytes(data))
 
     def close(self) -> None:
         """End what was written. It is implied by the function's end."""
         self._is_sent = True
-        if self.pieces is not None:
-            self.pieces.close()
+        if self._pieces is not None:
+            self._pieces.close()
 
     @property
     def has_begun(self) -> bool:
         """Whether it was sent, or written to."""
-        return self._is_sent or bool(self._written) or (self.pieces is not None and self.pieces.has_begun)
+        return self._is_sent or bool(self._written) or (self._pieces is not None and self._pieces.has_begun)
 
     @property
     def says_something(self) -> bool:
@@ -205,11 +210,14 @@ class Response:
         return self.has_begun or self.body != "" or self.status_code != 200 or bool(self._headers) or bool(self._cookies)
 
     def settles_failure(self) -> bool:
-        """Inside of an `except` block: whether it was sent before the function failed, and so is the answer all the same."""
-        if self._is_sent:
+        """Inside of an `except` block: whether there was an answer before the function failed, which counts all the same."""
+        is_settled = self._is_sent or self._is_answered
+        if self._is_answered:
+            LOG.exception("a filter failed after there was an answer")
+        elif self._is_sent:
             LOG.exception("a function failed after it had sent its answer")
-        self._has_failed = not self._is_sent
-        return self._is_sent
+        self._has_failed = not is_settled
+        return is_settled
 
     def respond(self, request: CoreRequest) -> CoreResponse:
         """The core's response.
@@ -217,8 +225,10 @@ class Response:
         Raises:
             HttpError: the one that was sent.
         """
-        if self.pieces is not None and self.pieces.has_begun:
-            made = CoreResponse(Stream(self.pieces.stream()), self.status_code, content_type=OCTETS)
+        if self._pieces is not None and self._pieces.has_begun:
+            made = CoreResponse(Stream(self._pieces), self.status_code, content_type=OCTETS)
+            if self._pieces.goes_on:
+                self._linger()
         elif self._failure is not None:
             raise self._failure
         elif self._written:
@@ -230,12 +240,56 @@ class Response:
             if made.status == 200:
                 made.status = self.status_code
         self._made = made
-        self._is_sent = self._is_sent or self.pieces is None or not self.pieces.has_begun
+        self._is_sent = self._is_sent or self._pieces is None or not self._pieces.has_begun
         for name in self._headers:
             made.headers[name] = self._headers.get_all(name)
         if self._cookies:
             made.cookies.load(self._cookies)
         return made
+
+    def answered(self) -> None:
+        """Somebody has answered; where it was not by this, it can be sent no more."""
+        self._is_answered = True
+        self._is_sent = self._is_sent or not self.has_begun
+
+    async def written_by(self, work: Awaitable[Any]) -> Any:
+        """Run a function that may write.
+
+        Returns:
+            This response as soon as something is written; else what the function gives.
+        """
+
+        async def to_its_end() -> Any:
+            try:
+                return await work
+            finally:
+                if self.lingers:
+                    await self._settle()
+
+        assert self._core is not None
+        before, self._pieces = self._pieces, Pieces(self._core.method != "HEAD")
+        try:
+            return await sent_early(self._pieces, asyncio.ensure_future(to_its_end()), lambda: self)
+        finally:
+            if not self._pieces.has_begun:
+                self._pieces = before
+
+    def _linger(self) -> None:
+        """The function goes on while its answer leaves: it may still change the session, and read its files."""
+        request = self._core
+        assert request is not None
+        self.lingers = True
+        request.services[SessionSource].linger(request)
+        if request.has("form"):
+            request.form.lingers = True
+
+    async def _settle(self) -> None:
+        """What was changed since the answer began to leave is made durable."""
+        request = self._core
+        assert request is not None
+        if request.has("form"):
+            request.form.close()
+        await request.services[SessionSource].settle(request)
 
     def _send(self) -> None:
         if self._is_sent:

@@ -2,15 +2,18 @@
 
     function        loop
     write(a) ─────▶ has_begun: the answer leaves with its fields
+    returns  ◀───── it has left, and what was changed before is durable
     write(b) ─────▶ stream ──▶ peer
     close()  ─────▶ the end; at the latest when the function has returned
 
 Laws:
 
+* The first `write` waits until the answer leaves: in a thread by itself, on the loop where it is awaited.
 * Between the function and the peer there are never more than `MOST` octets and one piece: in a thread `write` waits, on the loop
   it gives what can be awaited.
 * A function that fails after it has begun cuts the answer off, so that nobody takes it for whole, and is logged.
-* When the peer has gone, the function is told by its next `write`.
+* When the peer has gone, the function is told by its next `write`. One that is asked by HEAD runs to its end, and nobody sees
+  what it writes.
 """
 
 from __future__ import annotations
@@ -18,11 +21,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from typing import Any, Final
 
-from hospes.compat.simple_http_server.modes import running_loop
+from hospes.http.asking import running_loop
 from hospes.limits import KiB
 
 MOST: Final = 256 * KiB
@@ -46,20 +49,29 @@ class Written:
 
 
 class Pieces:
-    """The pieces of one answer. It belongs to the running loop, and is written to from anywhere.
+    """The pieces of one answer, an async iterator. It belongs to the running loop, and is written to from anywhere.
+
+    Args:
+        are_wanted: Whether the peer gets them.
 
     Attributes:
         has_begun: Whether anything was written.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, are_wanted: bool = True) -> None:
         self.has_begun = False
+        self._are_wanted = are_wanted
         self._loop = asyncio.get_running_loop()
         self._pieces: deque[bytes] = deque()
         self._waiting = 0
-        self._has_ended = self._is_gone = False
+        self._leaves = self._has_ended = self._is_gone = False
         self._changed = asyncio.Event()
         self._work: asyncio.Future[Any] | None = None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the function has not come to its end yet."""
+        return self._work is not None and not self._work.done()
 
     def write(self, data: bytes) -> Written:
         """Send a piece.
@@ -89,45 +101,53 @@ class Pieces:
             await self._changed.wait()
 
     async def room(self) -> None:
-        """Wait until the peer has taken most of what waits.
+        """Wait until the answer leaves, and the peer has taken most of what waits.
 
         Raises:
             ConnectionError: where it has gone.
         """
-        while self._waiting > MOST and not self._is_gone:
+        while self._are_wanted and (self._waiting > MOST or not self._leaves) and not self._is_gone:
             self._changed.clear()
             await self._changed.wait()
         if self._is_gone:
             raise ConnectionError(_GONE)
 
-    async def stream(self) -> AsyncIterator[bytes]:
-        """The pieces as they come; then what went wrong in the function."""
-        work = self._work
-        assert work is not None
-        try:
-            while True:
-                while self._pieces:
-                    piece = self._pieces.popleft()
-                    self._waiting -= len(piece)
-                    self._changed.set()
-                    yield piece
-                if self._has_ended:
-                    break
-                self._changed.clear()
-                await self._changed.wait()
-            if work.done():
-                work.result()
-        finally:
-            self._is_gone = True
+    def __aiter__(self) -> Pieces:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """The next piece; at the end what went wrong in the function."""
+        if not self._leaves:
+            self._leaves = True
             self._changed.set()
-            if not work.done():
-                work.add_done_callback(_tell)
-                if not self._has_ended:
-                    work.cancel()
+        while not self._pieces:
+            if self._has_ended:
+                await self.aclose()
+                if self._work is not None and self._work.done():
+                    self._work.result()
+                raise StopAsyncIteration
+            self._changed.clear()
+            await self._changed.wait()
+        piece = self._pieces.popleft()
+        self._waiting -= len(piece)
+        self._changed.set()
+        return piece
+
+    async def aclose(self) -> None:
+        """Nobody will take more."""
+        if self._is_gone:
+            return
+        self.give_up()
+        work = self._work
+        if work is not None and not work.done():
+            work.add_done_callback(_tell)
+            if not self._has_ended and self._are_wanted:
+                work.cancel()
 
     def give_up(self) -> None:
         """Nobody will take it."""
-        self._is_gone = True
+        self._is_gone = self._are_wanted
+        self._leaves = True
         self._changed.set()
 
     async def _put_and_wait(self, data: bytes) -> None:
@@ -138,8 +158,9 @@ class Pieces:
         if self._is_gone:
             raise ConnectionError(_GONE)
         self.has_begun = True
-        self._pieces.append(data)
-        self._waiting += len(data)
+        if self._are_wanted:
+            self._pieces.append(data)
+            self._waiting += len(data)
         self._changed.set()
 
     def _end(self) -> None:
