@@ -6,6 +6,8 @@ Laws:
   `HIGH_WATER` octets wait here, and goes on when a reader has made room (back-pressure).
 * A reader sees every octet once, in order, and then the end; or an error, and then the same error for ever. One that is
   cancelled has taken nothing that it did not give out: the next one goes on where the last octet was given.
+* Its task is woken as the last thing that happens to a piece (`pour`), in the same call: so it is used while it is in the
+  processor's cache, and much content needs little memory.
 * Whoever is handed a `Stream` or a `FileContent` closes it, also when the peer has gone.
 """
 
@@ -18,6 +20,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Protocol, cast
 
 from hospes.errors import HttpError
+from hospes.http.bell import Bell
 from hospes.limits import KiB
 
 HIGH_WATER = 256 * KiB
@@ -43,13 +46,14 @@ class ContentReader:
     """
 
     __slots__ = (
+        "_bell",
         "_ended",
         "_error",
         "_flow",
         "_full",
         "_pieces",
         "_start",
-        "_waiter",
+        "_waits",
         "buffered",
         "declared",
         "limit",
@@ -61,7 +65,8 @@ class ContentReader:
         self._flow = flow
         self._pieces: deque[bytes] = deque()
         self._start = 0  # octets of the first piece that were given out already
-        self._waiter: asyncio.Future[None] | None = None
+        self._bell: Bell | None = None  # made for the first who waits
+        self._waits = False  # whether somebody does
         self._error: Exception | None = None
         self._ended = False
         self._full = False  # the carrier has stopped because of what waits here
@@ -91,14 +96,22 @@ class ContentReader:
 
     def feed(self, piece: bytes) -> None:
         """The next octets have come. After `fail` they are dropped."""
+        self._keep(piece)
+        self._wake()
+
+    def pour(self, piece: bytes) -> None:
+        """As `feed`; but whoever waits goes on before this returns, so that it has to be the last thing that is done for a piece."""
+        self._keep(piece)
+        if self._bell is not None:
+            self._bell.ring()
+
+    def _keep(self, piece: bytes) -> None:
         if piece and self._error is None:
             self._pieces.append(piece)
             self.buffered += len(piece)
             self.received += len(piece)
             if self.buffered >= HIGH_WATER:
                 self._full = True
-            if self._waiter is not None:
-                self._wake()
 
     def end(self, trailers: list[tuple[bytes, bytes]]) -> None:
         """The content is complete."""
@@ -123,7 +136,7 @@ class ContentReader:
     @property
     def wanted(self) -> bool:
         """Whether somebody waits for octets that have not come."""
-        return self._waiter is not None
+        return self._waits
 
     # The reader's side.
 
@@ -185,20 +198,23 @@ class ContentReader:
     async def _arrival(self) -> bool:
         """Wait until there are octets to take (True), or the content has ended (False)."""
         self.check_declared()
-        if self._waiter is not None:
+        if self._waits:
             raise RuntimeError("this request's content is being read by two tasks at once; let one of them read it")
         while not self._pieces:
             if self._error is not None:
                 raise self._error.with_traceback(None)  # one is raised again and again: its traceback must not grow
             if self._ended:
                 return False
-            self._waiter = asyncio.get_running_loop().create_future()
+            self._waits = True
             try:
                 if self._flow is not None:
                     self._flow.want_content()
-                await self._waiter
+                if not (self._pieces or self._ended or self._error is not None):
+                    if self._bell is None:
+                        self._bell = Bell(asyncio.get_running_loop())
+                    await self._bell
             finally:
-                self._waiter = None
+                self._waits = False
             self.check_declared()
         return True
 
@@ -222,8 +238,8 @@ class ContentReader:
         return piece
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        if self._bell is not None:
+            self._bell.ring_soon()
 
 
 class Stream:

@@ -116,11 +116,13 @@ class Intake:
         if not self._wanted or self.broken or len(octets) > WHOLE or not self._reader.pass_by(len(octets)):
             return False
         content = self.content
-        content.feed(octets)
         if self._wanted_since:
-            self._account()
-        if content.buffered >= HIGH_WATER:
+            self._account(len(octets))
+            if self.broken:
+                return True
+        if content.buffered + len(octets) >= HIGH_WATER:
             self._peer.pause()
+        content.pour(octets)
         return True
 
     def take(self) -> None:
@@ -132,7 +134,7 @@ class Intake:
         had = content.received
         self._move()
         if self._wanted_since and content.received > had:
-            self._account()
+            self._account(0)
 
     def expire(self) -> None:
         """The peer has kept its reader waiting too long."""
@@ -183,13 +185,17 @@ class Intake:
             return False
         return True
 
-    def _account(self) -> None:
-        """Count how long the reader had to wait; too little in too long is a slow-body attack."""
+    def _account(self, coming: int) -> None:
+        """Count how long the reader had to wait; too little in too long is a slow-body attack.
+
+        Args:
+            coming: Octets that are here and have not been given to the content yet.
+        """
         self._waited += monotonic() - self._wanted_since
         self._wanted_since = 0.0
         self._peer.deadline = NEVER
         timeouts = self._timeouts
-        if self._waited > timeouts.body_idle and self.content.received < self._waited * timeouts.body_rate:
+        if self._waited > timeouts.body_idle and self.content.received + coming < self._waited * timeouts.body_rate:
             self._break_off(HttpError(408, "The request's content comes too slowly"))
 
     def _break_off(self, error: HttpError) -> None:

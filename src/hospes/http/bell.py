@@ -6,6 +6,8 @@ of its cost, and its answers miss the turn in which they could leave together.
 Laws:
 
 * One task waits. Who rings while nobody waits does nothing: what has come is found by looking, before and after.
+* From its `await` on a task is woken, even where it asks for that later: a request's first step is not taken by its task
+  (`hospes.execution.driver`).
 * A task is woken at once only where no task runs; else in the next turn, as by any future.
 * Cancelling the task works as with any future.
 """
@@ -27,7 +29,7 @@ class Bell:
         loop: The task's loop.
     """
 
-    __slots__ = ("_asyncio_future_blocking", "_context", "_is_cancelled", "_loop", "_message", "_wake")
+    __slots__ = ("_asyncio_future_blocking", "_context", "_is_cancelled", "_is_rung", "_loop", "_message", "_wake")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._asyncio_future_blocking = False
@@ -35,6 +37,7 @@ class Bell:
         self._wake: _Callback | None = None
         self._context: Context | None = None
         self._is_cancelled = False
+        self._is_rung = False  # since the last `await`
         self._message: Any = None
 
     @property
@@ -45,15 +48,23 @@ class Bell:
     def ring(self) -> None:
         """Wake the task that waits, if one does."""
         wake, context = self._wake, self._context
-        if wake is None or context is None:
-            return
-        self._wake = self._context = None
-        if asyncio.current_task(self._loop) is None:
-            context.run(wake, self)
+        if wake is None or context is None or asyncio.current_task(self._loop) is not None:
+            self.ring_soon()
         else:
+            self._wake = self._context = None
+            context.run(wake, self)
+
+    def ring_soon(self) -> None:
+        """Wake the task that waits, in the next turn of the loop: for who has more to do than to ring."""
+        wake, context = self._wake, self._context
+        if wake is None or context is None:
+            self._is_rung = True
+        else:
+            self._wake = self._context = None
             self._loop.call_soon(wake, self, context=context)
 
     def __await__(self) -> Generator[Any, None, None]:
+        self._is_rung = False
         self._asyncio_future_blocking = True
         yield self
 
@@ -63,7 +74,10 @@ class Bell:
         return self._loop
 
     def add_done_callback(self, fn: _Callback, *, context: Context | None = None) -> None:
-        self._wake, self._context = fn, context
+        if self._is_rung:
+            self._loop.call_soon(fn, self, context=context)
+        else:
+            self._wake, self._context = fn, context
 
     def cancel(self, msg: Any | None = None) -> bool:
         wake, context = self._wake, self._context

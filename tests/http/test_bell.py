@@ -7,7 +7,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from hospes.websockets.bell import Bell
+from hospes.http.bell import Bell
 
 color: ContextVar[str] = ContextVar("color", default="none")
 
