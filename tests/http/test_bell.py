@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 
 import pytest
 
@@ -46,6 +46,48 @@ def test_it_wakes_at_once_where_no_task_runs() -> None:
         bell.ring()
         assert color.get() == "none"
         assert states == [True, False]
+
+    asyncio.run(main())
+
+
+def test_it_may_be_rung_before_the_task_asks() -> None:
+    """As with a request whose first step was not taken by its task: what it awaits is handed on later."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        bell, seen = Bell(loop), []
+        assert next(bell.__await__()) is bell
+        bell.ring()
+        bell.add_done_callback(seen.append, context=copy_context())
+        assert (seen, bell.is_awaited) == ([], False)
+        await asyncio.sleep(0)
+        assert seen == [bell]
+        bell.add_done_callback(seen.append, context=copy_context())
+        next(bell.__await__())
+        bell.add_done_callback(seen.append, context=copy_context())
+        assert bell.is_awaited
+
+    asyncio.run(main())
+
+
+def test_ringing_later() -> None:
+    async def main() -> None:
+        bell, seen = Bell(asyncio.get_running_loop()), list[str]()
+
+        async def wait() -> None:
+            await bell
+            seen.append("woken")
+
+        def ring() -> None:
+            bell.ring_soon()
+            bell.ring_soon()
+            seen.append("rung")
+
+        waiting = asyncio.create_task(wait())
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_soon(ring)
+        await waiting
+        assert seen == ["rung", "woken"]
 
     asyncio.run(main())
 

@@ -122,7 +122,9 @@ def test_content_that_comes_alone_is_given_on_as_it_is(size: int, is_same: bool)
         if is_same:
             assert (reader.buffered, peer.deadline) == (0, NEVER)
             assert await first is piece
-            assert not intake.pour(b"y")  # the last octet, which the wire has to see
+            assert not intake.pour(b"yz")  # which the wire has to part
+            assert intake.pour(b"y")
+            assert (intake.complete, intake.content.ended) == (True, True)
         first.cancel()
 
     asyncio.run(read())
@@ -146,6 +148,47 @@ def test_what_comes_alone_fills_up_and_no_more() -> None:
         assert peer.asked == ["pause", "resume"]
 
     asyncio.run(read())
+
+
+def test_the_end_of_content_is_found_when_there_is_room() -> None:
+    size = 2 * HIGH_WATER
+    peer, _, intake = begin(request("/", "POST", None, f"Content-Length: {size}"), limit=size)
+
+    async def read() -> None:
+        first = asyncio.ensure_future(intake.content.read(1))
+        await asyncio.sleep(0)
+        assert intake.pour(b"x" * HIGH_WATER)
+        assert intake.pour(b"x" * HIGH_WATER)
+        assert not intake.complete
+        assert await first == b"x"
+        assert len(await intake.content.read()) == size - 1
+        assert intake.complete
+
+    asyncio.run(read())
+
+
+def test_whoever_waits_goes_on_in_the_call_that_brings_octets() -> None:
+    peer, _, intake = begin(request("/", "POST", None, "Content-Length: 9"))
+    seen: list[bytes] = []
+
+    async def read() -> None:
+        async def take() -> None:
+            async for piece in intake.content:
+                seen.append(piece)
+
+        def bring() -> None:
+            for piece in (b"abc", b"def", b"ghi"):
+                assert peer.deadline != NEVER  # it is waited for again
+                assert intake.pour(piece)
+                seen.append(b".")
+
+        taking = asyncio.create_task(take())
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_soon(bring)
+        await taking
+
+    asyncio.run(read())
+    assert seen == [b"abc", b".", b"def", b".", b".", b"ghi"]  # the end is told in a turn of its own
 
 
 def test_content_that_broke_off_takes_nothing() -> None:

@@ -317,9 +317,11 @@ def test_content_that_passes_by_is_counted() -> None:
     assert isinstance(reader.next(), RequestHead)
 
 
-def test_the_last_of_the_content_does_not_pass_by() -> None:
+def test_no_more_than_the_content_passes_by_and_its_end_is_told() -> None:
     reader = _announced(10)
-    assert [reader.pass_by(size) for size in (11, 10, 9, 1)] == [False, False, True, False]
+    assert [reader.pass_by(size) for size in (11, 9, 2, 1)] == [False, True, False, True]
+    assert reader.next() == EndOfContent()
+    assert not reader.pass_by(1)
 
 
 def test_nothing_passes_what_came_before_it() -> None:

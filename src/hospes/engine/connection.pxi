@@ -508,6 +508,7 @@ cdef class Conn:
         if self.state != HANDED:
             self.engine.hand_over(self)
         guest = self.transport.protocol
+        self.transport.flooded = length >= FLOOD // 8
         rest = PyBytes_FromStringAndSize(octets, length)
         if handle is not None:
             guest.wait_for(head, handle, rest)

@@ -18,6 +18,7 @@ cdef enum:
     REQUESTS_PER_TURN = 64  # of one connection, as in hospes.server.connection
     AT_ONCE = 16 * 1024  # content of an answer that is not copied, as there
     BUFFER = 256 * 1024
+    FIRST = 64 * 1024  # octets that are received at once of a connection in its small form: what is more is large content's
     PREFIXES = 6
 
 cdef uint32_t LISTENERS = 0xffff0000  # slots from here on are listening sockets
@@ -282,7 +283,7 @@ cdef class Engine:
                 conn.go_on(False)
 
     cdef int _receive(self, Conn conn) except -1:
-        cdef ssize_t length = recv(conn.fd, self.received, BUFFER, 0)
+        cdef ssize_t length = recv(conn.fd, self.received, FIRST, 0)
         if length < 0:
             if errno != EAGAIN and errno != EINTR:
                 self.drop(conn)

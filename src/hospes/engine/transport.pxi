@@ -21,7 +21,7 @@ cdef extern from *:
     bytes hospes_cut(PyObject *, Py_ssize_t)
 
 cdef enum:
-    FLOOD = 128 * 1024  # octets that are received at once when much comes: half of what may wait for a reader
+    FLOOD = 256 * 1024  # octets that are received at once when much comes: as many as may wait for a reader before it pauses
 
 
 @cython.final

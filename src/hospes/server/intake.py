@@ -120,9 +120,14 @@ class Intake:
             self._account(len(octets))
             if self.broken:
                 return True
-        if content.buffered + len(octets) >= HIGH_WATER:
-            self._peer.pause()
+        if content.received + len(octets) == content.declared:
+            content.feed(octets)
+            self._dry = False  # the end is to be found
+            self._move()
+            return True
         content.pour(octets)
+        if content.buffered >= HIGH_WATER:  # then it is still read by somebody, and he is behind
+            self._peer.pause()
         return True
 
     def take(self) -> None:

@@ -74,13 +74,13 @@ class CountedContent:
         return piece
 
     def pass_by(self, size: int, limit: int | None) -> bool:
-        """Count octets of content that whoever received them keeps; False where more has to be said than that.
+        """Count octets of content that whoever received them keeps; False where they are more, or the content is too large.
 
         Args:
             size: How many.
             limit: As for `next`.
         """
-        if size >= self._left or (limit is not None and self._length > limit):
+        if size > self._left or (limit is not None and self._length > limit):
             return False
         self._left -= size
         return True

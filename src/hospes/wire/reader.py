@@ -98,7 +98,7 @@ class RequestReader:
             size: How many.
 
         Returns:
-            False where they are not, or the content ends with them: then they are to be received.
+            False where they are not: then they are to be received. Where the content ends with them, `next()` says so.
         """
         content = self._content
         return type(content) is CountedContent and not self._buffer and content.pass_by(size, self.body_limit)
