@@ -55,7 +55,7 @@ def test_it_may_be_rung_before_the_task_asks() -> None:
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        bell, seen = Bell(loop), []
+        bell, seen = Bell(loop), list[Bell]()
         assert next(bell.__await__()) is bell
         bell.ring()
         bell.add_done_callback(seen.append, context=copy_context())

@@ -100,7 +100,7 @@ class ContentReader:
         self._wake()
 
     def pour(self, piece: bytes) -> None:
-        """As `feed`; but whoever waits goes on before this returns, so that it has to be the last thing that is done for a piece."""
+        """As `feed`, but whoever waits goes on before this returns: it has to be the last thing that is done for a piece."""
         self._keep(piece)
         if self._bell is not None:
             self._bell.ring()

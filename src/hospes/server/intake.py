@@ -116,10 +116,8 @@ class Intake:
         if not self._wanted or self.broken or len(octets) > WHOLE or not self._reader.pass_by(len(octets)):
             return False
         content = self.content
-        if self._wanted_since:
-            self._account(len(octets))
-            if self.broken:
-                return True
+        if self._wanted_since and not self._account(len(octets)):
+            return True
         if content.received + len(octets) == content.declared:
             content.feed(octets)
             self._dry = False  # the end is to be found
@@ -190,8 +188,8 @@ class Intake:
             return False
         return True
 
-    def _account(self, coming: int) -> None:
-        """Count how long the reader had to wait; too little in too long is a slow-body attack.
+    def _account(self, coming: int) -> bool:
+        """Count how long the reader had to wait; False for too little in too long, which is a slow-body attack.
 
         Args:
             coming: Octets that are here and have not been given to the content yet.
@@ -202,6 +200,8 @@ class Intake:
         timeouts = self._timeouts
         if self._waited > timeouts.body_idle and self.content.received + coming < self._waited * timeouts.body_rate:
             self._break_off(HttpError(408, "The request's content comes too slowly"))
+            return False
+        return True
 
     def _break_off(self, error: HttpError) -> None:
         self.broken = True

@@ -15,9 +15,9 @@ from collections.abc import Awaitable
 from typing import Any, Final
 
 from hospes.errors import HospesError, HttpError
+from hospes.http.bell import Bell
 from hospes.http.websocket import Channel, Message
 from hospes.limits import KiB
-from hospes.http.bell import Bell
 
 MESSAGES: Final = 64
 """Messages that wait before the channel pauses; it goes on when half of them have been taken."""
