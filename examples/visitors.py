@@ -3,9 +3,18 @@
 Requests of one visitor take turns, so counting needs no lock, however many come at once.
 """
 
-from hospes import App, Redirect, User
+from dataclasses import dataclass
 
-app = App()
+from hospes import App, Redirect, User
+from hospes.users import VisitorOptions
+
+
+@dataclass
+class Item:
+    item: str
+
+
+app = App(visitors=VisitorOptions(types={"cart": list[Item]}))
 
 PAGE = """<!doctype html><title>Cart</title><h1>Visit {visits}</h1><p>In the cart: {cart}</p>
 <form method="post" action="/cart"><input name="item"> <button>Add</button></form>
@@ -20,13 +29,13 @@ def home(user: User) -> str:
 
 @app.post("/cart")
 async def add(user: User, item: str) -> Redirect:
-    user.setdefault("cart", []).append({"item": item})  # changes deep inside are noticed
+    user.setdefault("cart", []).append(Item(item))  # changes deep inside are noticed
     return Redirect("/", 303)
 
 
 @app.get("/cart")
-def cart(user: User) -> list[dict[str, str]]:
-    found: list[dict[str, str]] = user.get("cart", [])
+def cart(user: User) -> list[Item]:
+    found: list[Item] = user.get("cart", [])
     return found
 
 

@@ -17,7 +17,7 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from datetime import UTC, datetime
 from types import NoneType
 from typing import Any, Final, NamedTuple, TypeAlias, cast
@@ -78,11 +78,13 @@ class Values:
         variable: What a program calls it, in errors: "user".
         owner: Whose it is, in errors: "a visitor".
         limit: The option that bounds its size, in errors.
+        types: The option that declares types of values, in errors; "" for none.
     """
 
     variable: str
     owner: str
     limit: str
+    types: str = ""
 
     def admit(self, key: object, value: object) -> Any:
         """Look at a value that a program puts in, so that the program hears of it where it did so; a tuple becomes a list.
@@ -204,7 +206,11 @@ def _date(value: datetime, path: _Path) -> datetime | msgspec.msgpack.Ext:
 
 
 def _refused(kind: type, path: _Path) -> TypeError:
-    return TypeError(f"{_where(path)}: {_whose(path).owner} keeps {_KINDS}, not {kind.__qualname__}")
+    whose = _whose(path)
+    unless = ""
+    if whose.types and (is_dataclass(kind) or issubclass(kind, msgspec.Struct)):
+        unless = f", unless {whose.types} declares it"
+    return TypeError(f"{_where(path)}: {whose.owner} keeps {_KINDS}, not {kind.__qualname__}{unless}")
 
 
 def _whose(path: _Path | Values) -> Values:

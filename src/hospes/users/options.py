@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
 
 from hospes.limits import KiB
 
@@ -23,9 +27,12 @@ class VisitorOptions:
         login_idle: Seconds after which a device that does not come back is signed out; 30 days by default.
         login_age: Seconds after which a device is signed out in any case; 180 days by default.
         sweep: Seconds between two looks for records whose time is over; 60 by default.
+        types: Types of values that are more than plain ones, by key: `{"cart": list[Item]}` with a dataclass `Item`. Such a value
+            is kept as dicts, and is `Item`s again at the next request. None by default.
         turn_file: File in which processes lock visitors' turns; none by default, for one process with one loop.
 
     Raises:
+        TypeError: if a type is declared that cannot be kept.
         ValueError: if a number is not positive, or the name is no cookie's.
     """
 
@@ -36,6 +43,7 @@ class VisitorOptions:
     login_idle: int = 30 * _DAY
     login_age: int = 180 * _DAY
     sweep: float = 60.0
+    types: Mapping[str, Any] = field(default_factory=dict[str, Any])
     turn_file: str = ""
 
     def __post_init__(self) -> None:
@@ -48,6 +56,11 @@ class VisitorOptions:
                 raise ValueError(f"VisitorOptions({name}={getattr(self, name)!r}): it is a positive number of seconds")
         if not self.cookie.isascii() or not self.cookie.replace("-", "").replace("_", "").isalnum() or self.cookie[0] in "-_":
             raise ValueError(f"VisitorOptions(cookie={self.cookie!r}): take letters, digits, - and _, a letter or a digit first")
+        for key, kind in self.types.items():
+            try:
+                msgspec.msgpack.Decoder(kind)
+            except TypeError as error:
+                raise TypeError(f"VisitorOptions(types={{{key!r}: …}}): {error}") from error
 
 
 def renewal(options: VisitorOptions, is_member: bool) -> float:

@@ -18,12 +18,15 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 from hospes.users.account import Account
 from hospes.users.merging import Merge, keep_both
 from hospes.users.plain import to_plain
+from hospes.users.shapes import Shapes
 from hospes.users.values import admit
+
+_NONE: Final = Shapes({})
 
 
 class Keeper(Protocol):
@@ -68,7 +71,8 @@ class User(dict[str, Any]):
     """A visitor, and what the program remembers of them.
 
     Values are None, bool, int, float, str, bytes, datetime, list and dict with str keys, inside each other as you like; a
-    tuple becomes a list, and a datetime with a time zone comes back in UTC. A User that a program makes itself, say in a
+    tuple becomes a list, and a datetime with a time zone comes back in UTC. Under a key that `VisitorOptions.types` declares,
+    values are of that type. A User that a program makes itself, say in a
     test, is kept nowhere.
 
     Args:
@@ -77,12 +81,13 @@ class User(dict[str, Any]):
         created: The visitor's first request, in seconds since the epoch.
         is_new: Whether this is the visitor's first request.
         keeper: What keeps it; None for nothing.
+        shapes: What is declared of its values.
 
     Raises:
         TypeError, ValueError: for a key that is no str, or a value that cannot be kept; so does every method that puts one in.
     """
 
-    __slots__ = ("_created", "_keeper", "id", "is_new", "name")
+    __slots__ = ("_created", "_keeper", "_shapes", "id", "is_new", "name")
 
     def __init__(
         self,
@@ -92,6 +97,7 @@ class User(dict[str, Any]):
         created: float = 0.0,
         is_new: bool = True,
         keeper: Keeper | None = None,
+        shapes: Shapes = _NONE,
     ) -> None:
         super().__init__()
         self.id = id
@@ -101,6 +107,7 @@ class User(dict[str, Any]):
         self.name = ""
         """The login name of who is signed in; "" for an anonymous visitor."""
         self._created = created
+        self._shapes = shapes
         self._keeper: Keeper | None = None
         if content:
             self.update(content)
@@ -187,7 +194,7 @@ class User(dict[str, Any]):
             "name": self.name,
             "created": self.created.isoformat(),
             "logins": [{"since": _date(each.since).isoformat(), "until": _date(each.until).isoformat()} for each in passes],
-            "data": to_plain(dict(self)),
+            "data": to_plain(dict(self._shapes.plain(self))),
         }
 
     def change_created(self, created: float) -> None:
@@ -203,7 +210,7 @@ class User(dict[str, Any]):
 
     def __setitem__(self, key: str, value: Any) -> None:
         self._change()
-        super().__setitem__(key, admit(key, value))
+        super().__setitem__(key, self._admitted(key, value))
 
     def __delitem__(self, key: str) -> None:
         self._change()
@@ -222,7 +229,7 @@ class User(dict[str, Any]):
     def update(self, *sources: Mapping[str, Any] | Iterable[tuple[str, Any]], **more: Any) -> None:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]  # dict's overloads say the same
         """Put in everything from a mapping or from pairs, and from the keywords. All of it, or after an error nothing."""
         self._change()
-        admitted = {key: admit(key, value) for key, value in dict(*cast(Any, sources), **more).items()}
+        admitted = {key: self._admitted(key, value) for key, value in dict(*cast(Any, sources), **more).items()}
         super().update(admitted)
 
     def pop(self, key: str, *default: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]  # dict's overloads say the same
@@ -243,6 +250,12 @@ class User(dict[str, Any]):
     def __reduce__(self) -> tuple[type[dict[str, Any]], tuple[dict[str, Any]]]:
         """A copy is a plain dict: there is one User of a visitor in a request."""
         return dict, (dict(self),)
+
+    def _admitted(self, key: str, value: Any) -> Any:
+        if key in self._shapes.types:
+            admit(key, self._shapes.admit(key, value))
+            return value
+        return admit(key, value)
 
     def _change(self) -> None:
         keeper = self._keeper

@@ -14,7 +14,7 @@ from hospes.store.values import RecordTooLarge, Values, fingerprint
 __all__ = ["Kept", "RecordTooLarge", "admit", "decode", "encode", "fingerprint"]
 
 _HEAD: Final = struct.Struct(">Bd16s")
-_VALUES: Final = Values("user", "a visitor", "VisitorOptions.size")
+_VALUES: Final = Values("user", "a visitor", "VisitorOptions.size", "VisitorOptions.types")
 
 admit: Final = _VALUES.admit
 """Looks at what a program puts into a User; see `Values.admit`."""

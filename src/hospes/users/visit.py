@@ -21,7 +21,7 @@ Laws:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -39,6 +39,7 @@ from hospes.users.guest import Guest
 from hospes.users.merging import Merge
 from hospes.users.options import VisitorOptions, renewal
 from hospes.users.seal import Sealer, public_id
+from hospes.users.shapes import Shapes
 from hospes.users.turns import Held, Turns
 from hospes.users.user import User
 from hospes.users.values import Kept, decode, encode, fingerprint
@@ -82,6 +83,8 @@ class House:
         entrance: Where visitors sign in.
         company: What goes along with a visitor who signs in or out.
         writing: Writes under way.
+        shapes: What is declared of visitors' values.
+        shapes: What is declared of visitors' values.
         renewals: Seconds between two renewals of the cookie, of who is anonymous and of who is signed in.
     """
 
@@ -94,9 +97,11 @@ class House:
     entrance: Entrance
     company: Company
     writing: set[asyncio.Task[None]] = field(default_factory=set)
+    shapes: Shapes = field(init=False)
     renewals: tuple[float, float] = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "shapes", Shapes(self.options.types))
         object.__setattr__(self, "renewals", (renewal(self.options, is_member=False), renewal(self.options, is_member=True)))
 
 
@@ -167,7 +172,9 @@ class Visit:
         self._leaves = _Leaving.NOT
         self._changing: asyncio.Task[None] | None = None
         content = self._load(held.record if held is not None else None)
-        user = self.user = User(id=self._public_id.hex(), created=self._created, is_new=guest.is_new, keeper=self)
+        user = self.user = User(
+            id=self._public_id.hex(), created=self._created, is_new=guest.is_new, keeper=self, shapes=house.shapes
+        )
         if self._account is not None:
             user.name = self._account.name
         dict[str, Any].update(user, content)
@@ -346,7 +353,7 @@ class Visit:
         house, guest = self._house, self._guest
         value = await house.sealer.issue()
         left = replace(account, passes=()) if self._leaves is _Leaving.EVERYWHERE else account.dismiss(guest.secret)
-        record = encode(self.user, self._created, self._public_id, house.options.size)
+        record = self._encoded(house.shapes.plain(self.user))
         await house.store.compare_and_set(SPACE, guest.key, left.encode(record), self._version)
         self._give_back()
         self._leaves = _Leaving.NOT
@@ -356,7 +363,7 @@ class Visit:
     async def _sign_in(self, name: str, merge: Merge) -> None:
         """Move into the account, and have its turn instead of one's own."""
         guest = self._guest
-        was = Kept(dict(self.user), self._created, self._public_id, b"")
+        was = Kept(dict(self._house.shapes.plain(self.user)), self._created, self._public_id, b"")
         arrival = Arrival(guest.key, self._version, self._expires, was, is_known=not guest.is_new)
         try:
             entered = await self._house.entrance.sign_in(name, merge, arrival)
@@ -372,7 +379,7 @@ class Visit:
         house, guest, now = self._house, self._guest, self._house.clock()
         secret = new_secret()
         account = account.dismiss(guest.secret).admit(house.entrance.new_pass(secret, now), now)
-        octets = account.encode(encode(self.user, self._created, self._public_id, house.options.size))
+        octets = account.encode(self._encoded(house.shapes.plain(self.user)))
         version = await house.store.compare_and_set(SPACE, guest.key, octets, self._version)
         self._guest = guests.member(guest.cookie, account.locator, secret, guest.secure)
         self._become(self._load(Record(octets, version)))
@@ -403,7 +410,11 @@ class Visit:
             octets = open_moving(octets)[2]  # it has not moved: `Entrance.knows` has looked
         kept = decode(octets)
         self._print, self._created, self._public_id = kept.print, kept.created, kept.public_id
-        return kept.content
+        return self._house.shapes.shaped(kept.content)
+
+    def _encoded(self, content: Mapping[str, Any]) -> bytes:
+        self._house.shapes.check(content)
+        return encode(content, self._created, self._public_id, self._house.options.size)
 
     def _fill(self, content: dict[str, Any]) -> None:
         """What the store gave needs no looking at, and is no change."""
@@ -418,10 +429,10 @@ class Visit:
         house = self._house
         end = self._end(house.clock())
         is_due = renews and end - self._expires >= house.renewals[self._account is not None]
-        now_print = fingerprint(self.user)
+        content = house.shapes.plain(self.user)
+        now_print = fingerprint(content)
         if now_print != self._print or not now_print or (is_due and self._account is not None):
-            octets = encode(self.user, self._created, self._public_id, house.options.size)
-            return self._put(octets, now_print, end if is_due or not self._version else self._expires)
+            return self._put(self._encoded(content), now_print, end if is_due or not self._version else self._expires)
         return self._touch(end) if self._version and is_due else None
 
     def _end(self, now: float) -> float:

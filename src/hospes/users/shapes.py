@@ -1,0 +1,103 @@
+"""Declared values: under some keys a visitor keeps dataclasses, or what is made of them.
+
+    App(visitors=VisitorOptions(types={"cart": list[Item]}))
+
+Laws:
+
+* The store has nothing but the plain form of a value: dicts with the names of its members. It names no class and no module, so
+  that reading it makes nothing but what the program has declared, and the program may rename and move its classes.
+* What is put in fits its declaration, or is an error there and then. What the store has fits too, or the visitor's requests fail
+  with an error that says why; the record stays as it is.
+* Where nothing is declared, nothing here runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from hospes.store.contract import StoreError
+
+_AS_THEY_ARE: Final = (bytes, datetime)  # the store has a form for them
+_UNFIT: Final = (TypeError, ValueError, RecursionError)  # msgspec.ValidationError is a ValueError
+
+
+@dataclass(frozen=True, slots=True)
+class Shapes:
+    """What is declared of a visitor's values.
+
+    Args:
+        types: The declared types, by key.
+    """
+
+    types: Mapping[str, Any]
+
+    def admit(self, key: str, value: object) -> object:
+        """The plain form of a value that a program puts in under a declared key.
+
+        Raises:
+            TypeError: if it does not fit.
+        """
+        plain = self._plain(key, value)
+        self._check(key, plain)
+        return plain
+
+    def plain(self, content: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Content, as the store has it.
+
+        Raises:
+            TypeError: if there is something in a declared value that cannot be kept.
+        """
+        if not self.types:
+            return content
+        return {key: self._plain(key, value) if key in self.types else value for key, value in content.items()}
+
+    def check(self, plain: Mapping[str, Any]) -> None:
+        """See to it that plain content can be read again: values may have changed since they were put in.
+
+        Raises:
+            TypeError: if it cannot.
+        """
+        for key in self.types.keys() & plain.keys():
+            self._check(key, plain[key])
+
+    def shaped(self, plain: dict[str, Any]) -> dict[str, Any]:
+        """What the store has, as the program declared it.
+
+        Raises:
+            StoreError: 500, if it does not fit.
+        """
+        for key in self.types.keys() & plain.keys():
+            try:
+                plain[key] = _shaped(plain[key], self.types[key])
+            except _UNFIT as error:
+                raise StoreError(
+                    f"what is kept as user[{key!r}] does not fit {_name(self.types[key])}: {error}; nothing of it is changed: "
+                    "give a new member a default, and let the type take what it took before",
+                    500,
+                ) from error
+        return plain
+
+    def _plain(self, key: str, value: object) -> Any:
+        try:
+            return msgspec.to_builtins(value, builtin_types=_AS_THEY_ARE, str_keys=True)
+        except _UNFIT as error:
+            raise TypeError(f"user[{key!r}]: {error}") from error
+
+    def _check(self, key: str, plain: object) -> None:
+        try:
+            _shaped(plain, self.types[key])
+        except _UNFIT as error:
+            raise TypeError(f"user[{key!r}] is declared as {_name(self.types[key])}: {error}") from error
+
+
+def _shaped(value: object, kind: Any) -> Any:
+    return msgspec.convert(value, kind, builtin_types=_AS_THEY_ARE, str_keys=True)
+
+
+def _name(kind: Any) -> str:
+    return kind.__name__ if isinstance(kind, type) and not hasattr(kind, "__args__") else str(kind)
