@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -48,7 +49,7 @@ def visitors() -> Visitors:
     return Visitors(MemoryStore, VisitorOptions(types=TYPES))
 
 
-async def visited(house: Visitors, change: Any) -> str:
+async def visited(house: Visitors, change: Callable[[User], object]) -> str:
     """The cookie of a new visitor."""
     _, response = await serve(house, change=change)
     return cookie_of(response)
