@@ -137,16 +137,132 @@ def test_other_methods_are_the_handlers(site: Path, asked: list[str]) -> None:
     assert len(asked) == 2
 
 
-def test_content_codings_matter_where_they_may_change_the_answer(site: Path, asked: list[str]) -> None:
-    put(site / "a.txt.gz", b"packed", PAST + 1)
-    put(site / "a.png", b"a picture")
+CODED = (
+    "br",
+    "gzip",
+    "gzip, br",
+    "gzip;q=0.5, zstd",
+    "br;q=0",
+    "*",
+    "identity",
+    "gzip, identity;q=0",
+    "",
+    "deflate",
+    "GZIP",
+    "br;q=x",
+)
+
+
+@pytest.mark.parametrize("there", [(), ("br",), ("gz",), ("br", "gz"), ("zst", "gz"), ("br", "zst", "gz")], ids=" ".join)
+def test_codings_are_those_of_the_portable_carrier(site: Path, asked: list[str], there: tuple[str, ...]) -> None:
+    for ending in there:
+        put(site / f"a.txt.{ending}", f"packed as {ending}".encode())
+    answers: dict[str, list[tuple[int, bytes, bytes]]] = {}
+    for carrier in ("portable", "engine"):
+        with asking(served(site), carrier) as ask:
+            asked.clear()
+            answers[carrier] = [ask("/static/a.txt", f"Accept-Encoding: {each}") for each in [*CODED, *CODED]]
+            answers[carrier] += [ask("/static/a.bin", f"Accept-Encoding: {each}") for each in CODED]
+    assert answers["engine"] == answers["portable"]
+    assert asked == []
+
+
+def test_a_file_in_a_coding_is_never_stale_and_never_another_ones(site: Path, asked: list[str]) -> None:
+    packed = site / "a.txt.gz"
     with asking(served(site)) as ask:
-        assert ask("/static/a.png", "Accept-Encoding: gzip")[2] == b"a picture"
-        assert asked == []
-        assert ask("/static/a.txt", "Accept-Encoding: gzip")[2] == b"packed"
+
+        def got() -> bytes:
+            return ask("/static/a.txt", "Accept-Encoding: gzip")[2]
+
+        assert got() == b"text"
+        put(packed, b"packed")
+        assert got() == b"packed"
         assert ask("/static/a.txt")[2] == b"text"
+        put(packed, b"PACKED")
+        assert got() == b"PACKED"
+        put(site / "a.txt", b"newer", PAST + 1)
+        assert got() == b"newer"
+        put(packed, b"", PAST + 2)
+        assert got() == b"newer"
+        packed.unlink()
+        assert got() == b"newer"
+        assert asked == []
+        packed.symlink_to(site.parent / "outside.bin")
+        assert got() == b"newer"
+        packed.unlink()
+        packed.mkdir()
+        assert got() == b"newer"
+        packed.rmdir()
+        put(packed, b"x" * (FILE_AT_ONCE + 1), PAST + 2)
+        assert got() == b"x" * (FILE_AT_ONCE + 1)
+    assert asked == ["/a.txt"] * 3
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [("Accept-Encoding: gzip", "Accept-Encoding: br"), ("Accept-Encoding: gzip, " + "x" * 125,), ("Accept-Encoding: g\xe4zip",)],
+    ids=["twice", "long", "not ASCII"],
+)
+def test_codings_that_are_seldom_are_the_handlers(site: Path, asked: list[str], fields: tuple[str, ...]) -> None:
+    put(site / "a.txt.gz", b"packed")
+    with asking(served(site)) as ask:
+        ask("/static/a.txt", *fields)
+        assert asked == ["/a.txt"]
+        ask("/static/a.txt", "Accept-Encoding: gzip, " + "x" * 120)
+        assert asked == ["/a.txt"]
+
+
+def test_more_codings_than_are_kept(site: Path, asked: list[str]) -> None:
+    put(site / "a.txt.gz", b"packed")
+    with asking(served(site)) as ask:
+        for number in range(70):
+            assert ask("/static/a.txt", f"Accept-Encoding: x{number}")[2] == b"text"
         assert ask("/static/a.txt", "Accept-Encoding: gzip")[2] == b"packed"
-    assert asked == ["/a.txt", "/a.txt"]
+    assert asked == []
+
+
+def said_of(answer: tuple[int, bytes, bytes], name: str) -> str:
+    return next(line.partition(b": ")[2].decode() for line in answer[1].split(b"\r\n") if line.startswith(name.encode() + b": "))
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.bin"])
+@pytest.mark.parametrize("fields", [(), ("Accept-Encoding: gzip",), ("Accept-Encoding: br",)], ids=["plain", "gzip", "br"])
+def test_who_repeats_what_was_said_hears_that_it_is_unchanged(
+    site: Path, asked: list[str], fields: tuple[str, ...], name: str
+) -> None:
+    put(site / "a.txt.gz", b"packed")
+    answers: dict[str, list[tuple[int, bytes, bytes]]] = {}
+    for carrier in ("portable", "engine"):
+        with asking(served(site), carrier) as ask:
+            given = ask(f"/static/{name}", *fields)
+            tag, date = f"If-None-Match: {said_of(given, 'ETag')}", f"If-Modified-Since: {said_of(given, 'Last-Modified')}"
+            other = 'If-None-Match: "another"'
+            asked.clear()
+            usual = [ask(f"/static/{name}", *fields, *each) for each in [(tag,), (date,), (tag, date), (date, tag)]]
+            assert len(asked) == (0 if carrier == "engine" else 4)
+            asked.clear()
+            seldom = [ask(f"/static/{name}", *fields, *each) for each in [(other, date), (tag, tag), (date, date)]]
+            assert len(asked) == 3
+            answers[carrier] = usual + seldom
+    assert answers["engine"] == answers["portable"]
+    assert [status for status, _, _ in answers["engine"]] == [304, 304, 304, 304, 200, 304, 200]
+
+
+def test_what_has_changed_is_not_unchanged(site: Path) -> None:
+    with asking(served(site)) as ask:
+        given = ask("/static/a.bin")
+        fields = f"If-None-Match: {said_of(given, 'ETag')}", f"If-Modified-Since: {said_of(given, 'Last-Modified')}"
+        assert [ask("/static/a.bin", each)[0] for each in fields] == [304, 304]
+        put(site / "a.bin", b"octets", PAST + 1)
+        assert [ask("/static/a.bin", each)[0] for each in fields] == [200, 200]
+
+
+def test_an_unchanged_file_may_be_the_last_answer(site: Path) -> None:
+    with asking(served(site)) as ask:
+        tag = said_of(ask("/static/a.bin"), "ETag")
+        status, head, content = ask("/static/a.bin", f"If-None-Match: {tag}", "Connection: close")
+        assert (status, content) == (304, b"")
+        assert b"\r\nConnection: close" in head
 
 
 def test_nothing_is_served_stale(site: Path) -> None:

@@ -296,31 +296,48 @@ cdef class Conn:
 
     cdef int put_file(self, bytes fields, int file, Py_ssize_t length, bint closes) except -1:
         """Gather an answer whose content is a file. ASIDE: there is no room, or the file has another length."""
-        cdef Engine engine = self.engine
-        cdef bytes prefix = engine.prefix(200, "")
-        cdef Py_ssize_t before = PyBytes_GET_SIZE(prefix) - PyBytes_GET_SIZE(_CONTENT_LENGTH), count = PyBytes_GET_SIZE(fields)
-        cdef char *to
-        if engine.gathering is not self or engine.gathered_length + before + count + length + 128 > BUFFER:
+        cdef char *to = self.begin_fields(200, fields, length)
+        if to == NULL:
             return ASIDE
-        to = engine.gathered + engine.gathered_length
-        memcpy(to, PyBytes_AS_STRING(prefix), before)
-        memcpy(to + before, PyBytes_AS_STRING(fields), count)
-        to += before + count
         memcpy(to, PyBytes_AS_STRING(_CONTENT_LENGTH), PyBytes_GET_SIZE(_CONTENT_LENGTH))
         to = _write_number(to + PyBytes_GET_SIZE(_CONTENT_LENGTH), length)
         memcpy(to, b"\r\n", 2)
-        to += 2
-        if closes:
-            memcpy(to, PyBytes_AS_STRING(_CLOSE), PyBytes_GET_SIZE(_CLOSE))
-            to += PyBytes_GET_SIZE(_CLOSE)
-        memcpy(to, b"\r\n", 2)
-        to += 2
+        to = self.end_fields(to + 2, closes)
         # One octet more is asked for: a file that has become longer is told from one that has not.
         if c_read(file, to, length + 1) != length:
             return ASIDE
         self.closes = closes
-        engine.gathered_length = to + length - engine.gathered
+        self.engine.gathered_length = to + length - self.engine.gathered
         return GATHERED
+
+    cdef int put_unchanged(self, bytes fields, bint closes) except -1:
+        """Gather an answer of 304, which has no content and no length (RFC 9110 §15.4.5). ASIDE: there is no room."""
+        cdef char *to = self.begin_fields(304, fields, 0)
+        if to == NULL:
+            return ASIDE
+        self.closes = closes
+        self.engine.gathered_length = self.end_fields(to, closes) - self.engine.gathered
+        return GATHERED
+
+    cdef char *begin_fields(self, int status, bytes fields, Py_ssize_t length) except? NULL:
+        """Write a head with fields of the program's own behind what was gathered; gives where it goes on, or NULL for want of room."""
+        cdef Engine engine = self.engine
+        cdef bytes prefix = engine.prefix(status, "")
+        cdef Py_ssize_t before = PyBytes_GET_SIZE(prefix) - PyBytes_GET_SIZE(_CONTENT_LENGTH), count = PyBytes_GET_SIZE(fields)
+        cdef char *to = engine.gathered + engine.gathered_length
+        if engine.gathering is not self or engine.gathered_length + before + count + length + 128 > BUFFER:
+            return NULL
+        memcpy(to, PyBytes_AS_STRING(prefix), before)
+        memcpy(to + before, PyBytes_AS_STRING(fields), count)
+        return to + before + count
+
+    cdef char *end_fields(self, char *to, bint closes) noexcept:
+        """Write a head's end."""
+        if closes:
+            memcpy(to, PyBytes_AS_STRING(_CLOSE), PyBytes_GET_SIZE(_CLOSE))
+            to += PyBytes_GET_SIZE(_CLOSE)
+        memcpy(to, b"\r\n", 2)
+        return to + 2
 
     cdef bint is_plain(self, response) except -1:
         """Whether a function's response needs nobody to conclude it."""

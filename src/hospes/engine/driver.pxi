@@ -40,6 +40,44 @@ cdef extern from "Python.h":
     void Py_DECREF(PyObject *)
 
 
+cdef dict _current_tasks():
+    """Where asyncio keeps each loop's current task, if it is a dict (up to Python 3.13): to look there costs less than to be told."""
+    tasks = getattr(_tasks, "_current_tasks", None)
+    loop, task = object(), object()
+    if type(tasks) is not dict:
+        return None
+    _enter_task(loop, task)
+    is_there = tasks.get(loop) is task
+    _leave_task(loop, task)
+    return tasks if is_there and loop not in tasks else None
+
+
+cdef dict _CURRENT = _current_tasks()
+
+
+cdef inline bint _step_in(loop, task) except -1:
+    """Make a task the current one, as asyncio's `_enter_task`. False: another one is."""
+    if _CURRENT is None:
+        try:
+            _enter_task(loop, task)
+        except RuntimeError:
+            return False
+        return True
+    if PyDict_GetItemWithError(_CURRENT, loop) != NULL:
+        return False
+    PyDict_SetItem(_CURRENT, loop, task)
+    return True
+
+
+cdef inline int _step_out(loop, task) except -1:
+    """As asyncio's `_leave_task`."""
+    if _CURRENT is not None and PyDict_GetItemWithError(_CURRENT, loop) == <PyObject *>task:
+        PyDict_DelItem(_CURRENT, loop)
+    else:
+        _leave_task(loop, task)
+    return 0
+
+
 cdef struct _Slots:
     Py_ssize_t head, content, connection, finishers, method, path, services, path_values, body  # of a Request
     Py_ssize_t known_headers, known_cookies, user  # of a Request, filled by whoever asks first
@@ -100,9 +138,7 @@ cdef object _first_step(Conn conn, handler, request):
         seat = driver._park()
     task = <object>hospes_read(seat, _AT.task)
     context = PyContext_Copy(engine.context)
-    try:
-        _enter_task(engine.loop, task)
-    except RuntimeError:  # inside of a task: the driver knows what to do
+    if not _step_in(engine.loop, task):  # inside of a task: the driver knows what to do
         conn.starting = True
         handle = driver.start(handler, request, conn.answered)
         conn.starting = False
@@ -128,7 +164,7 @@ cdef object _first_step(Conn conn, handler, request):
             PyContext_Exit(context)
     except BaseException as error:
         failure = error
-    _leave_task(engine.loop, task)
+    _step_out(engine.loop, task)
     if suspended:
         if awaited is answer:
             return driver._follow(answer, conn.answered)
@@ -235,9 +271,7 @@ cdef int _go(Conn conn, _Route route, Coming *coming) except -1:
         seat = driver._park()
     task = <object>hospes_read(seat, _AT.task)
     context = PyContext_Copy(engine.context)
-    try:
-        _enter_task(engine.loop, task)
-    except RuntimeError:  # inside of a task: the driver knows what to do
+    if not _step_in(engine.loop, task):  # inside of a task: the driver knows what to do
         return ASIDE
     rest = failure = awaited = None
     try:
@@ -257,7 +291,7 @@ cdef int _go(Conn conn, _Route route, Coming *coming) except -1:
             PyContext_Exit(context)
     except BaseException as error:
         failure = error
-    _leave_task(engine.loop, task)
+    _step_out(engine.loop, task)
     conn.request = None
     if failure is None and rest is None:
         return came

@@ -7,6 +7,11 @@
 # * Every attribute has the value that wire gives it for the same octets.
 
 cdef extern from "parser.h" nogil:
+    ctypedef struct hospes_field:
+        uint32_t count
+        uint32_t at
+        uint32_t length
+
     ctypedef struct hospes_head:
         uint32_t size
         uint32_t method_length
@@ -21,7 +26,9 @@ cdef extern from "parser.h" nogil:
         int escaped
         int cookies
         int asks
-        int codings
+        hospes_field codings
+        hospes_field tags
+        hospes_field since
 
     ctypedef struct hospes_limits:
         size_t size

@@ -6,7 +6,7 @@
 #
 # * Nothing is decided here. Where a path leads, and what a text means, is said in Python; here is what Python says of the plainest
 #   paths and texts. Whatever looks different is left to Python: `None` for a route, `_NOTHING` for a value. So in doubt it is None.
-# * The map is read once, when the carrier starts; finding a way allocates nothing but the texts that are looked up.
+# * The map is read once, when the carrier starts; finding a way allocates nothing.
 # * tests/engine/test_map.py holds it against `Matcher` and the readers of `hospes.binding`, over random routes, paths and queries.
 
 cdef enum:
@@ -49,6 +49,68 @@ cdef struct Coming:
     int plain_query  # whether the query has neither escapes nor too many parameters; -1: nobody has looked yet
     bint is_last  # whether the peer asks for the connection's end, and has sent nothing behind it
     int plain_content  # whether the content is JSON that breaks no limit; likewise
+
+
+cdef extern from *:
+    """
+    /* Spreads texts over a table; which texts are in it is the program's, so nobody can make it slow. */
+    static inline uint64_t hospes_hash(const char *p, Py_ssize_t length) {
+        uint64_t hash = (uint64_t)length, word;
+        for (; length >= 8; p += 8, length -= 8) {
+            memcpy(&word, p, 8);
+            hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+            hash ^= hash >> 32;
+        }
+        for (word = 0; length > 0; p++, length--) word = word << 8 | (unsigned char)*p;
+        hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+        return hash ^ hash >> 32;
+    }
+    """
+    uint64_t hospes_hash(const char *, Py_ssize_t) noexcept nogil
+
+
+cdef struct Place:
+    # A text of a table, and what is there; both are kept alive by it. NULL: nothing.
+    PyObject *text
+    PyObject *there
+
+
+@cython.final
+cdef class _Texts:
+    """What is kept by texts of ASCII, and looked for by octets: a dict would want a str made of them each time."""
+
+    cdef dict kept
+    cdef Place *places
+    cdef uint64_t mask  # of a table that is at most half full, so that looking for anything ends
+
+    def __cinit__(self, dict kept):
+        cdef uint64_t size = 8, at
+        self.kept = {text.encode(): there for text, there in kept.items()}
+        while size < 2 * <uint64_t>len(kept):
+            size *= 2
+        self.mask = size - 1
+        self.places = <Place *>PyMem_RawMalloc(size * sizeof(Place))
+        if self.places == NULL:
+            raise MemoryError
+        memset(self.places, 0, size * sizeof(Place))
+        for text, there in self.kept.items():
+            at = hospes_hash(PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text)) & self.mask
+            while self.places[at].text != NULL:
+                at = (at + 1) & self.mask
+            self.places[at].text, self.places[at].there = <PyObject *>text, <PyObject *>there
+
+    def __dealloc__(self):
+        PyMem_RawFree(self.places)
+
+    cdef PyObject *find(self, const char *p, Py_ssize_t length) noexcept:
+        """What is there, borrowed; NULL where nothing is."""
+        cdef uint64_t at = hospes_hash(p, length) & self.mask
+        while self.places[at].text != NULL:
+            text = <bytes>self.places[at].text
+            if PyBytes_GET_SIZE(text) == length and memcmp(PyBytes_AS_STRING(text), p, length) == 0:
+                return self.places[at].there
+            at = (at + 1) & self.mask
+        return NULL
 
 
 @cython.final
@@ -211,12 +273,12 @@ cdef class _Branch:
 cdef class _Way:
     """The segments of a path that were matched so far, and where it goes on from there."""
 
-    cdef dict literals
+    cdef _Texts literals
     cdef tuple branches
     cdef object end  # a _Route; None where Python has to look; _ELSEWHERE
 
     def __cinit__(self, way):
-        self.literals = {text: _Way(child) for text, child in way.literals.items()}
+        self.literals = _Texts({text: _Way(child) for text, child in way.literals.items()}) if way.literals else None
         self.branches = tuple([_Branch(each) for each in way.branches])
         self.end = None if way.is_open else _ELSEWHERE
         if way.end is not None:
@@ -242,8 +304,8 @@ cdef class _Way:
         stop = <const char *>memchr(segment, c"/", end - segment)
         if stop == NULL:
             stop = end
-        if self.literals:
-            literal = PyDict_GetItemWithError(self.literals, PyUnicode_DecodeASCII(segment, stop - segment, NULL))
+        if self.literals is not None:
+            literal = self.literals.find(segment, stop - segment)
             if literal != NULL:
                 found = (<_Way>literal).walk(stop, end, values, count)
                 if found is not _ELSEWHERE:
@@ -264,11 +326,11 @@ cdef class _Way:
 cdef class _Ways:
     """All routes that may answer one method."""
 
-    cdef dict paths
+    cdef _Texts paths
     cdef _Way root
 
     def __cinit__(self, ways):
-        self.paths = {path: None if direct is None else _Route(direct, ()) for path, direct in ways.paths.items()}
+        self.paths = _Texts({path: None if direct is None else _Route(direct, ()) for path, direct in ways.paths.items()})
         self.root = None if ways.root is None else _Way(ways.root)
 
 
@@ -337,7 +399,7 @@ cdef class Map:
             ways = self.methods.get(PyUnicode_DecodeASCII(coming.octets, coming.at.method_length, NULL), self.other)
         if ways is None or coming.at.escaped:
             return None
-        known = PyDict_GetItemWithError(ways.paths, PyUnicode_DecodeASCII(path, coming.at.path_length, NULL))
+        known = ways.paths.find(path, coming.at.path_length)
         if known != NULL:
             return <object>known
         if ways.root is None:
@@ -353,6 +415,9 @@ cdef class Map:
             or coming.at.escaped
             or coming.at.asks
             or coming.at.content_length >= 0
+            or coming.at.codings.count > 1
+            or coming.at.tags.count > 1
+            or coming.at.since.count > 1
             or not conn.takes_answer(coming)
         ):
             return ASIDE

@@ -64,6 +64,7 @@ cdef class Engine:
     cdef epoll_event events[EVENTS]
     cdef int event, event_count
     cdef Py_ssize_t budget
+    cdef uint64_t look  # counts the looks at the kernel
     cdef object interruption  # KeyboardInterrupt or SystemExit, on its way to the loop
     cdef char *received
     cdef char *gathered  # answers of one connection, to leave in one send
@@ -221,12 +222,14 @@ cdef class Engine:
             return
         self.polling = True
         self.budget = REQUESTS_PER_POLL
+        self.look += 1
         try:
             # What has come meanwhile is taken at once: a turn of the loop costs more than a look.
             for _ in range(LOOKS):
                 if self.event >= self.event_count:
                     self.event = 0
                     self.event_count = epoll_wait(self.epoll, self.events, EVENTS, 0)
+                    self.look += 1
                 if self.event_count <= 0:
                     break
                 while self.event < self.event_count:
@@ -277,6 +280,7 @@ cdef class Engine:
         """Take up the requests that were too many for the last turn."""
         cdef Conn conn
         ready, self.ready = self.ready, []
+        self.look += 1
         for each in ready:
             conn = <Conn>each
             if conn.state == WAITING:

@@ -1,15 +1,18 @@
 # Small files, straight from a folder (`hospes.http.direct.Shelf`) into the buffer of answers.
 #
 #     GET /static/a.css ─▶ name ─▶ stat(folder) ─▶ openat2 ─▶ fstat ─▶ head ─▶ read ─▶ close
+#                                                     └─ the same for a.css.br, if the peer takes that
 #
 # Laws:
 #
 # * Nothing is served stale: the file is opened and read for each request. What is kept is its name and the fields of the state it
 #   was last seen in; another state has its fields made anew.
 # * The kernel keeps the way inside of the folder: it follows no link and leads nowhere above (openat2(2), RESOLVE_BENEATH).
-# * The folder's own path is the program's, and may be a link; where it leads is looked up each time, for deployments exchange it.
-# * Which names there are, and what is said of a file, is decided in Python; whatever is not a regular small file that can be opened
-#   and read is the handler's, and so is every request that asks for more than the file.
+# * The folder's own path is the program's, and may be a link; where it leads is looked up anew for the requests of each look at the
+#   kernel, for deployments exchange it.
+# * Which names there are, what is said of a file, and what an Accept-Encoding means, is decided in Python; whatever is not a regular
+#   small file that can be opened and read is the handler's, and so is every request that asks for more than the file.
+# * A condition is known here if it repeats what was said, octet for octet; all others are the handler's.
 
 cdef extern from *:
     """
@@ -77,6 +80,8 @@ cdef extern from "<unistd.h>" nogil:
 
 cdef enum:
     SHELVED = 1024  # files of a shelf whose fields are kept, about 1 KiB each
+    CODINGS = 64  # Accept-Encoding fields whose meaning is kept; there are about ten in the world
+    CODINGS_LENGTH = 128  # of the longest of them; browsers' have 25
 
 cdef bytes _CONTENT_LENGTH = b"Content-Length: "
 
@@ -86,9 +91,19 @@ cdef class _Kept:
     """A file as it was last seen."""
 
     cdef bytes name
-    cdef bytes fields
+    cdef bytes whole
+    cdef bytes unchanged
+    cdef bytes etag
+    cdef bytes modified
     cdef bint varies
     cdef hospes_state state
+    cdef dict coded  # the same in its content codings; made for the first who takes one
+
+
+cdef _Kept _kept(bytes name):
+    cdef _Kept kept = _Kept.__new__(_Kept)
+    kept.name = name
+    return kept
 
 
 @cython.final
@@ -99,14 +114,18 @@ cdef class _Shelf:
     cdef bytes path
     cdef object name_of
     cdef object fields_of
+    cdef object codings_of
     cdef dict kept
+    cdef dict codings
     cdef int folder
     cdef hospes_state folder_state
+    cdef uint64_t looked  # at which look of the engine the folder was looked up
 
     def __cinit__(self, given):
         self.folder = -1
         self.prefix, self.path = given.prefix.encode(), fsencode(given.folder)
-        self.name_of, self.fields_of, self.kept = given.name, given.fields, {}
+        self.name_of, self.fields_of, self.codings_of = given.name, given.fields, given.codings
+        self.kept, self.codings = {}, {}
 
     def __dealloc__(self):
         if self.folder >= 0:
@@ -133,26 +152,87 @@ cdef class _Shelf:
             name = self.name_of(below)
             if name is None:
                 return ASIDE
-            kept = _Kept.__new__(_Kept)
-            kept.name = fsencode(name)
-        if (kept.varies and coming.at.codings) or not self.is_open():
+            kept = _kept(fsencode(name))
+        if not self.is_open(conn.engine):
             return ASIDE
         file = hospes_open_below(self.folder, PyBytes_AS_STRING(kept.name))
         if file < 0:
             return ASIDE
         try:
-            if not self.describe(file, below, kept) or (kept.varies and coming.at.codings):
+            if not self.describe(file, below, "", kept):
                 return ASIDE
-            return conn.put_file(kept.fields, file, kept.state.size, coming.is_last)
+            if found == NULL:
+                _keep(self.kept, SHELVED, below, kept)
+            if kept.varies and coming.at.codings.count:
+                return self.fetch_coded(conn, coming, below, kept, file)
+            return self.give(conn, coming, kept, file)
         finally:
             close(file)
 
-    cdef bint is_open(self) except -1:
+    cdef int fetch_coded(self, Conn conn, Coming *coming, str below, _Kept kept, int file) except -1:
+        """Gather the answer for a peer that takes content codings."""
+        cdef _Kept sibling
+        cdef int other
+        wanted = self.wanted(coming)
+        if wanted is None:
+            return ASIDE
+        if kept.coded is None:
+            kept.coded = {}
+        for coding, ending in wanted:
+            if coding not in kept.coded:
+                kept.coded[coding] = _kept(kept.name + ending)
+            sibling = <_Kept>kept.coded[coding]
+            other = hospes_open_below(self.folder, PyBytes_AS_STRING(sibling.name))
+            if other < 0:
+                if errno == ENOENT:
+                    continue
+                return ASIDE
+            try:
+                if not self.describe(other, below, coding, sibling):
+                    return ASIDE
+                if sibling.state.size and sibling.state.changed >= kept.state.changed:
+                    return self.give(conn, coming, sibling, other)
+            finally:
+                close(other)
+        return self.give(conn, coming, kept, file)
+
+    cdef int give(self, Conn conn, Coming *coming, _Kept kept, int file) except -1:
+        """Gather the file, or that it is unchanged. ASIDE: who asks for more than that asks the handler."""
+        if coming.at.tags.count:
+            if not _says(coming, &coming.at.tags, kept.etag):
+                return ASIDE
+        elif coming.at.since.count:
+            if not _says(coming, &coming.at.since, kept.modified):
+                return ASIDE
+        else:
+            return conn.put_file(kept.whole, file, kept.state.size, coming.is_last)
+        return conn.put_unchanged(kept.unchanged, coming.is_last)
+
+    cdef object wanted(self, Coming *coming):
+        """The codings that a peer takes rather than none, and their endings; None: only the handler knows."""
+        cdef const char *p = coming.octets + coming.at.codings.at
+        cdef Py_ssize_t n, length = coming.at.codings.length
+        if length > CODINGS_LENGTH:
+            return None
+        for n in range(length):
+            if <unsigned char>p[n] >= 0x80:
+                return None
+        field = PyBytes_FromStringAndSize(p, length)
+        wanted = self.codings.get(field)
+        if wanted is None:
+            wanted = tuple([(coding, fsencode(ending)) for coding, ending in self.codings_of(field.decode("ascii"))])
+            _keep(self.codings, CODINGS, field, wanted)
+        return wanted
+
+    cdef bint is_open(self, Engine engine) except -1:
         """Whether the folder is there, and the one that is held."""
         cdef hospes_state now
         cdef const char *path = PyBytes_AS_STRING(self.path)
+        if self.looked == engine.look and self.folder >= 0:
+            return True
         if hospes_look_at(path, &now) < 0:
             return False
+        self.looked = engine.look
         if self.folder >= 0:
             if now.inode == self.folder_state.inode and now.device == self.folder_state.device:
                 return True
@@ -160,23 +240,35 @@ cdef class _Shelf:
         self.folder = hospes_open_folder(path)
         return self.folder >= 0 and hospes_look(self.folder, &self.folder_state) == 0
 
-    cdef bint describe(self, int file, str below, _Kept kept) except -1:
+    cdef bint describe(self, int file, str below, str coding, _Kept kept) except -1:
         """See to it that the fields are those of the file's state; False where the handler has to answer."""
         cdef hospes_state now
         if hospes_look(file, &now) < 0 or not now.regular or now.size > _FILE_AT_ONCE:
             return False
         if (
-            kept.fields is not None
+            kept.whole is not None
             and now.changed == kept.state.changed
             and now.size == kept.state.size
             and now.inode == kept.state.inode
         ):
             return True
-        headers = self.fields_of(below, now.changed, now.size, now.inode)
-        if headers is None:
+        said = self.fields_of(below, coding, now.changed, now.size, now.inode)
+        if said is None:
             return False
-        kept.fields, kept.varies, kept.state = write_fields(headers.lines()), "Vary" in headers, now
-        if len(self.kept) >= SHELVED and below not in self.kept:
-            del self.kept[next(iter(self.kept))]
-        self.kept[below] = kept
+        kept.whole, kept.unchanged = write_fields(said.whole.lines()), write_fields(said.unchanged.lines())
+        kept.etag, kept.modified = said.unchanged["ETag"].encode(), said.unchanged["Last-Modified"].encode()
+        kept.varies, kept.state = "Vary" in said.whole, now
         return True
+
+
+cdef int _keep(dict kept, Py_ssize_t most, key, value) except -1:
+    """Keep something, in place of what has been kept for longest if there are too many."""
+    if len(kept) >= most:
+        del kept[next(iter(kept))]
+    kept[key] = value
+    return 0
+
+
+cdef bint _says(Coming *coming, hospes_field *field, bytes value) noexcept:
+    """Whether a field is exactly this."""
+    return field.length == PyBytes_GET_SIZE(value) and memcmp(coming.octets + field.at, PyBytes_AS_STRING(value), field.length) == 0

@@ -28,8 +28,7 @@ from hospes.files.listing import listing
 from hospes.files.media_types import is_compressible, media_type_of
 from hospes.files.opening import Enter, OpenFile, Place, entrance
 from hospes.files.representation import FOR_EVER, REVALIDATE, Describe, Traits, describe, respond
-from hospes.http.direct import Shelf
-from hospes.http.headers import Headers
+from hospes.http.direct import Shelf, Shelved
 from hospes.http.negotiation import choose_encoding
 from hospes.http.request import Request
 from hospes.http.response import Redirect, Response
@@ -118,17 +117,18 @@ class StaticFolder:
         """
         if self._follows_links:
             return None
-        return Shelf(f"{prefix}/", self._folder, _shelved_name, self._shelved_fields)
+        return Shelf(f"{prefix}/", self._folder, _shelved_name, self._shelved_fields, _shelved_codings)
 
     def __repr__(self) -> str:
         return f"StaticFolder({self._folder!r})"
 
-    def _shelved_fields(self, path: str, changed: int, size: int, inode: int) -> Headers | None:
+    def _shelved_fields(self, path: str, coding: str, changed: int, size: int, inode: int) -> Shelved | None:
         if changed > time.time_ns():
             return None  # what is told of it depends on the time
         content_type = media_type_of(path if path[-1] != "/" else INDEX)
-        traits = Traits(content_type, self._cache_control, "", "Accept-Encoding" if is_compressible(content_type) else "")
-        return self._describe(changed, size, inode, changed // 1_000_000_000, traits).whole
+        traits = Traits(content_type, self._cache_control, coding, "Accept-Encoding" if is_compressible(content_type) else "")
+        _, whole, unchanged = self._describe(changed, size, inode, changed // 1_000_000_000, traits)
+        return Shelved(whole, unchanged)
 
     def _answer(self, request: Request, names: list[str]) -> Response:
         if not names[-1]:
@@ -220,6 +220,11 @@ def _shelved_name(path: str) -> str | None:
     if names is None:
         return None
     return "/".join(names if names[-1] else [*names[:-1], INDEX])
+
+
+def _shelved_codings(accept_encoding: str) -> list[tuple[str, str]]:
+    """The content codings that a field prefers to none, and the endings of their files."""
+    return [(coding, ENDINGS[coding]) for coding in acceptable_codings(accept_encoding)]
 
 
 def acceptable_codings(accept_encoding: str) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -147,9 +147,23 @@ class Ways(Generic[E]):
 
 
 @dataclass(frozen=True, slots=True)
+class Shelved:
+    """What is said of a file."""
+
+    whole: Headers
+    """With all of it. Where Vary is among them, they are true only if no coding that is taken rather than none has a file."""
+    unchanged: Headers
+    """With a 304, which answers whoever repeats the ETag or the Last-Modified in here, octet for octet."""
+
+
+@dataclass(frozen=True, slots=True)
 class Shelf:
-    """Files below a prefix. Whoever asks for one by GET, without content, conditions and ranges, may be given it directly, if
-    it is a small regular file which is opened without following any link on the way from the folder to it."""
+    """Files below a prefix. Whoever asks for one by GET, without content and ranges, may be given it directly, if it is a small
+    regular file which is opened without following any link on the way from the folder to it.
+
+    A file whose fields vary may be there in content codings, too: the first of those that are taken rather than none is given
+    whose file is there, is not empty, and was not changed before the file itself.
+    """
 
     prefix: str
     """Percent-encoded, with a slash at its end. No route has a path below it, and no filter guards one."""
@@ -157,9 +171,12 @@ class Shelf:
     """The folder's path; what it leads to may change at any time."""
     name: Callable[[str], str | None]
     """Which file of the folder a path without percent signs is about, seen from the folder; None: only the handler knows."""
-    fields: Callable[[str, int, int, int], Headers | None]
-    """What is said of a file: of a path, for the nanosecond of its change, its size and its inode; None: only the handler knows.
-    With Vary among them it is true for requests without Accept-Encoding only."""
+    fields: Callable[[str, str, int, int, int], Shelved | None]
+    """What is said of a file: of a path, in a content coding ("" for none), for the nanosecond of its change, its size and its
+    inode; None: only the handler knows."""
+    codings: Callable[[str], Sequence[tuple[str, str]]]
+    """The content codings that an Accept-Encoding takes rather than none, the best first, and what the names of files in them end
+    with."""
 
 
 @dataclass(frozen=True, slots=True)
