@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -55,11 +55,18 @@ def command(host: str, port: int) -> list[str]:
 @contextmanager
 def hosted(host: str, folder: Path) -> Generator[httpx.Client]:
     """Start one, wait until it answers, end it by its pid."""
+    with listening(lambda port: command(host, port), folder, {"PYTHONPATH": str(ROOT)}) as client:
+        yield client
+
+
+@contextmanager
+def listening(command: Callable[[int], list[str]], folder: Path, variables: Mapping[str, str]) -> Generator[httpx.Client]:
+    """Start a server at a port, wait until it answers, end it by its pid."""
     with socket.create_server(("127.0.0.1", 0)) as chosen:
         port = int(chosen.getsockname()[1])
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+    environment = {**os.environ, **variables, "PYTHONWARNINGS": "ignore"}
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command(host, port), cwd=folder, env=environment, stdout=log, stderr=log)
+        process = subprocess.Popen(command(port), cwd=folder, env=environment, stdout=log, stderr=log)
     try:
         until = time.monotonic() + SECONDS
         while True:

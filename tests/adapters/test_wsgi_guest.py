@@ -14,7 +14,7 @@ from wsgiref.validate import validator
 
 import pytest
 
-from hospes import App
+from hospes import App, WebSocket, WebSocketSession
 from hospes.adapters import WsgiGuest, to_wsgi
 from hospes.errors import ClientDisconnected, HttpError
 from hospes.http.content import FileContent, Stream
@@ -214,6 +214,31 @@ def test_an_app() -> None:
     application = app.wsgi()
     assert ask(application, PATH_INFO="/hello/you")[2] == b"Hello, you"
     application.close()
+
+
+def test_a_websocket_cannot_be_carried() -> None:
+    app = App(store="memory:")
+
+    @app.websocket("/asks")
+    async def asks(ws: WebSocket) -> None:
+        await ws.receive()
+
+    @app.websocket_message("/hears")
+    def hears(session: WebSocketSession, text: str) -> None: ...
+
+    handshake: dict[str, Any] = {
+        "HTTP_CONNECTION": "Upgrade",
+        "HTTP_UPGRADE": "websocket",
+        "HTTP_SEC_WEBSOCKET_VERSION": "13",
+        "HTTP_SEC_WEBSOCKET_KEY": "dGhlIHNhbXBsZSBub25jZQ==",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+    }
+    application = app.wsgi()
+    try:
+        for path in ("/asks", "/hears"):
+            assert ask(application, **handshake, PATH_INFO=path)[0] == "501 Not Implemented"
+    finally:
+        application.close()
 
 
 def test_early_hints_where_the_host_offers_them() -> None:

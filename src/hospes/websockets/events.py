@@ -241,6 +241,7 @@ class _Receiver:
         "_heard",
         "_held",
         "_limit",
+        "_opened",
         "_over",
         "_paused",
         "_pump",
@@ -261,6 +262,7 @@ class _Receiver:
         self._paused = False
         self._pump: asyncio.Task[None] | None = None
         self._over = asyncio.Event()
+        self._opened = False
         self._given: bytearray | None = None  # what is wanted of the binary message whose frames come in
         self._channel: Channel
 
@@ -269,7 +271,7 @@ class _Receiver:
         return self._frames is not None
 
     def opened(self, channel: Channel) -> None:
-        self._channel = channel
+        self._channel, self._opened = channel, True
         self._session.open(channel)
         self._tell("on_open", self._session)
 
@@ -353,7 +355,12 @@ class _Receiver:
             self._pump = None
 
     async def settle(self, error: BaseException | None) -> None:
-        """Wait until all has been heard; where the server ends everything, only for what is heard at the end."""
+        """Wait until all has been heard; where the server ends everything, only for what is heard at the end.
+
+        Where it has not come to be opened there is nothing to wait for.
+        """
+        if not self._opened:
+            return
         aborted = not self._over.is_set()
         if aborted and self._pump is not None:
             self._pump.cancel()
