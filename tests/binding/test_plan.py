@@ -111,6 +111,25 @@ def test_the_order_of_parameters_is_kept() -> None:
     assert bound(handler, request("/?n=1&m=2")) == ["Made", "int", "Made", "int", "Request"]
 
 
+def test_what_is_left_where_one_has_to_be_awaited() -> None:
+    registry = ProviderRegistry()
+
+    async def later(r: Request) -> Point:
+        await asyncio.sleep(0)
+        return Point(7)
+
+    registry.add(later, "request")
+
+    def handler(a: Made, p: Point, n: int, b: Made) -> Any:
+        return a, p, n, b
+
+    plan = compile_plan(handler, Site(), registry)
+    asked = request("/?n=1")
+    values = [None, *(each.read(asked) if place in (0, 1, 2) else None for place, each in enumerate(plan.sources))]
+    asyncio.run(plan.complete(asked, values, 1, 2))
+    assert [type(each).__name__ for each in values] == ["NoneType", "Made", "Point", "int", "Made"]
+
+
 def test_a_refusal_inside_a_provider_is_one_too() -> None:
     registry = ProviderRegistry()
 

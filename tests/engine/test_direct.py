@@ -274,6 +274,134 @@ def test_objects_are_made_after_the_arguments_and_once() -> None:
     assert [each for each in made if each != "controller"] == ["/thing/5", "/thing/6"] * 2
 
 
+class First(str):
+    """An object that may have to be awaited, and may not be had."""
+
+
+class Second(str):
+    """One that is there at once."""
+
+
+class Third(str):
+    """One that is made of the others."""
+
+
+def awaiting(made: list[str]) -> App:
+    """Objects before, between and behind other arguments, for functions of every kind."""
+    app = App()
+
+    @app.provide(scope="request")
+    async def first(request: Request) -> First:
+        made.append(f"first of {request.path}")
+        if "wait" in request.query_string:
+            await asyncio.sleep(0)
+        if "fail" in request.query_string:
+            raise LookupError("first")
+        return First("1")
+
+    @app.provide(scope="request")
+    def second(request: Request) -> Second:
+        made.append(f"second of {request.path}")
+        return Second("2")
+
+    @app.provide(scope="request")
+    async def third(first: First, second: Second) -> Third:
+        return Third(f"3{first}{second}")
+
+    @app.get("/all/{n:int}")
+    async def all_three(second: Second, n: int, third: Third, first: First) -> list[Any]:
+        return [second, n, third, first]
+
+    @app.get("/inline", inline=True)
+    def inline(first: First, request: Request) -> str:
+        return first + request.path
+
+    @app.get("/suspends")
+    async def suspends(third: Third) -> str:
+        await asyncio.sleep(0)
+        return third
+
+    @app.controller("/class")
+    class Controller:
+        @app.get("/{n:int}")
+        async def show(self, n: int, third: Third) -> list[Any]:
+            return [n, third]
+
+    return app
+
+
+def test_objects_that_have_to_be_awaited() -> None:
+    made: list[str] = []
+    paths = ["/all/5", "/all/x", "/inline", "/suspends", "/class/7"]
+    targets = [f"{path}{query}" for path in paths for query in ("", "?wait", "?fail", "?wait&fail")]
+    answers = compare(lambda: awaiting(made), [request(target) for target in targets])
+    assert answers.count(b'["2",5,"312","1"]') == 2
+    assert answers.count(b'[7,"312"]') == 2
+    assert answers.count(b"HTTP/1.1 500") == 8
+    half = len(made) // 2
+    assert made[:half] == made[half:], "both carriers made the same, once, in the same order"
+
+
+class Finisher:
+    """A finisher that does it quietly, or not, or fails."""
+
+    def __init__(self, name: str, told: list[str], how: str) -> None:
+        self.name = name
+        self.told = told
+        self.how = how
+
+    async def __call__(self, response: Response | None) -> None:
+        self.told.append(f"{self.name} heard")
+        if self.how == "fails":
+            raise LookupError(self.name)
+        if response is not None:
+            response.headers[f"X-{self.name}"] = "finished"
+
+    def finish_quietly(self) -> bool:
+        if self.how == "fails":
+            self.told.append(f"{self.name} failed")
+            raise LookupError(self.name)
+        if self.how == "quiet":
+            self.told.append(f"{self.name} was quiet")
+        return self.how == "quiet"
+
+
+@pytest.mark.parametrize("value", ["text", {"a": 1}, Response("mine"), object(), "x" * 70_000])
+def test_finishers_that_have_nothing_to_do(value: object) -> None:
+    told: list[str] = []
+
+    def build() -> App:
+        app = App()
+
+        @app.get("/{inner}/{outer}")
+        async def home(request: Request, inner: str, outer: str) -> Any:
+            request.finish_with(Finisher("Outer", told, outer))
+            request.finish_with(Finisher("Inner", told, inner))
+            return value if type(value) is not Response else Response("mine")
+
+        return app
+
+    pairs = [(inner, outer) for inner in ("quiet", "speaks", "fails") for outer in ("quiet", "speaks", "fails")]
+    with both(build, requests_per_connection=1000) as ports:
+        heard = list[list[tuple[bytes, list[str]]]]()
+        for port in ports:
+            heard.append([])
+            for inner, outer in pairs:
+                told.clear()
+                with Peer(port) as peer:
+                    peer.send(request(f"/{inner}/{outer}", "GET", None, "Connection: close"))
+                    answer = re.sub(rb"Date: [^\r]+", b"Date:", peer.rest())
+                heard[-1].append((answer, [each.partition(" ")[0] for each in told]))
+                assert [each.partition(" ")[0] for each in told] == ["Inner", "Outer"], (inner, outer)
+    for (inner, outer), (portable, _), (engine, _) in zip(pairs, *heard, strict=True):
+        if "quiet" not in (inner, outer):
+            assert engine == portable, (inner, outer)
+        status = portable[:12]
+        assert engine.startswith(status), (inner, outer)
+        fails = "fails" in (inner, outer) or type(value) is object
+        assert (status == b"HTTP/1.1 500") == fails
+
+
 SEEN: ContextVar[str] = ContextVar("seen", default="-")
 
 

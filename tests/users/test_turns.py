@@ -10,7 +10,7 @@ import pytest
 from hospes.store import Conflict, StoreUnavailable, Taken
 from hospes.store.memory import MemoryStore
 from hospes.users.rangelock import RangeLock
-from hospes.users.turns import Turns, TurnTimeout
+from hospes.users.turns import Turns, TurnTimeout, place_of
 
 ADA, BOB = b"a" * 32, b"b" * 32
 
@@ -175,22 +175,22 @@ def test_a_turn_is_taken_at_once_or_not_at_all(tmp_path: Path) -> None:
     async def main() -> None:
         store = MemoryStore()
         turns, other = Turns(store, 10.0, RangeLock(str(tmp_path / "turns"))), RangeLock(str(tmp_path / "turns"))
-        assert turns.take_now("users", ADA) is None, "the store is not open, and cannot say"
+        assert turns.take_now("users", ADA, place_of(ADA)) is None, "the store is not open, and cannot say"
         assert turns.out == 0
         await store.open()
         version = await store.put("users", ADA, b"v")
-        held = turns.take_now("users", ADA)
+        held = turns.take_now("users", ADA, place_of(ADA))
         assert held is not None
         assert held.record is not None
         assert held.record.version == version
-        assert turns.take_now("users", ADA) is None, "somebody has it"
+        assert turns.take_now("users", ADA, place_of(ADA)) is None, "somebody has it"
         turns.give_back(held)
         await settle()
         assert other.try_enter(held.place)
-        assert turns.take_now("users", ADA) is None, "another process has it"
+        assert turns.take_now("users", ADA, place_of(ADA)) is None, "another process has it"
         assert turns.out == 0
         other.close()
-        held = turns.take_now("users", BOB)
+        held = turns.take_now("users", BOB, place_of(BOB))
         assert held is not None
         assert held.record is None
         turns.give_back(held)

@@ -12,6 +12,7 @@ from tests.users.support import DAY, Clock, ask, cookie_of, count, finish, serve
 
 from hospes.errors import HttpError
 from hospes.http import Response
+from hospes.http.request import QuickFinisher
 from hospes.store import Conflict
 from hospes.store.memory import MemoryStore
 from hospes.users import User, VisitorOptions, Visitors
@@ -192,6 +193,50 @@ def test_finishing_twice_does_nothing() -> None:
             await finisher(response)
             await finisher(None)
             assert set_cookie(response)
+
+    asyncio.run(main())
+
+
+def test_who_has_nothing_to_tell_and_nothing_to_write_finishes_quietly(url: str) -> None:
+    async def main() -> None:
+        clock = Clock()
+        async with Visitors.at(url, clock=clock) as visitors:
+
+            async def quietly(cookie: str, act: Callable[[User], object] = len) -> bool:
+                request = ask(cookie)
+                act(await visitors.take(request))
+                (finisher,) = request.finishers or []
+                assert isinstance(finisher, QuickFinisher)
+                was_quiet = finisher.finish_quietly()
+                if was_quiet:
+                    assert not finisher.finish_quietly(), "once is enough"
+                await finish(request, Response())
+                return was_quiet
+
+            assert not await quietly(""), "a cookie has to be told"
+            _, response = await serve(visitors, change=count)
+            cookie = cookie_of(response)
+            assert await quietly(cookie)
+            assert not await quietly(cookie, count)
+            assert not await quietly(cookie, lambda user: user.setdefault("list", []).append(1))
+            assert not await quietly(cookie, lambda user: user["list"].append(1)), "also what is inside"
+            assert await quietly(cookie, lambda user: user["list"])
+            with pytest.raises(TypeError):
+                await quietly(cookie, lambda user: user["list"].append(object()))
+            clock.now += 2 * DAY
+            assert not await quietly(cookie), "the cookie is to be renewed"
+            assert await quietly(cookie)
+            _, response = await serve(visitors, cookie, lambda user: user.login("ada"))
+            cookie = cookie_of(response)
+            assert await quietly(cookie)
+            clock.now += 2 * DAY
+            assert not await quietly(cookie)
+            assert not await quietly(cookie, lambda user: user.login("bob"))
+            _, response = await serve(visitors, cookie, lambda user: user.login("ada"))
+            assert not await quietly(cookie_of(response), User.logout)
+            _, response = await serve(visitors, change=count)
+            assert not await quietly(cookie_of(response), User.forget)
+            assert visitors.turns.out == 0
 
     asyncio.run(main())
 

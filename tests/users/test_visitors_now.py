@@ -142,6 +142,53 @@ def test_an_account_is_asked_each_time_whether_the_device_is_signed_in(url: str)
     run(url, work)
 
 
+def test_what_was_found_out_of_a_record_is_believed_of_that_record_only(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/a.db"
+
+    async def main() -> None:
+        async with Visitors.at(url) as visitors, Visitors.at(url) as elsewhere:
+            cookie = await known(visitors)
+            for _ in range(2):
+                request = ask(cookie)
+                user = now(visitors, request)
+                assert user is not None
+                assert (dict(user), user.is_new, user.name) == ({"n": 1}, False, "")
+                assert user.export()["id"] == user.id
+                await finish(request, Response())
+            assert user is not None
+            first = user.id, user.created
+            await apart(serve(elsewhere, cookie, count))
+            await apart(serve(visitors, cookie))
+            request = ask(cookie)
+            user = now(visitors, request)
+            assert user is not None
+            assert user == {"n": 2}
+            assert (user.id, user.created) == first
+            user["list"] = [1]
+            await finish(request, Response())
+            await apart(serve(visitors, cookie))
+            request = ask(cookie)
+            user = now(visitors, request)
+            assert user is not None
+            user["list"].append(2)
+            await finish(request, Response())
+            await apart(serve(visitors, cookie))
+            request = ask(cookie)
+            user = now(visitors, request)
+            assert user == {"n": 2, "list": [1, 2]}
+            await finish(request, Response())
+            await apart(serve(elsewhere, cookie, User.forget))
+            await apart(_expect_nobody(visitors, cookie))
+
+    asyncio.run(main())
+
+
+async def _expect_nobody(visitors: Visitors, cookie: str) -> None:
+    assert now(visitors, ask(cookie)) is None
+    user, _ = await serve(visitors, cookie)
+    assert user == {}
+
+
 def test_what_a_filter_has_changed_counts(url: str) -> None:
     async def work(visitors: Visitors) -> None:
         ada, bob = await known(visitors), await known(visitors)

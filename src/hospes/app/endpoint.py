@@ -132,7 +132,7 @@ class Endpoints:
             guarded: Whether requests that bring cookies are the endpoint's.
         """
         plan, construct, status, limit = target.plan, target.construct, target.status, target.body_limit
-        waits = plan.needs_await or (construct is not None and construct.waits)
+        waits = construct is not None and construct.waits
         if target.runs is Runs.IN_POOL or waits or _chosen(layers, path):
             return Direct(endpoint=endpoint)
 
@@ -145,8 +145,9 @@ class Endpoints:
             call=awaited(plan.call) if on_loop else plan.call,
             waits=on_loop,
             conclude=conclude,
+            complete=_completing(target, on_loop) if plan.needs_await else None,
             owner=construct.get if construct is not None else None,
-            arguments=tuple(Argument(each.read, each.usual, each.is_object) for each in plan.sources),
+            arguments=tuple(Argument(each.read, each.usual, each.is_object, each.waits) for each in plan.sources),
             status=status,
             content=CONTENT.get(target.reader.reads, Content.OTHER),
             body_limit=limit if isinstance(limit, int) else None,
@@ -340,6 +341,22 @@ CONTENT: Final = {
     Reads.OCTETS: Content.READ,
 }
 """What is done with the content first, where only this is to be done."""
+
+
+def _completing(target: Target, on_loop: bool) -> Callable[[Request, list[Any], int], Awaitable[Any]]:
+    """What goes on where an argument has to be awaited; see `Direct.complete`."""
+    plan, construct = target.plan, target.construct
+    function = awaited(plan.call) if on_loop else plan.call
+    shift = 0 if construct is None else 1
+
+    async def complete(request: Request, values: list[Any], at: int) -> Any:
+        await plan.complete(request, values, shift, at)
+        if construct is not None:
+            values[0] = construct.get(request)
+        made = function(*values)
+        return await made if on_loop else made
+
+    return complete
 
 
 async def _made(request: Request, making: Awaitable[Any], status: int) -> Response:

@@ -121,6 +121,21 @@ class Plan:
             values.append(await value if waits and _has_to_be_awaited(value) else value)
         return values if self._order is None else self._order(values)
 
+    async def complete(self, request: Request, values: list[Any], shift: int, at: int) -> None:
+        """Fill in provided objects from one on that has to be awaited.
+
+        Args:
+            request: Whose arguments they are.
+            values: The arguments, in the order of `call`, behind as many places as `shift` says; those before `at` are there.
+            shift: Where the first one is.
+            at: Where the one is that has to be awaited.
+        """
+        values[at] = await values[at]
+        for place, source in enumerate(self.sources[at - shift + 1 :], at + 1):
+            if source.is_object:
+                value = source.read(request)
+                values[place] = await value if source.waits and _has_to_be_awaited(value) else value
+
     def _invalid(self, request: Request, position: int, first: Unfit) -> InvalidRequest:
         """Ask the remaining sources for their errors too."""
         errors: list[FieldError] = list(first.errors)

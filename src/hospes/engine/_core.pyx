@@ -35,8 +35,9 @@ from libc.string cimport memchr, memcmp, memcpy, memset
 from asyncio import tasks as _tasks
 from asyncio.tasks import _enter_task as _enter, _leave_task as _leave
 from os import fsdecode, fsencode, strerror
+from inspect import isawaitable
 from sys import intern
-from types import CoroutineType as _CoroutineType
+from types import CoroutineType as _CoroutineType, GeneratorType
 
 from hospes.execution.driver import Driver, _Seat, call_on_loop
 from hospes.execution.pool import Job as _Job

@@ -246,10 +246,7 @@ cdef class Conn:
         cdef const char *content
         cdef Py_ssize_t length
         cdef bint sends_content = True
-        if (
-            not self.takes_answer(coming)
-            or (self.request is not None and hospes_read(self.request, _AT.finishers) != Py_None)
-        ):
+        if not self.takes_answer(coming):
             return ASIDE
         if route.status == 204 or route.status == 205 or route.status == 304:
             return ASIDE
@@ -282,6 +279,8 @@ cdef class Conn:
             if not length:
                 return ASIDE
             sends_content = False
+        if not self.finish_quietly():
+            return ASIDE
         self.closes = coming.is_last
         return GATHERED if self.put(engine.prefix(route.status, media_type), content, length, sends_content) else LEFT
 
@@ -339,10 +338,12 @@ cdef class Conn:
         memcpy(to, b"\r\n", 2)
         return to + 2
 
+    cdef bint finish_quietly(self) except -1:
+        """Whether nothing is left to be finished."""
+        return self.request is None or _finish_quietly(self.request)
+
     cdef bint is_plain(self, response) except -1:
-        """Whether a function's response needs nobody to conclude it."""
-        if self.request is not None and hospes_read(self.request, _AT.finishers) != Py_None:
-            return False
+        """Whether a function's response needs nobody to conclude it, but for finishers."""
         return type(<object>hospes_read(response, _AT.answer)) is bytes
 
     cdef bint respond(self) except -1:

@@ -20,12 +20,16 @@ cdef extern from *:
     #define hospes_read(object, offset) (HOSPES_AT(object, offset) == NULL ? Py_NotImplemented : HOSPES_AT(object, offset))
     /* Fill an empty slot. */
     #define hospes_fill(object, offset, value) (Py_INCREF(value), HOSPES_AT(object, offset) = (value))
+    /* Whether a value may be one to be awaited: its type says so, but for generators. */
+    #define hospes_waits(value) (PyGen_CheckExact(value) || \
+        (Py_TYPE(value)->tp_as_async != NULL && Py_TYPE(value)->tp_as_async->am_await != NULL))
     #define hospes_new(type) (((PyTypeObject *)(type))->tp_alloc((PyTypeObject *)(type), 0))
     """
     Py_ssize_t hospes_slot(object, const char *)
     PyObject *hospes_read(object, Py_ssize_t)
     void hospes_fill(object, Py_ssize_t, object)
     object hospes_new(object)
+    bint hospes_waits(object)
 
 cdef extern from "Python.h":
     object PyContext_Copy(object)
@@ -230,12 +234,28 @@ cdef _Rest _rest(value, failure, coroutine, awaited):
     return rest
 
 
+cdef bint _finish_quietly(request) except -1:
+    """Have the finishers of a request run that do it quietly, the last one first, as `Direct.conclude` would. False: it has to."""
+    finishers = <object>hospes_read(request, _AT.finishers)
+    if finishers is None:
+        return True
+    while finishers:
+        finisher = finishers.pop()
+        quietly = getattr(finisher, "finish_quietly", None)
+        if quietly is None or not quietly():
+            finishers.append(finisher)
+            return False
+    return True
+
+
 cdef object _call(Conn conn, _Route route, Coming *coming, tuple arguments, int *came):
     """Call a route's function, and drive what it gives. Gives what is left to be concluded, or None."""
     cdef PyObject *given = NULL
     try:
         if route.has_effects:
-            route.affect(conn, coming, arguments)
+            completing = route.affect(conn, coming, arguments)
+            if completing is not None:
+                return completing
         value = PyObject_CallObject(route.call, arguments)
         if route.waits:
             if type(value) is not CoroutineType:
@@ -249,7 +269,7 @@ cdef object _call(Conn conn, _Route route, Coming *coming, tuple arguments, int 
         came[0] = conn.put_value(route, value, coming)
         if came[0] != ASIDE:
             return None
-        if type(value) is Response and conn.is_plain(value):
+        if type(value) is Response and conn.is_plain(value) and conn.finish_quietly():
             if conn.head is None:
                 conn.head = _make_head(coming.octets, &coming.at)
             conn.response, came[0] = value, CAME

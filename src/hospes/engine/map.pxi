@@ -125,10 +125,12 @@ cdef class _Argument:
     cdef int kind
     cdef int value  # which of the path's
     cdef bint has_effect
+    cdef bint waits
 
     def __cinit__(self, argument, tuple names):
         usual = argument.usual
         self.read, self.has_effect, self.default = argument.read, argument.has_effect, _NOTHING
+        self.waits = argument.waits
         self.origin = BY_READER
         if usual is None:
             return
@@ -169,6 +171,7 @@ cdef class _Route:
     cdef object endpoint
     cdef object call  # None: only the endpoint can
     cdef object conclude
+    cdef object complete
     cdef object owner
     cdef tuple names
     cdef tuple arguments
@@ -182,7 +185,7 @@ cdef class _Route:
 
     def __cinit__(self, direct, tuple names):
         self.endpoint, self.call, self.conclude, self.owner = direct.endpoint, direct.call, direct.conclude, direct.owner
-        self.waits = direct.waits
+        self.waits, self.complete = direct.waits, direct.complete
         self.names, self.status, self.guarded = names, direct.status, direct.guarded
         self.arguments = tuple([_Argument(each, names) for each in direct.arguments])
         self.body_limit = -1 if direct.body_limit is None else min(direct.body_limit, BUFFER)
@@ -222,18 +225,21 @@ cdef class _Route:
             _put_item(arguments, shift + n, value)
         return arguments
 
-    cdef int affect(self, Conn conn, Coming *coming, tuple arguments) except -1:
-        """The arguments that have an effect."""
+    cdef object affect(self, Conn conn, Coming *coming, tuple arguments):
+        """The arguments that have an effect; where one of them has to be awaited, gives what the function gives, to be awaited."""
         cdef _Argument argument
         cdef Py_ssize_t n, shift = self.owner is not None
         request = conn.request_of(self, coming, self.reads_content)
         for n in range(PyTuple_GET_SIZE(self.arguments)):
             argument = <_Argument>PyTuple_GET_ITEM(self.arguments, n)
             if argument.has_effect:
-                _put_item(arguments, shift + n, argument.read(request))
+                value = argument.read(request)
+                _put_item(arguments, shift + n, value)
+                if argument.waits and hospes_waits(value) and (type(value) is not GeneratorType or isawaitable(value)):
+                    return self.complete(request, _with_none(arguments), shift + n)
         if shift:
             _put_item(arguments, 0, self.owner(request))
-        return 0
+        return None
 
     cdef dict path_values(self, Coming *coming):
         """What `request.path_values` holds."""
@@ -425,6 +431,17 @@ cdef class Map:
             if (<_Shelf>each).holds(coming):
                 return (<_Shelf>each).fetch(conn, coming)
         return ASIDE
+
+
+cdef list _with_none(tuple items):
+    """A tuple that is filled half as a list, with None in the empty places."""
+    cdef Py_ssize_t n
+    cdef PyObject *item
+    cdef list filled = []
+    for n in range(PyTuple_GET_SIZE(items)):
+        item = PyTuple_GET_ITEM(items, n)
+        filled.append(None if item == NULL else <object>item)
+    return filled
 
 
 cdef inline int _put_item(tuple items, Py_ssize_t n, item) except -1:

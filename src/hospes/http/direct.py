@@ -16,6 +16,7 @@ Laws:
   both ways.)
 * Before the function is called nothing has happened yet: whoever cannot go on asks the route's endpoint, or the handler where the
   route is not known, as if he had not begun.
+* What a finisher of the request can do quietly (`QuickFinisher`) is done before the answer is gathered; else it is `conclude`'s.
 * From then on `conclude` knows what becomes of whatever the function gives, raises or waits for.
 * It is made when the application starts, and then only read.
 """
@@ -68,6 +69,8 @@ class Argument:
     usual: Usual | None = None
     has_effect: bool = False
     """Whether asking does something: then it is asked after all others, and a failure is the function's."""
+    waits: bool = False
+    """Whether what `read` gives may have to be awaited: then `Direct.complete` goes on from there. It has an effect."""
 
 
 class Content(Enum):
@@ -90,6 +93,11 @@ class Direct:
     """Whether it gives a coroutine."""
     conclude: Callable[[Request, Awaitable[Any]], Awaitable[Response]] | None = None
     """Awaits what the function gives, and makes the response of it, whatever happens."""
+    complete: Callable[[Request, list[Any], int], Awaitable[Any]] | None = None
+    """Goes on where an argument has to be awaited, and gives what the function gives; a coroutine function.
+
+    It gets what there is for the function's parameters (an owner's place among them), the awaitable in its place and None where
+    nobody has asked yet, and that place."""
     owner: Read | None = None
     """Gives the object in front of the arguments, where the function is a method; as an argument that has an effect."""
     arguments: tuple[Argument, ...] = ()

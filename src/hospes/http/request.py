@@ -17,7 +17,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast, runtime_checkable
 
 from hospes.errors import HttpError
 from hospes.http import json
@@ -49,6 +49,19 @@ class Done:
 
 
 DONE: Final = Done()
+
+
+@runtime_checkable
+class QuickFinisher(Protocol):
+    """A finisher that most often has nothing to do, and can tell."""
+
+    def __call__(self, response: Response | None) -> Awaitable[None]:
+        """Finish, as any finisher."""
+        ...
+
+    def finish_quietly(self) -> bool:
+        """Finish at once, if that neither waits nor concerns the response. False: nothing has happened, call it."""
+        ...
 
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})

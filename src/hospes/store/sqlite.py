@@ -126,7 +126,7 @@ class SqliteStore:
 
     def recall(self, space: str, key: bytes) -> tuple[Record | None] | None:
         """What `get` would give, if it was read before and nobody has written since; else None."""
-        if not self._is_current() or os.getpid() != self._process:
+        if not self._is_current() or not self._process:
             return None
         known = self._known.get((space, key))
         if known is None or (record := known[0]) is None or record.expires is None or record.expires > self._clock():

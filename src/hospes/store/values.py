@@ -134,11 +134,20 @@ class Values:
         """
         if form not in {PLAIN, EXTENDED}:
             raise StoreError(f"{self.owner}'s record has the format {form}, which a newer release wrote", 500)
+        content = self.unpack_plain(octets)
+        return Unpacked(content, octets if form == PLAIN else fingerprint(content))
+
+    def unpack_plain(self, octets: bytes) -> dict[str, Any]:
+        """As `unpack`, of `PLAIN` content, whose octets are its `fingerprint`.
+
+        Raises:
+            StoreError: 500, if it is damaged.
+        """
         try:
             content: dict[str, Any] = _DECODER.decode(octets)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise self.damaged(error) from error
-        return Unpacked(content, octets if form == PLAIN else fingerprint(content))
+        return content
 
     def damaged(self, error: object) -> StoreError:
         """The error of a record that cannot be read."""

@@ -110,8 +110,13 @@ class Turns:
             self.leave(place)
             raise
 
-    def take_now(self, space: str, key: bytes) -> Held | None:
+    def take_now(self, space: str, key: bytes, place: int) -> Held | None:
         """The turn, if it is free and the store knows the record; `give_back` has to follow. None where that has to be awaited.
+
+        Args:
+            space: The record's space.
+            key: Its key.
+            place: `place_of` that key.
 
         Raises:
             StoreUnavailable: if the file of the locks cannot be made or locked.
@@ -119,7 +124,6 @@ class Turns:
         recall = self._recall
         if recall is None:
             return None
-        place = int.from_bytes(key[:8], "big") % PLACES
         lines = self._lines
         if place in lines or not (self._has_all or self._lock is None or self._try_enter(place)):
             return None
@@ -151,7 +155,11 @@ class Turns:
         if taken is not None:
             assert self._shared is not None
             self._shared.release(taken)
-        self.leave(held.place)
+        place = held.place
+        if self._has_all and self._lines[place] is None:  # the usual case of `leave`
+            del self._lines[place]
+        else:
+            self.leave(place)
 
     async def enter(self, key: bytes) -> int:
         """Wait for the turn of the visitor whose record has this key, as far as it is parted here; gives what `leave` takes.
@@ -160,7 +168,7 @@ class Turns:
             TurnTimeout: if it did not come in time.
             StoreUnavailable: if the file of the locks cannot be made or locked.
         """
-        place = int.from_bytes(key[:8], "big") % PLACES
+        place = place_of(key)
         if place not in self._lines and (self._lock is None or self._try_enter(place)):
             self._lines[place] = None
             return place
@@ -269,6 +277,11 @@ class Turns:
                 called.set_result(None)
                 return
         del self._lines[place]
+
+
+def place_of(key: bytes) -> int:
+    """Where the turn of the record with this key is parted: one of few places, which records have by chance."""
+    return int.from_bytes(key[:8], "big") % PLACES
 
 
 def _give_up(called: asyncio.Future[None]) -> None:

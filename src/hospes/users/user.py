@@ -15,7 +15,7 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Final, Protocol, cast
@@ -261,6 +261,22 @@ class User(dict[str, Any]):
         keeper = self._keeper
         if keeper is not None and (refusal := keeper.refusal):
             raise RuntimeError(refusal)
+
+
+_update: Final[Callable[[User, Mapping[str, Any]], None]] = dict.update  # past User's own
+
+
+def known_user(content: dict[str, Any], id: str, created: float, is_new: bool, keeper: Keeper, shapes: Shapes) -> User:
+    """What `User(…)` makes, of content that the store has given: it need not be looked at."""
+    user = User.__new__(User)
+    user.id = id
+    user.is_new = is_new
+    user.name = ""
+    user._created = created  # pyright: ignore[reportPrivateUsage]  # its own maker
+    user._keeper = keeper  # pyright: ignore[reportPrivateUsage]
+    user._shapes = shapes  # pyright: ignore[reportPrivateUsage]
+    _update(user, content)
+    return user
 
 
 class Turn:

@@ -9,11 +9,12 @@ import struct
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from hospes.store.values import RecordTooLarge, Values, fingerprint
+from hospes.store.values import PLAIN, RecordTooLarge, Values, fingerprint
 
-__all__ = ["Kept", "RecordTooLarge", "admit", "decode", "encode", "fingerprint"]
+__all__ = ["Kept", "RecordTooLarge", "admit", "decode", "encode", "fingerprint", "is_plain", "plain"]
 
 _HEAD: Final = struct.Struct(">Bd16s")
+HEAD: Final = _HEAD.size
 _VALUES: Final = Values("user", "a visitor", "VisitorOptions.size", "VisitorOptions.types")
 
 admit: Final = _VALUES.admit
@@ -50,6 +51,15 @@ def encode(content: Mapping[str, Any], created: float, public_id: bytes, most: i
     """
     form, octets = _VALUES.pack(content, most)
     return _HEAD.pack(form, created, public_id) + octets
+
+
+def is_plain(octets: bytes) -> bool:
+    """Whether a record is one of an anonymous visitor, whose content is MessagePack and nothing else."""
+    return octets[0] == PLAIN
+
+
+plain: Final = _VALUES.unpack_plain
+"""The content of what stands behind a plain record's head, which is the content's print."""
 
 
 def decode(octets: bytes) -> Kept:

@@ -41,8 +41,8 @@ from hospes.users.options import VisitorOptions, renewal
 from hospes.users.seal import Sealer, public_id
 from hospes.users.shapes import Shapes
 from hospes.users.turns import Held, Turns
-from hospes.users.user import User
-from hospes.users.values import Kept, decode, encode, fingerprint
+from hospes.users.user import known_user
+from hospes.users.values import HEAD, Kept, decode, encode, fingerprint, is_plain, plain
 
 _REFUSAL: Final = (
     "this request's turn is over, the change would be lost: write `async with user.turn():` around it, which takes the "
@@ -64,6 +64,10 @@ Company: TypeAlias = Callable[[Request], AbstractAsyncContextManager[None]]
 """What stands around signing in and out: entered before, left after it. A failure passes through it."""
 
 
+Face: TypeAlias = tuple[str, float, bytes]
+"""What stays the same of a record, as it is asked for: public id in hexadecimal, first request, public id."""
+
+
 def alone(request: Request) -> AbstractAsyncContextManager[None]:
     """No company."""
     return nullcontext()
@@ -83,7 +87,6 @@ class House:
         entrance: Where visitors sign in.
         company: What goes along with a visitor who signs in or out.
         writing: Writes under way.
-        shapes: What is declared of visitors' values.
         shapes: What is declared of visitors' values.
         renewals: Seconds between two renewals of the cookie, of who is anonymous and of who is signed in.
     """
@@ -119,13 +122,15 @@ class _Leaving(Enum):
 
 
 class Visit:
-    """Keeps a User; a `Keeper`.
+    """Keeps a User; a `Keeper`, and its request's finisher, which makes the changes durable, tells the cookie and gives the turn
+    back.
 
     Args:
         house: What all visits share.
         guest: Who it is.
         held: The turn, with the record in it; None for a new visitor, whom nobody else can know.
         request: Whose visitor it is.
+        face: The record's, where it is known.
 
     Raises:
         StoreError: 500, if the record cannot be read.
@@ -159,7 +164,7 @@ class Visit:
     _public_id: bytes
     _version: int
 
-    def __init__(self, house: House, guest: Guest, held: Held | None, request: Request) -> None:
+    def __init__(self, house: House, guest: Guest, held: Held | None, request: Request, face: Face | None = None) -> None:
         self._held: Held | None = None
         self._house = house
         self._request = request
@@ -171,13 +176,21 @@ class Visit:
         self._wanted: tuple[str, Merge] | None = None
         self._leaves = _Leaving.NOT
         self._changing: asyncio.Task[None] | None = None
-        content = self._load(held.record if held is not None else None)
-        user = self.user = User(
-            id=self._public_id.hex(), created=self._created, is_new=guest.is_new, keeper=self, shapes=house.shapes
-        )
+        record = held.record if held is not None else None
+        if face is None or record is None:
+            content = self._load(record)
+            id, created = self._public_id.hex(), self._created
+        else:
+            self._account, self._version, self._expires = None, record.version, record.expires or 0.0
+            id, created, self._public_id = face
+            self._created = created
+            self._print = record.value[HEAD:]
+            content = plain(self._print)
+            if house.shapes.types:
+                content = house.shapes.shaped(content)
+        self.user = known_user(content, id, created, guest.is_new, self, house.shapes)
         if self._account is not None:
-            user.name = self._account.name
-        dict[str, Any].update(user, content)
+            self.user.name = self._account.name
         self._held = held  # from here on it is ours to give back
 
     @property
@@ -189,6 +202,14 @@ class Visit:
     def is_kept(self) -> bool:
         """Whether the store has a record of the visitor."""
         return self._version != 0
+
+    @property
+    def face(self) -> Face | None:
+        """What stays the same of an anonymous visitor's plain record; None where there is none, or another one."""
+        record = self._held.record if self._held is not None else None
+        if record is None or not is_plain(record.value):
+            return None
+        return self.user.id, self._created, self._public_id
 
     @property
     def refusal(self) -> str:
@@ -204,8 +225,8 @@ class Visit:
         """Whose account this is; None for an anonymous visitor."""
         return self._account
 
-    def finish(self, response: Response | None) -> Awaitable[None]:
-        """The request's finisher: make the changes durable, tell the cookie, give the turn back.
+    def __call__(self, response: Response | None) -> Awaitable[None]:
+        """Finish.
 
         Args:
             response: What is to leave; None where the request was cancelled, and its changes are dropped; `LEFT` where it has
@@ -232,6 +253,34 @@ class Visit:
             self._request.visitor = None
             raise RuntimeError(_TOO_LATE)
         return DONE
+
+    def finish_quietly(self) -> bool:
+        """Give the turn back, if there is nothing to write and nothing to tell; False: nothing has happened."""
+        if (
+            self._state is not _State.SERVING
+            or self._announce
+            or self._wanted is not None
+            or self._changing is not None
+            or self._forgotten
+            or self._leaves is not _Leaving.NOT
+        ):
+            return False
+        house = self._house
+        if house.shapes.types:  # whose plain form there may be none of, which is an answer of its own
+            return False
+        if self._version:
+            if self._account is not None:
+                due = self._end(house.clock()) - self._expires >= house.renewals[1]
+            else:
+                due = house.clock() + house.options.max_age - self._expires >= house.renewals[0]
+            if due:
+                return False
+        now_print = fingerprint(self.user)
+        if now_print != self._print or not now_print:
+            return False
+        self._state = _State.CLOSED
+        self._give_back()
+        return True
 
     async def _tell_after(self, work: Coroutine[Any, Any, None] | None, response: Response) -> None:
         if work is not None:

@@ -34,15 +34,35 @@ from hospes.users.guest import Guest
 from hospes.users.options import VisitorOptions
 from hospes.users.rangelock import RangeLock
 from hospes.users.sweeping import Sweeper
-from hospes.users.turns import Turns
+from hospes.users.turns import Turns, place_of
 from hospes.users.user import User
-from hospes.users.visit import Company, House, Visit, alone
+from hospes.users.visit import Company, Face, House, Visit, alone
 
 _MOST_FAMILIAR: Final = 8_192
 _LONGEST_FAMILIAR: Final = 512  # octets of a Cookie field
 
 _around: ContextVar[tuple[Request, Visit] | None] = ContextVar("hospes_visit", default=None)
 """The request that is being answered, and its visit: a mounted application gets a Request of its own for it."""
+
+
+class _Familiar:
+    """Who has come with a Cookie field.
+
+    Args:
+        guest: Who that is.
+        is_sealed: Whether we have looked at the seal.
+    """
+
+    __slots__ = ("face", "guest", "is_sealed", "place", "version")
+
+    def __init__(self, guest: Guest, is_sealed: bool) -> None:
+        self.guest = guest
+        self.is_sealed = is_sealed
+        self.place = place_of(guest.key)
+        self.version = 0
+        """Of the record for which the cookie is known to count, whoever asks and whenever; 0 for none."""
+        self.face: Face | None = None
+        """That record's."""
 
 
 class Visitors:
@@ -71,8 +91,7 @@ class Visitors:
         self._house: House | None = None
         self._sealer: seal.Sealer | None = None
         self._sweeper: Sweeper | None = None
-        # By Cookie field and scheme: who has come with it, and whether we have looked at the seal.
-        self._familiar: dict[tuple[bytes, str], tuple[Guest, bool]] = {}
+        self._familiar: dict[tuple[bytes | None, str], _Familiar] = {}  # by Cookie field and scheme
         self._taking: dict[int, list[asyncio.Future[None]]] = {}  # by id of the request: who waits for its User
 
     @classmethod
@@ -181,26 +200,33 @@ class Visitors:
         house = self._house
         if house is None or request.visitor is not None or id(request) in self._taking or _around.get() is not None:
             return None
-        field = request.cookie_field
-        familiar = self._familiar.get((field, request.connection.scheme)) if field is not None else None
+        familiar = self._familiar.get((request.cookie_field, request.connection.scheme))
         if familiar is None:
             return None
-        guest, is_sealed = familiar
-        held = house.turns.take_now(SPACE, guest.key)
+        guest = familiar.guest
+        held = house.turns.take_now(SPACE, guest.key, familiar.place)
         if held is None:
             return None
+        record = held.record
         visit: Visit | None = None
         try:
-            record = held.record
-            if is_sealed if record is None else house.entrance.knows_now(record, guest.secret):
+            if record is not None and record.version == familiar.version:  # for which this was found out before
+                visit = Visit(house, guest, held, request, familiar.face)
+            elif familiar.is_sealed if record is None else house.entrance.knows_now(record, guest.secret):
                 visit = Visit(house, guest, held, request)
+                face = visit.face
+                if face is not None and record is not None:
+                    familiar.version, familiar.face = record.version, face
         finally:
             if visit is None:
                 house.turns.give_back(held)
         return self._settled(request, visit) if visit is not None else None
 
     def _settled(self, request: Request, visit: Visit) -> User:
-        request.finish_with(visit.finish)
+        if request.finishers is None:
+            request.finishers = [visit]
+        else:
+            request.finish_with(visit)
         if request.visitor is None:
             request.visitor = visit.user
         _around.set((request, visit))
@@ -241,8 +267,8 @@ class Visitors:
     def _get_familiar(self, sign: tuple[bytes, str], guest: Guest, is_sealed: bool) -> None:
         if len(self._familiar) >= _MOST_FAMILIAR:
             self._familiar.clear()
-        _, was_sealed = self._familiar.get(sign, (guest, False))
-        self._familiar[sign] = guest, is_sealed or was_sealed
+        known = self._familiar.get(sign)
+        self._familiar[sign] = _Familiar(guest, is_sealed or (known is not None and known.is_sealed))
 
     def _opened(self) -> tuple[House, seal.Sealer]:
         if self._house is None or self._sealer is None:
