@@ -9,10 +9,22 @@ from contextvars import ContextVar
 from typing import Any
 
 import pytest
+from tests.compat.simple_http_server.asking import BOTH, asked
 
 from hospes.app.threads import LentThread, Threads, lent_thread
+from hospes.compat.simple_http_server import (
+    FilterContext,
+    Response,
+    error_message,
+    model_binding,
+    request_filter,
+    route,
+)
+from hospes.compat.simple_http_server.app_conf import AppConf
+from hospes.compat.simple_http_server.models.model_bindings import ModelBinding
 from hospes.compat.simple_http_server.modes import InThreads, OnLoop, finished
-from hospes.execution import ThreadPool
+from hospes.errors import HttpError
+from hospes.execution import PoolSaturated, ThreadPool
 from hospes.http.asking import running_loop
 
 WHO: ContextVar[str] = ContextVar("who", default="nobody")
@@ -124,3 +136,102 @@ def test_who_writes_holds_nobodys_thread() -> None:
         await pool.close(1)
 
     asyncio.run(main())
+
+
+class Made:
+    """Made by a binding, which notes where."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+
+
+class MadeLater(Made):
+    """The same, by an async one."""
+
+
+@pytest.mark.parametrize("on_loop", BOTH)
+def test_where_each_kind_of_function_runs(conf: AppConf, on_loop: bool) -> None:
+    def where() -> str:
+        return "loop" if threading.current_thread() is here else "thread"
+
+    here = threading.current_thread()
+
+    @route("/handler")
+    def handler() -> str:
+        return where()
+
+    @route("/async-handler")
+    async def async_handler() -> str:
+        return where()
+
+    @request_filter("/filter")
+    def filter(ctx: FilterContext) -> None:
+        ctx.response.body = where()
+        ctx.response.send_response()
+
+    @request_filter("/async-filter")
+    async def async_filter(ctx: FilterContext) -> None:
+        ctx.response.body = where()
+        ctx.response.send_response()
+
+    @error_message(402)
+    def error(code: int) -> Any:
+        return 200, where()
+
+    @error_message(403)
+    async def async_error(code: int) -> Any:
+        return 200, where() + " "
+
+    @route("/error")
+    def raises() -> None:
+        raise HttpError(402)
+
+    @route("/async-error")
+    def raises_another() -> None:
+        raise HttpError(403)
+
+    @model_binding(Made)
+    class Binding(ModelBinding):
+        def bind(self) -> Made:
+            return Made(where())
+
+    @model_binding(MadeLater)
+    class AsyncBinding(ModelBinding):
+        async def bind(self) -> MadeLater:
+            return MadeLater(where())
+
+    route("/binding")(lambda made=Made(""): made.where)  # noqa: B008 (the README's form)
+    route("/async-binding")(lambda made=MadeLater(""): made.where)  # noqa: B008
+
+    class PerRequest:
+        def __init__(self) -> None:
+            self.where = where()
+
+        @route("/constructor")
+        def show(self) -> str:
+            return self.where
+
+        @route("/sending-constructor")
+        async def send(self, res: Response) -> None:
+            res.body = self.where
+            res.send_response()
+
+    assert PerRequest is not None
+    kinds = ["handler", "filter", "error", "binding"]
+    with asked(conf, on_loop) as client:
+        for kind in [*kinds, *(f"async-{each}" for each in kinds), "constructor", "sending-constructor"]:
+            answer = client.get(f"/{kind}")
+            assert (kind, answer.status, answer.text) == (kind, 200, "loop" if on_loop else "thread")
+
+
+def test_an_error_handler_for_want_of_threads(conf: AppConf) -> None:
+    @error_message("503")
+    def busy() -> str:
+        return "never: there is no thread for it"
+
+    @route("/")
+    def home() -> None:
+        raise PoolSaturated(50, 1)
+
+    with asked(conf) as client:
+        assert client.get("/").json()["code"] == 503

@@ -10,10 +10,8 @@ Laws:
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from hospes.app.failures import ErrorHandler, ErrorHandlers
@@ -29,6 +27,7 @@ from hospes.compat.simple_http_server.process import CURRENT, PROCESS
 from hospes.compat.simple_http_server.streaming import LOG
 from hospes.compat.simple_http_server.websocket import MESSAGE_TYPES, WEBSOCKET_MESSAGE_TEXT, heard, hearing
 from hospes.errors import HttpError
+from hospes.execution import PoolSaturated
 from hospes.http.problem import phrase_of
 from hospes.http.request import Request as CoreRequest
 from hospes.sessions import SessionFactory
@@ -39,11 +38,18 @@ C = TypeVar("C", bound=type)
 
 
 class _ErrorHandler(ErrorHandler):
-    """An error handler that gets the status's own words where an error has none."""
+    """An error handler that runs where handlers do, and gets the status's own words where an error has none."""
 
-    def call(self, request: CoreRequest, error: Exception, status: HttpError) -> Any:
+    def __init__(self, function: Callable[..., Any], source: str, namespace: Mapping[str, Any] | None = None) -> None:
+        super().__init__(function, source, namespace)
+        self.is_async = True  # whatever the function is: the mode is what is awaited
+
+    async def call(self, request: CoreRequest, error: Exception, status: HttpError) -> Any:
+        mode: Mode = request.services[Mode]
+        if isinstance(error, PoolSaturated) and not mode.is_on_loop:
+            raise error  # there is no thread for this either
         told = status if status.message else HttpError(status.code, phrase_of(status.code), status.explain)
-        return super().call(request, error, told)
+        return stripped(await mode.call(super().call, request, error, told))
 
 
 class AppConf(Registrar):
@@ -116,7 +122,7 @@ class AppConf(Registrar):
             return self.error_message()(codes[0])
 
         def decorate(function: F) -> F:
-            self.error(*codes)(_stripping(function))
+            self.error(*codes)(function)
             return function
 
         return decorate
@@ -172,23 +178,6 @@ class AppConf(Registrar):
         """Let a class of the program make arguments that nothing else can make."""
         self._model_bindings.default = _adapted(binding)
         return binding
-
-
-def _stripping(function: Callable[..., Any]) -> Callable[..., Any]:
-    """An error handler whose answer is stripped."""
-    if inspect.iscoroutinefunction(function):
-
-        @wraps(function)
-        async def awaited(*args: Any, **kwargs: Any) -> Any:
-            return stripped(await function(*args, **kwargs))
-
-        return awaited
-
-    @wraps(function)
-    def called(*args: Any, **kwargs: Any) -> Any:
-        return stripped(function(*args, **kwargs))
-
-    return called
 
 
 def _adapted(binding: type[Any]) -> type[CoreBinding]:

@@ -12,11 +12,13 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
 from hospes.app.application import Placed
+from hospes.app.declarations import ClassEntry, Declaration
+from hospes.app.endpoint import Construct, Target
 from hospes.app.onion import Layer
 from hospes.app.places import Runs
 from hospes.app.threads import Threads
@@ -30,6 +32,7 @@ from hospes.filters import Compress
 from hospes.http import json
 from hospes.http.handler import Handler
 from hospes.http.problem import phrase_of
+from hospes.http.request import Request as CoreRequest
 from hospes.http.response import JSON
 from hospes.http.response import Response as CoreResponse
 from hospes.routing import Router
@@ -88,6 +91,13 @@ class FaceApp(App):
         self._in_threads.threads = threads
         return {**super()._services(threads), Mode: self._mode}
 
+    def _target(self, declaration: Declaration, entry: ClassEntry | None, *more: Any) -> Target:
+        target = super()._target(declaration, entry, *more)
+        construct = target.construct
+        if self._mode.is_on_loop or entry is None or entry.singleton or construct is None or not construct.plan.takes_nothing:
+            return target
+        return replace(target, construct=_InThread(construct))
+
     def _make_router(self) -> Router[Handler]:
         return _LastCounts()
 
@@ -97,6 +107,8 @@ class FaceApp(App):
         return CoreResponse(content, error.code, error.headers, content_type=JSON)
 
     def _place(self, call: Callable[..., Any], function: Callable[..., Any], inline: bool, threads: Threads) -> Placed:
+        if not self._mode.is_on_loop:
+            call = partial(_with_object, call)
         if _may_send(function):
             return self._sending(call), Runs.ON_LOOP
         if not self._mode.is_on_loop:
@@ -125,6 +137,37 @@ class FaceApp(App):
             return response if response.has_begun or (value is None and response.says_something) else stripped(value)
 
         return sending
+
+
+class _InThread:
+    """Has a request's object made where its method runs: in a thread, too, a constructor may wait.
+
+    Args:
+        construct: Makes it.
+    """
+
+    waits = False
+
+    def __init__(self, construct: Construct) -> None:
+        self.plan = construct.plan
+        self._construct = construct
+
+    def get(self, request: CoreRequest) -> Any:
+        """What stands for the object until then."""
+        return _Unmade(self._construct, request)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unmade:
+    construct: Construct
+    request: CoreRequest
+
+
+def _with_object(call: Callable[..., Any], *arguments: Any) -> Any:
+    if arguments and type(arguments[0]) is _Unmade:
+        unmade = arguments[0]
+        return call(unmade.construct.get(unmade.request), *arguments[1:])
+    return call(*arguments)
 
 
 class _LastCounts(Router[Handler]):
