@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import Any
 
@@ -149,12 +149,8 @@ class MadeLater(Made):
     """The same, by an async one."""
 
 
-@pytest.mark.parametrize("on_loop", BOTH)
-def test_where_each_kind_of_function_runs(conf: AppConf, on_loop: bool) -> None:
-    def where() -> str:
-        return "loop" if threading.current_thread() is here else "thread"
-
-    here = threading.current_thread()
+def declare_functions(where: Callable[[], str]) -> None:
+    """One of each kind; each answers with where it runs."""
 
     @route("/handler")
     def handler() -> str:
@@ -190,6 +186,10 @@ def test_where_each_kind_of_function_runs(conf: AppConf, on_loop: bool) -> None:
     def raises_another() -> None:
         raise HttpError(403)
 
+
+def declare_objects(where: Callable[[], str]) -> None:
+    """Bindings and a class, whose objects note where they were made."""
+
     @model_binding(Made)
     class Binding(ModelBinding):
         def bind(self) -> Made:
@@ -217,6 +217,17 @@ def test_where_each_kind_of_function_runs(conf: AppConf, on_loop: bool) -> None:
             res.send_response()
 
     assert PerRequest is not None
+
+
+@pytest.mark.parametrize("on_loop", BOTH)
+def test_where_each_kind_of_function_runs(conf: AppConf, on_loop: bool) -> None:
+    here = threading.current_thread()
+
+    def where() -> str:
+        return "loop" if threading.current_thread() is here else "thread"
+
+    declare_functions(where)
+    declare_objects(where)
     kinds = ["handler", "filter", "error", "binding"]
     with asked(conf, on_loop) as client:
         for kind in [*kinds, *(f"async-{each}" for each in kinds), "constructor", "sending-constructor"]:
