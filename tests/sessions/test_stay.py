@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 from tests.sessions.support import House, ask, begun, content, cookie_of, count, finish, met, run, serve, set_cookie
 
 from hospes.errors import HttpError
 from hospes.http import Response
+from hospes.http.request import QuickFinisher
 from hospes.sessions import SessionOptions, StoredSession
 from hospes.sessions.record import encode, key_of
 from hospes.store import Conflict, StoreUnavailable
@@ -407,3 +409,42 @@ def test_a_crash_in_a_rotation_leaves_the_session_as_it_was() -> None:
         assert await content(house, cookie) == {"n": 1}
 
     run(main, engine=Crashing)
+
+
+def test_who_has_nothing_to_tell_and_nothing_to_write_finishes_quietly() -> None:
+    async def main(house: House) -> None:
+        async def quietly(
+            cookie: str, act: Callable[[StoredSession], object] = lambda session: None, method: str = "GET"
+        ) -> bool:
+            request = ask(cookie, method)
+            session = await house.sessions.take(request)
+            assert isinstance(session, StoredSession)
+            act(session)
+            (finisher,) = request.finishers or []
+            assert isinstance(finisher, QuickFinisher)
+            was_quiet = finisher.finish_quietly()
+            if was_quiet:
+                assert not finisher.finish_quietly(), "once is enough"
+                with pytest.raises(RuntimeError, match="has been answered"):
+                    session["n"] = 1
+            await finish(request, Response())
+            return was_quiet
+
+        cookie = await met(house)
+        assert await quietly(cookie)
+        assert await quietly(cookie, method="POST"), "the turn is given back"
+        assert await quietly(""), "a new session in which nothing was stored"
+        assert not await quietly("", count)
+        assert not await quietly(cookie, count)
+        assert not await quietly(cookie, lambda session: session.setdefault("list", []).append(1))
+        assert not await quietly(cookie, lambda session: session["list"].append(2)), "also what is inside"
+        assert not await quietly(cookie, lambda session: session.rotate())
+        house.clock.now += 120.0
+        cookie = await met(house)
+        assert await quietly(cookie)
+        house.clock.now += 120.0
+        assert not await quietly(cookie), "its end is to be moved"
+        assert await quietly(cookie)
+        assert not await quietly(cookie, StoredSession.invalidate)
+
+    run(main)

@@ -43,7 +43,7 @@ class _Kept(Protocol):
     @property
     def session(self) -> Session: ...
 
-    def finish(self, response: Response | None) -> Awaitable[None]: ...
+    def __call__(self, response: Response | None) -> Awaitable[None]: ...
 
     def linger(self) -> None: ...
 
@@ -148,7 +148,7 @@ class Sessions(ABC, Generic[K]):
 def _kept_by(request: Request, made: _Kept) -> Session:
     request.state[_STAY] = made
     request.session = made.session
-    request.finish_with(made.finish)
+    request.finish_with(made)
     return made.session
 
 
@@ -250,7 +250,7 @@ class Own:
         self.is_superseded = False
         self._lingers = False
 
-    async def finish(self, response: Response | None) -> None:
+    async def __call__(self, response: Response | None) -> None:
         """The request's finisher: have the session saved, tell the cookie."""
         if not self.is_serving:
             return

@@ -90,7 +90,8 @@ class House:
 
 
 class Stay:
-    """Keeps a session; a `Keeper`.
+    """Keeps a session; a `Keeper`, and its request's finisher, which makes the changes durable, tells the cookie and gives the
+    turn back.
 
     Args:
         house: What all stays share.
@@ -170,8 +171,8 @@ class Stay:
         self._check_serving("session.invalidate() removes the cookie")
         self._ended = True
 
-    def finish(self, response: Response | None) -> Awaitable[None]:
-        """The request's finisher: make the changes durable, tell the cookie, give the turn back.
+    def __call__(self, response: Response | None) -> Awaitable[None]:
+        """Finish.
 
         Args:
             response: What is to leave; None where the request was cancelled, and its changes are dropped; `LEFT` where it has
@@ -192,6 +193,14 @@ class Stay:
         self._answer()
         self._give_back()
         return DONE
+
+    def finish_quietly(self) -> bool:
+        """Give the turn back, if there is nothing to write and nothing to tell; False: nothing has happened."""
+        if self._line is not None or not self.is_serving or self._ended or self._announce or self._is_changed() or self._is_due():
+            return False
+        self._answer()
+        self._give_back()
+        return True
 
     def _miss(self) -> Awaitable[None]:
         """Come too late for an answer: nothing is held."""
@@ -382,10 +391,14 @@ class Stay:
         if self._is_changed():
             self.establish()
             return self._commit()
-        now, idle = self._house.clock(), self._idle
-        if record is not None and record.expires is not None and record.expires - idle + min(_RENEWAL, idle / 10) <= now:
-            return self._touch(now + idle)
-        return None
+        return self._touch(self._house.clock() + self._idle) if self._is_due() else None
+
+    def _is_due(self) -> bool:
+        """Whether the record's end is to be moved."""
+        record, idle = self._record, self._idle
+        if record is None or record.expires is None:
+            return False
+        return record.expires - idle + min(_RENEWAL, idle / 10) <= self._house.clock()
 
     async def _undisturbed(self, work: Coroutine[Any, Any, None]) -> None:
         """Do it in a task of its own that nobody cancels."""
