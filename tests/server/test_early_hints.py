@@ -10,11 +10,8 @@ from contextlib import nullcontext
 import pytest
 from tests.server.support import WAIT, Peer, Serve, echo, request
 
-from hospes import App, from_asgi, from_wsgi
-from hospes.adapters.asgi import Receive, Scope, Send
-from hospes.adapters.wsgi import Environ, StartResponse
+from hospes import App
 from hospes.http.content import Stream
-from hospes.http.handler import Handler
 from hospes.http.request import Request
 from hospes.http.response import Response
 from hospes.server import Proxies, ServerOptions, ServingThread
@@ -256,33 +253,3 @@ def test_behind_a_trusted_proxy() -> None:
         peer.send(request("/", "GET", None, "X-Forwarded-For: 192.0.2.7"))
         assert peer.exactly(len(HINTS)) == HINTS
         assert peer.get().content == b"192.0.2.7"
-
-
-async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
-    """An application that hints where it may."""
-    assert "http.response.early_hint" in scope["extensions"]
-    await send({"type": "http.response.early_hint", "links": [STYLE.encode()]})
-    if scope["path"] == "/later":
-        await asyncio.sleep(0)
-        await send({"type": "http.response.early_hint", "links": [STYLE.encode()]})
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b"done"})
-
-
-def wsgi(environ: Environ, start_response: StartResponse) -> list[bytes]:
-    """The same, as gunicorn offers it to WSGI applications."""
-    environ["wsgi.early_hints"]([("Link", STYLE), ("X-Other", "left out")])
-    if environ["PATH_INFO"] == "/later":
-        environ["wsgi.early_hints"]([("link", STYLE)])
-    start_response("200 OK", [])
-    return [b"done"]
-
-
-@pytest.mark.parametrize("handler", [from_asgi(asgi), from_wsgi(wsgi)], ids=["asgi", "wsgi"])
-def test_of_other_frameworks_applications(serve: Serve, handler: Handler) -> None:
-    with serve(handler) as port, Peer(port) as peer:
-        for path in ("/now", "/later", "/now"):
-            peer.send(request(path))
-            hints = 2 if path == "/later" else 1
-            assert peer.exactly(hints * len(HINTS)) == hints * HINTS
-            assert peer.get().content == b"done"

@@ -26,11 +26,12 @@ import asyncio
 import logging
 import os
 import stat
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Iterable
 from contextlib import suppress
+from sys import intern
 from typing import Any, Final, NoReturn, cast
 
-from hospes.adapters.asgi import Message
+from hospes.adapters.asgi import AsgiApplication, Message, Scope
 from hospes.errors import ClientDisconnected, HttpError
 from hospes.http.content import ContentReader, FileContent, Stream
 from hospes.http.headers import Headers
@@ -61,11 +62,14 @@ class AsgiExchange:
     """One request and its answer.
 
     Args:
+        application: The application.
+        scope: What it is told of the request.
         request: The request.
     """
 
     __slots__ = (
         "_all_received",
+        "_application",
         "_begun",
         "_content",
         "_content_type",
@@ -83,6 +87,7 @@ class AsgiExchange:
         "_refusal",
         "_request",
         "_room",
+        "_scope",
         "_sent",
         "_status",
         "_takes_trailers",
@@ -90,7 +95,9 @@ class AsgiExchange:
         "_waiter",
     )
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, application: AsgiApplication, scope: Scope, request: Request) -> None:
+        self._application = application
+        self._scope = scope
         self._request = request
         self._content: ContentReader | None = request.content
         self._all_received = False
@@ -109,6 +116,10 @@ class AsgiExchange:
         self._waiter: asyncio.Future[None] | None = None  # of whoever waits for octets or the end
         self._room: asyncio.Event | None = None
         self._left: asyncio.Event | None = None
+
+    def run(self) -> Awaitable[None]:
+        """Call the application."""
+        return self._application(self._scope, self.receive, self.send)
 
     # The application's side.
 
@@ -134,7 +145,8 @@ class AsgiExchange:
         """
         kind, phase = message["type"], self._phase
         if kind == "http.response.body" and phase == BODY:
-            await self._take_body(message.get("body", b""), message.get("more_body", False))
+            if self._take_body(message.get("body", b""), message.get("more_body", False)):
+                await self._wait_for_room()
         elif kind == "http.response.start" and phase == START:
             self._start(message)
         elif kind == "http.response.trailers" and phase == TRAILERS:
@@ -160,7 +172,7 @@ class AsgiExchange:
         fields = message.get("headers", ())
         for name, value in fields:
             if name == b"content-type" and not content_type:
-                content_type = value.decode("latin-1")
+                content_type = intern(value.decode("latin-1"))  # the carriers find a head that they have made by its identity
             elif name == b"content-length" and length is None and value.isdigit():
                 length = int(value)
             else:
@@ -176,7 +188,8 @@ class AsgiExchange:
             self._trailers: list[tuple[str, str]] = []
         self._phase = BODY
 
-    async def _take_body(self, body: Any, more: bool) -> None:
+    def _take_body(self, body: Any, more: bool) -> bool:
+        """Take a piece of content; whether there have to be taken others before the next one."""
         if self._gone:
             raise ConnectionResetError("the peer has gone, and does not get this")
         if type(body) is not bytes:
@@ -191,22 +204,26 @@ class AsgiExchange:
             if body:
                 self._pieces.append(body)
                 self._held += len(body)
-        if more:
-            self._begun = True
-            self._wake()
-            while self._held > AHEAD:
-                if self._room is None:
-                    self._room = asyncio.Event()
-                self._room.clear()
-                await self._room.wait()
-                if self._gone:
-                    raise ConnectionResetError("the peer has gone, and does not get the rest")
-        elif self._takes_trailers:
-            self._begun = True
+        if not more and not self._takes_trailers:
+            if self._waiter is None and self._left is None:  # nobody has to hear of it
+                self._phase = COMPLETE
+            else:
+                self._complete()
+            return False
+        self._begun = True
+        if not more:
             self._phase = TRAILERS
-            self._wake()
-        else:
-            self._complete()
+        self._wake()
+        return more and self._held > AHEAD
+
+    async def _wait_for_room(self) -> None:
+        while self._held > AHEAD:
+            if self._room is None:
+                self._room = asyncio.Event()
+            self._room.clear()
+            await self._room.wait()
+            if self._gone:
+                raise ConnectionResetError("the peer has gone, and does not get the rest")
 
     async def _send_file(self, message: Message) -> None:
         """A file in place of content: by its path, or a part of one that is open, read where more is to come."""
@@ -223,8 +240,10 @@ class AsgiExchange:
                     if not octets:
                         raise RuntimeError("the file has become shorter while it was sent")
                     left -= len(octets)
-                    await self._take_body(octets, True)
-            await self._take_body(b"", message.get("more_body", False))
+                    if self._take_body(octets, True):
+                        await self._wait_for_room()
+            if self._take_body(b"", message.get("more_body", False)):
+                await self._wait_for_room()
             return
         if self._gone or self._drops:
             content.close()
@@ -267,6 +286,8 @@ class AsgiExchange:
         self._over = True
         self._failure = failure
         if failure is None:
+            if self._phase == COMPLETE and self._waiter is None:
+                return
             if self._phase != COMPLETE and not self._gone:
                 what = "without an answer" if self._phase == START else "in the middle of its answer"
                 self._failure = RuntimeError(f"the ASGI application returned {what}")
@@ -282,7 +303,7 @@ class AsgiExchange:
     @property
     def answers(self) -> bool:
         """Whether it is known what the answer is, or at least how it begins."""
-        return self._over or self._phase == COMPLETE or self._begun
+        return self._phase == COMPLETE or self._over or self._begun
 
     async def answered(self) -> Response:
         """Wait for the answer, or for its beginning.

@@ -74,9 +74,8 @@ class HostedAsgi:
             scope = websocket_scope(request, self._state)
             driver.start_inside(lambda each: application(scope, each.receive, each.send), websocket, websocket.ended)
             return websocket.answered()
-        exchange = AsgiExchange(request)
-        scope = http_scope(request, self._state)
-        driver.start_inside(lambda exchange: application(scope, exchange.receive, exchange.send), exchange, exchange.ended)
+        exchange = AsgiExchange(application, http_scope(request, self._state), request)
+        driver.start_inside(AsgiExchange.run, exchange, exchange.ended)
         return exchange.response() if exchange.answers else exchange.answered()
 
     @asynccontextmanager

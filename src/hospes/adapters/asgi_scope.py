@@ -25,13 +25,21 @@ def http_scope(request: Request, state: dict[str, Any] | None) -> dict[str, Any]
         request: The request.
         state: What the application's lifespan has put there; None where it has none.
     """
+    head = request.head
+    told = getattr(head, "asgi_scope", None)  # the engine's heads tell it themselves, where a request is a usual one
+    scope: dict[str, Any] = (told(request) if told is not None else None) or _scope(request)
+    if state is not None:
+        scope["state"] = state.copy()
+    return scope
+
+
+def _scope(request: Request) -> dict[str, Any]:
     head, connection = request.head, request.connection
     client, server = connection.client, connection.server
     raw, root = head.path, ""
-    if request.has("prefix"):
-        root = request.prefix
-        raw = root + raw
-        root = unquote(root)
+    if request.prefix:
+        raw = request.prefix + raw
+        root = unquote(request.prefix)
     scope: dict[str, Any] = {
         "type": "http",
         "asgi": {"version": VERSION, "spec_version": HTTP_SPEC},
@@ -42,7 +50,7 @@ def http_scope(request: Request, state: dict[str, Any] | None) -> dict[str, Any]
         "raw_path": raw.encode("ascii"),
         "query_string": request.query_string.encode("ascii"),
         "root_path": root,
-        "headers": head.fields if not request.has("headers") else _changed(request),
+        "headers": request.lines,
         "client": (client.host, client.port) if client.port else _end(client),
         "server": (server.host, server.port) if server.port else (server.host, None),
         "extensions": {"http.response.pathsend": {}, "http.response.zerocopysend": {}},
@@ -53,8 +61,6 @@ def http_scope(request: Request, state: dict[str, Any] | None) -> dict[str, Any]
         scope["extensions"]["http.response.early_hint"] = {}
     if connection.tls is not None:
         scope["extensions"]["tls"] = tls_extension(connection.tls)
-    if state is not None:
-        scope["state"] = state.copy()
     return scope
 
 
@@ -71,17 +77,6 @@ def websocket_scope(request: Request, state: dict[str, Any] | None) -> dict[str,
         extensions["tls"] = scope["extensions"]["tls"]
     scope["extensions"] = extensions
     return scope
-
-
-def _changed(request: Request) -> list[tuple[bytes, bytes]]:
-    return [(name.lower().encode("latin-1"), _octets(value)) for name, value in request.headers.lines()]
-
-
-def _octets(value: str) -> bytes:
-    try:
-        return value.encode("latin-1")
-    except UnicodeEncodeError:
-        return value.encode()
 
 
 def _end(address: Address) -> tuple[str, int] | None:

@@ -71,9 +71,7 @@ def request_of(told: Told, connection: Connection) -> Request:
     prefix, path = told.prefix, request.head.path
     if prefix and (path == prefix or path.startswith(prefix + "/")):
         return request.below(prefix)
-    if prefix:
-        request.prefix = prefix
-    return request
+    return request.below("", prefix) if prefix else request
 
 
 def failed(request: Request | None, failure: BaseException) -> Response:

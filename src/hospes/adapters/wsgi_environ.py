@@ -45,7 +45,7 @@ def environ_of(request: Request, content: BinaryIO) -> Environ:
     """
     head, connection = request.head, request.connection
     client, server = connection.client, connection.server
-    path, prefix = head.path, request.prefix if request.has("prefix") else ""
+    path, prefix = head.path, request.prefix
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": _decoded(prefix),
@@ -71,7 +71,8 @@ def environ_of(request: Request, content: BinaryIO) -> Environ:
     }
     if connection.hint is not None:
         environ["wsgi.early_hints"] = partial(_give_hints, request)
-    for name, value in _fields(request):
+    for name, octets in request.lines:
+        value = octets.decode("latin-1")
         variable = _VARIABLES.get(name) or _variable(name)
         if variable not in environ:
             environ[variable] = value
@@ -84,12 +85,6 @@ def environ_of(request: Request, content: BinaryIO) -> Environ:
 def _give_hints(request: Request, fields: Iterable[tuple[str, str]]) -> None:
     """Send Early Hints: as gunicorn offers it to applications. Of the fields those that are links are sent."""
     request.early_hints(*[value.strip() for name, value in fields if name.lower() == "link"])
-
-
-def _fields(request: Request) -> list[tuple[bytes, str]]:
-    if request.has("headers"):
-        return [(name.lower().encode("latin-1"), value) for name, value in request.headers.lines()]
-    return [(name, value.decode("latin-1")) for name, value in request.head.fields]
 
 
 def _variable(name: bytes) -> str:

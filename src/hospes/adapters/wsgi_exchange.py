@@ -22,6 +22,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterable
+from sys import intern
 from typing import Any, Final, cast
 
 from hospes.adapters.wsgi import ExcInfo, FileWrapper, WsgiApplication
@@ -142,7 +143,7 @@ class WsgiExchange:
         for name, value in fields:
             lower = name.lower()
             if lower == "content-type" and not content_type:
-                content_type = value
+                content_type = intern(value) if type(value) is str else value  # carriers find a head they have made by identity
             elif lower == "content-length" and length is None and value.isdigit():
                 length = int(value)
             else:

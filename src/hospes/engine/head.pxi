@@ -94,6 +94,18 @@ cdef class Head:
             self._at.method_length + 2 + self._at.path_length, self._at.target_length - self._at.path_length - 1
         )
 
+    cdef bytes query_octets(self):
+        if self._at.target_length <= self._at.path_length + 1:
+            return b""
+        return PyBytes_FromStringAndSize(
+            PyBytes_AS_STRING(self._octets) + self._at.method_length + 2 + self._at.path_length,
+            self._at.target_length - self._at.path_length - 1,
+        )
+
+    def asgi_scope(self, request):
+        """What an ASGI application is told of a request with this head; None where `hospes.adapters.asgi_scope` has to say it."""
+        return _asgi_scope(self, request)
+
     @property
     def authority(self):
         return self._text(self._at.host, self._at.host_length)

@@ -20,6 +20,7 @@ Laws:
 from __future__ import annotations
 
 import asyncio
+import sys
 from asyncio.tasks import _enter_task, _leave_task  # pyright: ignore[reportPrivateUsage]  # the official hook for foreign tasks
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
@@ -40,6 +41,10 @@ Handle = asyncio.Task[None] | Job[Any]
 """A request under way; `cancel()` ends it early."""
 Done = Callable[[Answer | None, BaseException | None], None]
 """Takes what a handler came to: its answer and None, or None and its exception."""
+
+_current_task: Callable[[asyncio.AbstractEventLoop], asyncio.Task[Any] | None] = asyncio.current_task
+if sys.version_info < (3, 12):  # there it is written in Python, and costs what a request costs altogether
+    _current_task = asyncio.tasks._current_tasks.get  # type: ignore[attr-defined]
 
 _NOTHING: Final = object()
 """In place of what the handler awaits, where there is nothing to hand on (None will not do: a bare yield is None)."""
@@ -126,7 +131,7 @@ class Driver:
         is over.
         """
         loop = self.loop
-        task = asyncio.current_task(loop)
+        task = _current_task(loop)
         if task is None:
             return self.start(handler, request, done, copy_context())
         _leave_task(loop, task)

@@ -135,6 +135,10 @@ class Headers(MutableMapping[str, str]):
             for value in values:
                 yield name, value
 
+    def octets(self) -> list[tuple[bytes, bytes]]:
+        """Every line as the wire has it: the name in lower case, the value as Latin-1 where it fits, as UTF-8 where not."""
+        return [(name.lower().encode("latin-1"), _octets(value)) for name, value in self.lines()]
+
     def copy(self) -> Headers:
         """An independent copy."""
         other = Headers()
@@ -176,6 +180,13 @@ def _line(name: str, value: object) -> str:
     raise TypeError(
         f"field {name}: {type(value).__name__} is neither text nor a number; write it as text, or leave the field out"
     )
+
+
+def _octets(value: str) -> bytes:
+    try:
+        return value.encode("latin-1")
+    except UnicodeEncodeError:
+        return value.encode()
 
 
 def _check_encodable(name: str, line: str) -> None:

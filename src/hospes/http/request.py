@@ -2,7 +2,7 @@
 
 Laws:
 
-* Making a Request costs nine assignments. Any other attribute is a slot that stays empty until somebody asks; then `_FILL`
+* Making a Request costs ten assignments. Any other attribute is a slot that stays empty until somebody asks; then `_FILL`
   says how it comes to be, from what other attributes say. What a filter assigns stands, for every later reader.
 * Fields, cookies and visitor may be looked for on the way of every request, by whoever recognises the visitor; None says that
   nobody has asked yet, which is told twenty times faster than by an empty slot.
@@ -119,9 +119,7 @@ class Request:
         content: The content's reader, None where the request has no content.
         connection: Peer, own address, scheme and limits.
         method: `GET`, `POST` … as sent.
-        original: The head as it came: that of the request above, where this is the request of a mounted application.
         path: Decoded path.
-        query_string: The query as sent, without `?`.
         prefix: Where the application that answers is mounted: what was taken off the path, percent-encoded; "" at the root.
         headers: Header fields, writable.
         cookies: Cookies by name.
@@ -137,6 +135,7 @@ class Request:
     __slots__ = (
         "_cookies",
         "_headers",
+        "_query_string",
         "body",
         "connection",
         "content",
@@ -146,14 +145,11 @@ class Request:
         "json",
         "media_type",
         "method",
-        "original",
         "parameter",
         "parameters",
         "path",
         "path_values",
-        "prefix",
         "query",
-        "query_string",
         "reg_groups",
         "services",
         "session",
@@ -166,10 +162,8 @@ class Request:
     connection: Connection
     finishers: list[Finisher] | None
     method: str
-    original: RequestHead
     path: str
-    prefix: str
-    query_string: str
+    prefix: str = ""
     media_type: MediaType | None
     query: dict[str, list[str]]
     parameters: dict[str, list[str]]
@@ -190,6 +184,7 @@ class Request:
         self.finishers = None
         self._headers: Headers | None = None
         self._cookies: dict[str, str] | None = None
+        self._query_string: str | None = None
         self.visitor: Any = None
         """What `user` gives; None as long as nobody has asked for it."""
         # These two are asked for nearly always, and an empty slot costs twenty times as much as an assignment.
@@ -224,6 +219,25 @@ class Request:
     @headers.setter
     def headers(self, headers: Headers) -> None:
         self._headers = headers
+
+    @property
+    def lines(self) -> list[tuple[bytes, bytes]]:
+        """Header fields as octets, their names in lower case: as they were sent, or as a filter has changed them."""
+        return self.head.fields if self._headers is None else self._headers.octets()
+
+    @property
+    def query_string(self) -> str:
+        """The query as sent, without `?`."""
+        return self.head.query if self._query_string is None else self._query_string
+
+    @query_string.setter
+    def query_string(self, text: str) -> None:
+        self._query_string = text
+
+    @property
+    def original(self) -> RequestHead:
+        """The head as it came: that of the request above, where this is the request of a mounted application."""
+        return self.head
 
     @property
     def cookies(self) -> dict[str, str]:
@@ -417,7 +431,7 @@ class Request:
             form.close()
             raise
 
-    def below(self, prefix: str) -> Request:
+    def below(self, prefix: str, told: str | None = None) -> Request:
         """The request as one mounted at `prefix` sees it: the same, its path without the prefix.
 
         What is known of it already (headers a filter has changed, content, form, user, session) is known below, too, and
@@ -425,13 +439,14 @@ class Request:
 
         Args:
             prefix: Percent-encoded as in the request's head, without a slash at its end.
+            told: Where it is mounted, if somebody in front has taken that off the path already.
         """
         head = copy.copy(self.head)
         head.path = head.path[len(prefix) :] or "/"
-        below = Request(head, self.content, self.connection)
+        below = _Mounted(head, self.content, self.connection)
         below.state = self.state
-        below.original = self.original
-        below.prefix = self.prefix + prefix
+        below.above = self.original
+        below.prefix = self.prefix + (prefix if told is None else told)
         for name in _SHARED:
             with suppress(AttributeError):
                 setattr(below, name, object.__getattribute__(self, name))
@@ -467,6 +482,18 @@ class Request:
         return True
 
 
+class _Mounted(Request):
+    """The request of an application that is mounted below a prefix."""
+
+    __slots__ = ("above", "prefix")
+
+    above: RequestHead
+
+    @property
+    def original(self) -> RequestHead:
+        return self.above
+
+
 _SHARED = (
     "_cookies",
     "_headers",
@@ -479,14 +506,14 @@ _SHARED = (
     "parameter",
     "parameters",
     "query",
-    "query_string",
+    "_query_string",
     "services",
     "session",
 )
 """What a request below a prefix takes over where it is known: all but its path, what routes found in it, and finishers."""
 
 
-_ASKED: Mapping[str, str] = {"cookies": "_cookies", "headers": "_headers", "user": "visitor"}
+_ASKED: Mapping[str, str] = {"cookies": "_cookies", "headers": "_headers", "query_string": "_query_string", "user": "visitor"}
 """Attributes that are made of a slot which is None as long as nobody has asked."""
 _GROWING = frozenset({"parameter", "parameters"})
 _FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
@@ -515,9 +542,7 @@ def _media_type(request: Request) -> MediaType | None:
 
 
 def _query(request: Request) -> dict[str, list[str]]:
-    # The usual query_string is the head's, and asking for it would fill a slot that hardly anybody looks at.
-    text = request.query_string if request.has("query_string") else request.head.query
-    return parse_query(text, request.connection.limits.parameters)
+    return parse_query(request.query_string, request.connection.limits.parameters)
 
 
 def _urlencoded(request: Request, content: bytes) -> dict[str, list[str]]:
@@ -579,9 +604,6 @@ def _json(request: Request) -> Any:
 
 _FILL: Mapping[str, Callable[[Request], object]] = {
     "path": _path,
-    "query_string": lambda request: request.head.query,
-    "original": lambda request: request.head,
-    "prefix": lambda request: "",
     "media_type": _media_type,
     "query": _query,
     "parameters": _parameters,
