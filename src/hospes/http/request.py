@@ -15,9 +15,9 @@ Laws:
 from __future__ import annotations
 
 import copy
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from hospes.errors import HttpError
 from hospes.http import json
@@ -26,6 +26,8 @@ from hospes.http.connection import Address as Address
 from hospes.http.connection import Connection as Connection
 from hospes.http.content import ContentReader
 from hospes.http.cookies import parse_cookies
+from hospes.http.finishing import DONE as DONE
+from hospes.http.finishing import QuickFinisher as QuickFinisher
 from hospes.http.headers import Headers
 from hospes.http.hints import give_hints
 from hospes.http.media import MediaType, parse_media_type
@@ -37,31 +39,6 @@ if TYPE_CHECKING:
     import asyncio
 
     from hospes.http.response import Response
-
-
-class Done:
-    """What a finisher gives that has nothing to wait for: awaited, it is through at once, and costs no coroutine."""
-
-    __slots__ = ()
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        return cast("Generator[Any, Any, None]", iter(()))
-
-
-DONE: Final = Done()
-
-
-@runtime_checkable
-class QuickFinisher(Protocol):
-    """A finisher that most often has nothing to do, and can tell."""
-
-    def __call__(self, response: Response | None) -> Awaitable[None]:
-        """Finish, as any finisher."""
-        ...
-
-    def finish_quietly(self) -> bool:
-        """Finish at once, if that neither waits nor concerns the response. False: nothing has happened, call it."""
-        ...
 
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
