@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
 import time
+
+from bench.programs import KEPT
 
 PROGRAMS = {
     "python": "pass",
@@ -28,10 +31,15 @@ def startup(rounds: int = 15) -> dict[str, tuple[float, float]]:
     """Milliseconds, the median of interleaved rounds, and the largest memory in MiB; by program."""
     times: dict[str, list[float]] = {name: [] for name in PROGRAMS}
     memory: dict[str, float] = {}
-    for _ in range(rounds):
+    # As with an installed package nothing is compiled at each start, whatever this process was told of that.
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(KEPT / "bytecode"), "PYTHONDONTWRITEBYTECODE": ""}
+    for number in range(-1, rounds):
         for name, source in PROGRAMS.items():
+            command = [sys.executable, "-c", source + _MEMORY]
             began = time.perf_counter()
-            done = subprocess.run([sys.executable, "-c", source + _MEMORY], capture_output=True, text=True, check=True)
+            done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+            if number < 0:
+                continue
             times[name].append((time.perf_counter() - began) * 1e3)
             memory[name] = int(done.stdout) / 1024
     return {name: (statistics.median(each), memory[name]) for name, each in times.items()}
