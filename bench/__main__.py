@@ -71,9 +71,9 @@ def _macro(options: argparse.Namespace) -> int:
     peers = list(PEERS) if options.peers == "all" else options.peers.split(",")
     workloads = list(WORKLOADS) if options.workloads == "all" else options.workloads.split(",")
     cases = [(workload, mode) for workload in workloads for mode in options.modes.split(",")]
-    results, fine = macro.run([macro.Group(there(peers), cases)], options.rounds, options.seconds)
+    results, problems = macro.run([macro.Group(there(peers), cases)], options.rounds, options.seconds)
     print(f"{machine()}; {options.rounds} rounds of {options.seconds:g} s\n\n{table(results, options.reference)}")
-    return 0 if fine else 1
+    return 1 if problems else 0
 
 
 sys.exit(main())

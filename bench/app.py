@@ -1,6 +1,6 @@
 """The workloads on hospes, written as any program would write them.
 
-python bench/app.py PORT FOLDER
+python bench/app.py PORT FOLDER [WORKERS]
 """
 
 from __future__ import annotations
@@ -104,4 +104,5 @@ for number in range(40):
 
 if __name__ == "__main__":
     app.files("/static", sys.argv[2])
-    app.run(port=int(sys.argv[1]), limits=Limits(requests_per_connection=10**9))
+    many = int(sys.argv[3]) if len(sys.argv) > 3 else None
+    app.run(port=int(sys.argv[1]), limits=Limits(requests_per_connection=10**9), workers=many)

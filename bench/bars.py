@@ -24,6 +24,7 @@ class Bar:
         mode: Its mode.
         reference: The peer it is compared with; "best" for the best of the others that run Python.
         server: Whose figure it is.
+        rate: The least ratio by rate, where it is another one.
     """
 
     workload: str
@@ -32,12 +33,42 @@ class Bar:
     mode: str = "c64"
     reference: str = "nginx"
     server: str = "hospes"
+    rate: float = 0
+
+    def verdict(self, by_rate: float, by_cpu: float) -> str:
+        """Whether it is met, by CPU per request and by the best rate."""
+        met_by_rate = by_rate >= (self.rate or self.must)
+        if by_cpu >= self.must:
+            return "met" if met_by_rate else "by CPU"
+        return "by rate" if met_by_rate else "**missed**"
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A bar that is no comparison with a peer's rate.
+
+    Args:
+        what: What is bounded.
+        must: The least, or the most.
+        aim: What is aimed at.
+        at_most: Whether less is better.
+    """
+
+    what: str
+    must: float
+    aim: float = 0
+    at_most: bool = False
+
+    def verdict(self, value: float) -> str:
+        """Whether it is met."""
+        met = value <= self.must if self.at_most else value >= self.must
+        return "met" if met else "**missed**"
 
 
 BARS = (
-    Bar("plaintext", 0.9, 1.0),
-    Bar("inline", 0.9, 1.0),
-    Bar("json", 0.9, 1.0),
+    Bar("plaintext", 0.9, 1.0, rate=0.95),
+    Bar("inline", 0.9, 1.0, rate=0.95),
+    Bar("json", 0.9, 1.0, rate=0.95),
     Bar("typed", 0.8, 0.95),
     Bar("typed", 2.0, reference="best"),
     Bar("echo", 0.32, 0.4),
@@ -48,6 +79,7 @@ BARS = (
     Bar("plaintext", 0.85, 0.95, "c1"),
     Bar("plaintext", 1.0, 1.1, "c512"),
     Bar("user-read", 0.45, 0.6),
+    Bar("session-read", 0.45, 0.6),
     Bar("upload", 0.9, 1.0, reference="c"),
     Bar("upload-file", 0.35, 0.5, reference="c"),
     Bar("static1k", 0.85, 1.0),
@@ -65,8 +97,14 @@ HOSTING = (
     Bar("plaintext", 2.0, reference="gunicorn-wsgi", server="hospes-wsgi"),
 )
 """The same bare application under hospes and under its own servers."""
+USER_WRITES = Bound("user-write: requests/s", 15_000, 30_000)
+TWO_WORKERS = Bound("two workers on two cores: times one, by CPU per request", 1.8, 2)
+TWO_PIPELINED = Bound("the same, pipelined: so the load, on one of the two cores, can keep both busy", 1.8, 2)
+IDLE = Bound("an idle connection: octets", 600, 400, at_most=True)
+ROUTES = Bound("2,000 routes: instructions, times those among 5", 1.03, at_most=True)
+START = Bound("import of hospes and an application ready: times `import asyncio, msgspec`", 1.5, at_most=True)
 NOT_PYTHON = frozenset({"nginx", "c"})
-OWN = frozenset({"hospes", "portable"})
+OWN = frozenset({"hospes", "portable", "two workers"})
 
 
 def ratios(results: Results, workload: str, mode: str, server: str, reference: str) -> tuple[float, float] | None:

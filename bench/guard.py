@@ -84,12 +84,10 @@ def main(*, renew: bool) -> int:
     if shutil.which("valgrind") is None:
         print("the guard counts with valgrind: apt-get install valgrind", file=sys.stderr)
         return 2
-    build, carriers = this_build(), ["portable"]
-    if importlib.util.find_spec("hospes.engine._core") is not None:
-        carriers.insert(0, "engine")
-    counted = count(carriers)
+    build = this_build()
+    counted = count(carriers())
     if renew:
-        counted = cheaper(counted, count(carriers))
+        counted = cheaper(counted, count(carriers()))
         FIGURES.write_text(json.dumps({"build": build, "counts": counted}, indent=2) + "\n", "utf-8")
         return 0
     known = json.loads(FIGURES.read_text("utf-8"))
@@ -98,16 +96,21 @@ def main(*, renew: bool) -> int:
         problems = [*compare(counted, before, tolerance), *uneven(counted)]
         if not problems:
             break
-        counted = cheaper(counted, count(carriers))
+        counted = cheaper(counted, count(carriers()))
     print(table(counted, before))
     print("\n".join(problems) or f"no request costs more than was written down, by more than {tolerance:.0%}")
     return 1 if problems else 0
 
 
-def count(carriers: Sequence[str]) -> dict[str, dict[str, int]]:
+def carriers() -> list[str]:
+    """Those that are there."""
+    return ["engine", "portable"] if importlib.util.find_spec("hospes.engine._core") is not None else ["portable"]
+
+
+def count(names: Sequence[str]) -> dict[str, dict[str, int]]:
     """Instructions of one request, by carrier and workload; the carriers are asked at the same time."""
-    with ThreadPoolExecutor(len(carriers)) as pool:
-        return dict(zip(carriers, pool.map(_count, carriers), strict=True))
+    with ThreadPoolExecutor(len(names)) as pool:
+        return dict(zip(names, pool.map(_count, names), strict=True))
 
 
 def _count(carrier: str) -> dict[str, int]:

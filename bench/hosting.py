@@ -36,14 +36,14 @@ def main(rounds: int, seconds: float) -> int:
         return 2
     load = os.getloadavg()[0]
     names = there([name for servers in APPLICATIONS.values() for name in servers])
-    results, fine = macro.run([macro.Group(names, [(workload, "c64") for workload in WORKLOADS])], rounds, seconds)
+    results, problems = macro.run([macro.Group(names, [(workload, "c64") for workload in WORKLOADS])], rounds, seconds)
     said = (
         f"{machine()}; {versions()}; `python -m bench hosting`, {rounds} rounds of {seconds:g} s; load {load:.1f} at the start."
     )
     text = "\n".join([said, "", *table(results), "", *bars(results)])
     between(PAGE, text)
     print(text)
-    return 0 if fine else 1
+    return 1 if problems else 0
 
 
 def table(results: Results) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,8 @@ from bench.peers import PEERS
 from bench.workloads import WORKLOADS, introduce, prepare
 
 SERVER_CORE = 0
+PROBLEMS = (RuntimeError, OSError, HTTPException, subprocess.TimeoutExpired)
+"""Of one server, or of its load: they are told, and the others go on."""
 
 Results = dict[tuple[str, str, str], list[Run]]
 """By workload, mode and peer."""
@@ -40,14 +43,14 @@ class Group:
     every: int = 1
 
 
-def run(groups: Sequence[Group], rounds: int, seconds: float) -> tuple[Results, bool]:
+def run(groups: Sequence[Group], rounds: int, seconds: float) -> tuple[Results, list[str]]:
     """Measure.
 
     Returns:
-        What was measured, and whether all of it worked.
+        What was measured, and what did not work.
     """
     results: Results = {}
-    fine = True
+    problems: list[str] = []
     with tempfile.TemporaryDirectory(prefix="hospes-bench-") as folder:
         scratch = Path(folder)
         prepare(scratch)
@@ -58,10 +61,10 @@ def run(groups: Sequence[Group], rounds: int, seconds: float) -> tuple[Results, 
                 for name in group.peers:
                     cases = [case for case in group.cases if case[0] in PEERS[name].serves]
                     for problem in _ask(name, cases, seconds, scratch, results):
-                        fine = False
-                        print(problem, file=sys.stderr)
+                        problems.append(problem)
+                        print(problem, file=sys.stderr, flush=True)
             print(f"round {number + 1} of {rounds} done", file=sys.stderr, flush=True)
-    return results, fine
+    return results, problems
 
 
 def lacking() -> str:
@@ -86,9 +89,9 @@ def _ask(name: str, cases: Sequence[tuple[str, str]], seconds: float, scratch: P
                     WORKLOADS[workload].check(port, scratch)
                     measured = measure(WORKLOADS[workload], mode, port, pid, seconds, scratch)
                     results.setdefault((workload, mode, name), []).append(measured)
-                except (RuntimeError, OSError, HTTPException) as error:
-                    yield f"{name}, {workload}: {error}"
-    except RuntimeError as error:
+                except PROBLEMS as error:
+                    yield f"{name}, {workload}, {mode}: {error}"
+    except PROBLEMS as error:
         yield f"{name}: {error}"
 
 

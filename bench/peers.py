@@ -51,12 +51,14 @@ class Peer:
         serves: Workloads it has.
         venv: The environment it is installed in; "" for none.
         environment: Variables it is started with.
+        cores: Where it runs, if not on the one core of all others.
     """
 
     command: str
     serves: frozenset[str]
     venv: str = ""
     environment: tuple[tuple[str, str], ...] = ()
+    cores: str = ""
 
     @property
     def is_there(self) -> bool:
@@ -79,7 +81,7 @@ class Peer:
         variables = {"PYTHONPATH": str(HERE / "apps"), "BENCH_STATIC": str(scratch / "static"), **dict(self.environment)}
         with (scratch / "server.log").open("w") as log:
             process = subprocess.Popen(
-                ["taskset", "-c", str(core), *shlex.split(self.command.format(**names))],
+                ["taskset", "-c", self.cores or str(core), *shlex.split(self.command.format(**names))],
                 stdout=log,
                 stderr=log,
                 env={**os.environ, **variables},
@@ -105,6 +107,7 @@ _GUNICORN = "{bin}/gunicorn --bind 127.0.0.1:{port} --workers 1 --keep-alive 600
 PEERS = {
     "hospes": Peer("{python} {here}/app.py {port} {scratch}/static", OURS),
     "portable": Peer("{python} {here}/app.py {port} {scratch}/static", OURS, environment=(("HOSPES_CARRIER", "portable"),)),
+    "two workers": Peer("{python} {here}/app.py {port} {scratch}/static 2", frozenset({"plaintext"}), cores="0,1"),
     "hospes-asgi": Peer(_HOSPES + "asgi_app:app", HTTP | SOCKETS),
     "hospes-wsgi": Peer(_HOSPES + "wsgi_app:app", HTTP),
     "hospes-starlette": Peer(_HOSPES + "starlette_app:app", HTTP | STATIC | SOCKETS),
@@ -181,6 +184,18 @@ def install() -> int:
         else:
             (folder / "installed").touch()
     return failed
+
+
+def versions() -> list[str]:
+    """What is installed of the peers, with versions."""
+    found: set[str] = set()
+    for name, packages in PACKAGES.items():
+        wanted = {package.replace("-", "_") for package in packages.split()} - {"msgspec"}
+        for folder in VENVS.glob(f"{name}/lib/*/site-packages/*.dist-info"):
+            package, _, version = folder.name.removesuffix(".dist-info").partition("-")
+            if package.lower() in wanted:
+                found.add(f"{package} {version}")
+    return sorted(found)
 
 
 def there(names: list[str]) -> list[str]:

@@ -16,9 +16,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import plots
-from bench.bars import BARS, HOSTING, OWN, Bar, Results, ratios
+from bench import bars, plots
+from bench.bars import BARS, HOSTING, OWN, Bar, Bound, Results, ratios
+from bench.guard import AMONG_FEW, AMONG_MANY, Counts
 from bench.load import Run
+from bench.micro import table as functions
+from bench.peers import versions as peers
 from bench.programs import KEPT
 
 ROOT = Path(__file__).parent.parent
@@ -59,23 +62,53 @@ def _place(results: Results, key: tuple[str, str, str]) -> tuple[int, str, float
 
 
 def verdicts(results: Results) -> str:
-    """A row per bar that can be judged."""
+    """A row per bar; one that could not be judged says so."""
     lines = ["| | server | beside | must | aim | by CPU | by best rate | |", "|---|---|---|---:|---:|---:|---:|---|"]
     for bar in (*BARS, *HOSTING):
         found = ratios(results, bar.workload, bar.mode, bar.server, bar.reference)
-        if found:
-            lines.append(verdict_of(bar, *found))
+        lines.append(verdict_of(bar, *found) if found else _row(bar, "–", "–", "not measured"))
     return "\n".join(lines)
 
 
 def verdict_of(bar: Bar, by_rate: float, by_cpu: float) -> str:
-    """The row of a bar."""
+    """The row of a bar that could be judged."""
+    return _row(bar, f"{by_cpu:.2f}", f"{by_rate:.2f}", bar.verdict(by_rate, by_cpu))
+
+
+def _row(bar: Bar, by_cpu: str, by_rate: str, said: str) -> str:
     what = bar.workload if bar.mode == "c64" else f"{bar.workload}, {bar.mode}"
     beside = "best Python peer" if bar.reference == "best" else bar.reference
-    said = "met" if by_cpu >= bar.must and by_rate >= bar.must else "by CPU" if by_cpu >= bar.must else ""
-    said = said or ("by rate" if by_rate >= bar.must else "**missed**")
-    aim = f"{bar.aim:g}" if bar.aim else "–"
-    return f"| {what} | {bar.server} | {beside} | {bar.must:g} | {aim} | {by_cpu:.2f} | {by_rate:.2f} | {said} |"
+    must = f"{bar.must:g} / {bar.rate:g}" if bar.rate else f"{bar.must:g}"
+    return f"| {what} | {bar.server} | {beside} | {must} | {_aim(bar.aim)} | {by_cpu} | {by_rate} | {said} |"
+
+
+def _aim(aim: float) -> str:
+    return f"{aim:,g}" if aim else "–"
+
+
+def bounds(figures: Mapping[str, Any]) -> str:
+    """A row per bar that is no comparison with a peer's rate."""
+    lines = ["| | must | aim | measured | |", "|---|---:|---:|---:|---|"]
+    for bound, value in _bounded(figures):
+        must = f"{'≤' if bound.at_most else '≥'} {bound.must:,g}"
+        shown = f"{value:,.0f}" if value and value >= 100 else f"{value:.2f}" if value else "–"
+        said = bound.verdict(value) if value else "not measured"
+        lines.append(f"| {bound.what} | {must} | {_aim(bound.aim)} | {shown} | {said} |")
+    return "\n".join(lines)
+
+
+def _bounded(figures: Mapping[str, Any]) -> Iterator[tuple[Bound, float | None]]:
+    results: Results = figures["macro"]
+    writes = results.get(("user-write", "c64", "hospes"))
+    yield bars.USER_WRITES, max(run.rate for run in writes) if writes else None
+    for bound, mode in ((bars.TWO_WORKERS, "c64"), (bars.TWO_PIPELINED, "pipelined")):
+        alone = ratios(results, "plaintext", mode, "two workers", "hospes")
+        yield bound, 2 * alone[1] if alone else None
+    yield bars.IDLE, figures["idle"].get("hospes")
+    counts = figures["guard"].get("engine")
+    yield bars.ROUTES, counts[AMONG_MANY] / counts[AMONG_FEW] if counts else None
+    times = figures["startup"]
+    yield bars.START, times["an application, ready"][0] / times["asyncio, msgspec"][0] if times else None
 
 
 def machine() -> str:
@@ -93,7 +126,7 @@ def versions() -> str:
     """What was measured."""
     commit = _said(["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"])
     nginx = _said(["nginx", "-v"]).rpartition("/")[2] if shutil.which("nginx") else "absent"
-    return f"hospes at {commit}, kernel {platform.release()}, nginx {nginx}"
+    return ", ".join([f"hospes at {commit}", f"kernel {platform.release()}", f"nginx {nginx}", *peers()])
 
 
 def _said(command: list[str]) -> str:
@@ -136,7 +169,11 @@ def between(page: Path, text: str) -> None:
 def _sections(figures: Mapping[str, Any]) -> Iterator[str]:
     results: Results = figures["macro"]
     yield f"{figures['machine']}; {figures['versions']}; `{figures['command']}`; {figures['rounds']}; load {figures['load']}.\n"
-    yield f"### The bars\n\n{verdicts(results)}\n"
+    yield f"### The bars\n\n{verdicts(results)}\n\n{bounds(figures)}\n"
+    if figures["problems"]:
+        yield "### What did not work\n"
+        yield from (f"- {problem}" for problem in figures["problems"])
+        yield ""
     yield "### CPU time per request\n"
     for workload in PLOTTED:
         values = {
@@ -151,8 +188,10 @@ def _sections(figures: Mapping[str, Any]) -> Iterator[str]:
             (PLOTS / f"{workload}.svg").write_text(plot, "utf-8")
             yield f"![{workload}: CPU time per request of each server](plots/{workload}.svg)\n"
     yield f"### All of it\n\n{table(results, 'nginx')}\n"
-    yield "### Single functions\n\n| function | ns |\n|---|---:|"
-    yield from (f"| {name} | {value:,.0f} |" for name, value in figures["micro"].items())
+    yield "### Single functions\n"
+    yield from functions(figures["micro"])
+    yield "\n### Instructions of a request\n"
+    yield from instructions(figures["guard"])
     yield "\n### Python calls of a request, wire to wire\n\n| request | portable | engine |\n|---|---:|---:|"
     yield from (f"| `{target}` | {counts[0]} | {counts[1]} |" for target, counts in figures["calls"].items())
     yield "\n### Memory of an idle connection\n\n| server | octets |\n|---|---:|"
@@ -160,3 +199,11 @@ def _sections(figures: Mapping[str, Any]) -> Iterator[str]:
     yield "\n### Starting\n\n| program | ms | MiB |\n|---|---:|---:|"
     yield from (f"| {name} | {value[0]:.0f} | {value[1]:.1f} |" for name, value in figures["startup"].items())
     yield ""
+
+
+def instructions(counts: Counts) -> Iterator[str]:
+    """A row per request, a column per carrier."""
+    yield "| request | " + " | ".join(counts) + " |"
+    yield "|---|" + "---:|" * len(counts)
+    for name in next(iter(counts.values()), {}):
+        yield f"| {name} | " + " | ".join(f"{each[name]:,}" for each in counts.values()) + " |"

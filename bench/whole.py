@@ -10,10 +10,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+from collections.abc import Callable
 from typing import Any
 
-from bench import calls, macro, micro, report
+from bench import calls, guard, macro, micro, report
 from bench.memory import idle
 from bench.peers import PEERS, there
 from bench.startup import startup
@@ -36,7 +38,7 @@ def main(*, short: bool, again: bool) -> int:
         return 2
     rounds, every = (3, 3) if short else (9, 3)
     load = f"{os.getloadavg()[0]:.1f} at the start"
-    results, fine = macro.run(_groups(short, every), rounds, 1)
+    results, problems = macro.run(_groups(short, every), rounds, 1)
     figures: dict[str, Any] = {
         "machine": report.machine(),
         "versions": report.versions(),
@@ -44,24 +46,40 @@ def main(*, short: bool, again: bool) -> int:
         "rounds": f"{rounds} rounds of a second, others {-(-rounds // every)}",
         "load": load,
         "macro": results,
-        "micro": micro.measured(),
-        "calls": calls.counts(),
-        "idle": idle(there(["hospes", "portable", "nginx", "c", "uvicorn"]), IDLE),
-        "startup": startup(5 if short else 15),
+        "problems": problems,
     }
+    for name, measure in _rest(5 if short else 15).items():
+        figures[name] = {}
+        try:
+            figures[name] = measure()
+        except Exception as error:  # what was measured so far is shown all the same
+            problems.append(f"{name}: {error}")
+            print(problems[-1], file=sys.stderr)
     report.keep(figures)
     report.write(figures)
-    print(report.verdicts(results))
-    return 0 if fine else 1
+    print(report.verdicts(results), report.bounds(figures), *problems, sep="\n")
+    return 1 if problems else 0
+
+
+def _rest(rounds: int) -> dict[str, Callable[[], Any]]:
+    """What is measured beside requests."""
+    return {
+        "micro": micro.measured,
+        "calls": calls.counts,
+        "idle": lambda: idle(there(["hospes", "portable", "nginx", "c", "uvicorn"]), IDLE),
+        "startup": lambda: startup(rounds),
+        "guard": lambda: guard.count(guard.carriers()) if shutil.which("valgrind") else {},
+    }
 
 
 def _groups(short: bool, every: int) -> list[macro.Group]:
     everything = [(workload, "c64") for workload in WORKLOADS]
     cases = [*everything, *(("plaintext", mode) for mode in MODES)]
-    others = [name for name in (STRONGEST if short else PEERS) if name not in {*CORE, "portable"}]
+    others = [name for name in (STRONGEST if short else PEERS) if name not in {*CORE, "portable", "two workers"}]
     few = [("plaintext", "c64"), ("typed", "c64")] if short else [case for case in everything if case[0] not in HEAVY]
     return [
         macro.Group(there(list(CORE)), cases),
+        macro.Group(["two workers"], [("plaintext", "c64"), ("plaintext", "pipelined")]),
         macro.Group(["portable"], few, every),
         macro.Group(there(others), everything, every),
     ]
