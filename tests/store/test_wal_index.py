@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import sqlite3
 import subprocess
 import sys
@@ -11,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from hospes.store import Conflict, Record
 from hospes.store.sqlite import SqliteStore
 from hospes.store.sqlite_file import prepare
-from hospes.store.wal_index import WalIndex, is_head
+from hospes.store.wal_index import WalIndex, is_head, is_next
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="platform: nothing can be told")
 
@@ -101,10 +103,117 @@ def test_what_was_read_is_recalled_until_somebody_writes(tmp_path: Path) -> None
         assert record is not None
         assert record.value == b"theirs"
         assert store.recall("s", b"\0") == (record,)
-        await store.put("s", b"\3", b"x")
-        assert store.recall("s", b"\0") is None, "we have written ourselves"
+        version = await store.put("s", b"\3", b"x")
+        assert store.recall("s", b"\0") == (record,), "we have written ourselves, and know what"
+        assert store.recall("s", b"\3") == (Record(b"x", version),)
+        await store.compare_and_set("s", b"\3", b"y", version, expires=9e9)
+        with pytest.raises(Conflict):
+            await store.compare_and_set("s", b"\3", b"z", version)
+        known = store.recall("s", b"\3")
+        assert known is not None
+        assert known[0] is not None
+        assert (known[0].value, known[0].expires) == (b"y", 9e9)
+        await store.delete("s", b"\3")
+        assert store.recall("s", b"\3") == (None,)
+        assert store.recall("s", b"\0") == (record,)
+        await store.touch("s", b"\0", 9e9)
+        assert store.recall("s", b"\0") is None, "of what that leaves nothing is known"
 
     run(path, work)
+
+
+class Beset(SqliteStore):
+    """A store in which somebody else's commit comes right behind each of ours, before we have looked."""
+
+    besieger = ""
+    looks = 0
+
+    def look(self) -> bytes:
+        self.looks += 1
+        if self.besieger and self.looks % 2 == 0:
+            write(Path(self._path), self.besieger)
+        return super().look()
+
+
+def test_a_commit_of_somebody_else_right_behind_ours_is_seen(tmp_path: Path) -> None:
+    async def main() -> None:
+        store = Beset(str(tmp_path / "a.db"))
+        await store.open()
+        await store.put("s", b"\0", b"one")
+        for _ in range(2):
+            await store.get("s", b"\0")
+        for number in range(5):
+            store.besieger = f"theirs {number}"
+            await store.put("s", b"\0", b"ours")
+            assert store.recall("s", b"\0") is None
+            record = await store.get("s", b"\0")
+            assert record is not None
+            assert record.value == store.besieger.encode()
+        store.besieger = ""
+        await store.get("s", b"\0")
+        await store.put("s", b"\1", b"ours")
+        assert store.recall("s", b"\0") is not None
+        await store.close()
+
+    asyncio.run(main())
+
+
+def test_what_is_recalled_is_what_there_is_whoever_writes(tmp_path: Path) -> None:
+    """Two stores, as of two processes, and a stranger: whatever one recalls between any two of their acts is in the file."""
+    path, chance = tmp_path / "a.db", random.Random(11)
+
+    async def main() -> None:
+        stores = [SqliteStore(str(path)) for _ in range(2)]
+        for store in stores:
+            await store.open()
+        await stores[0].put("s", b"\0", b"first")
+        looking = sqlite3.connect(path)
+        recalled = 0
+        for number in range(600):
+            store, key = chance.choice(stores), bytes([chance.randrange(4)])
+            act = chance.randrange(8)
+            if act < 3:
+                await store.get("s", key)
+            elif act < 5:
+                await asyncio.gather(*(store.put("s", bytes([each]), b"%d" % number) for each in range(chance.randrange(1, 4))))
+            elif act == 5:
+                await store.delete("s", key)
+            elif act == 6:
+                write(path, f"theirs {number}")
+            else:
+                await store.touch("s", key, None)
+            rows = dict(looking.execute("SELECT key, value FROM record WHERE space = 's'").fetchall())
+            for each in stores:
+                for key in map(bytes, ([0], [1], [2], [3])):
+                    known = each.recall("s", key)
+                    if known is not None:
+                        recalled += 1
+                        assert (known[0].value if known[0] is not None else None) == rows.get(key)
+        assert recalled > 600
+        looking.close()
+        for store in stores:
+            await store.close()
+
+    asyncio.run(main())
+
+
+def test_one_commit_is_told_from_two(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    connection = prepare(str(path), 1.0)
+    write(path)
+    index = WalIndex(str(path))
+    first = index.look()
+    write(path)
+    second = index.look()
+    write(path)
+    assert is_next(first, second)
+    assert is_next(second, index.look())
+    assert not is_next(first, index.look())
+    assert not is_next(first, first)
+    assert not is_next(b"", second)
+    assert not is_next(first, b"")
+    connection.close()
+    index.close()
 
 
 def test_what_is_over_is_not_there_although_it_is_known(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ transaction of its own it sees every commit that was acknowledged before, whiche
 writing thread (see `sqlite_writer`), which gathers them. What the file is made of stands in `sqlite_file`.
 
 What was read is believed until somebody has committed, which a look at the log's index tells (see `wal_index`): so a visitor who
-comes again costs no read, and a change by any process is seen by all at once.
+comes again costs no read, and a change by any process is seen by all at once. Our own commit, where it can be told that nobody
+else's came with it, leaves what it did not change as it was, and what it wrote need not be read.
 
 The file is made by the first write that has something to keep: a program that stores nothing leaves nothing behind.
 A store belongs to the process that opened it: SQLite's handles do not survive a fork.
@@ -19,14 +20,15 @@ import os
 import secrets
 import sqlite3
 import time
-from collections.abc import AsyncIterator
+import weakref
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from hospes.errors import SetupError
 from hospes.store.contract import Clock, Conflict, Record, StoreUnavailable
 from hospes.store.sqlite_file import connect, exists, is_busy, is_current, prepare, schema_version, translate
-from hospes.store.sqlite_writer import SqliteOptions, SqliteWriter
-from hospes.store.wal_index import WalIndex, is_head
+from hospes.store.sqlite_writer import Effect, SqliteOptions, SqliteWriter
+from hospes.store.wal_index import WalIndex, is_head, is_next
 
 _GET = "SELECT value, version, expires FROM record WHERE space = ? AND key = ?"
 _SCAN = """SELECT key, value, version, expires FROM record
@@ -49,6 +51,10 @@ def _new_version() -> int:
     # Drawn, not counted: so a record that was deleted and made anew never repeats a version, and no statement needs
     # RETURNING, which the SQLite of some supported systems does not have yet (3.35).
     return secrets.randbits(62) + 1
+
+
+def _size(key: bytes, record: Record | None) -> int:
+    return _ENTRY + len(key) + (len(record.value) if record is not None else 0)
 
 
 class SqliteStore:
@@ -91,7 +97,9 @@ class SqliteStore:
                 (await asyncio.to_thread(prepare, self._path, self._options.patience)).close()
         except (sqlite3.Error, OSError) as error:
             raise translate(error) from error
-        self._writer = SqliteWriter(self._path, self._options, asyncio.get_running_loop())
+        self._writer = SqliteWriter(self._path, self._options, asyncio.get_running_loop(), self)
+        if hasattr(os, "register_at_fork"):
+            _forget_in_children(self)
         self._process = os.getpid()
 
     async def close(self) -> None:
@@ -116,8 +124,7 @@ class SqliteStore:
 
     async def get(self, space: str, key: bytes) -> Record | None:
         """The record, or None."""
-        self._is_current()
-        as_of = self._as_of
+        as_of = self._seen()
         rows = await self._read(_GET, (space, key))
         record = Record(*rows[0]) if rows else None
         if as_of and as_of == self._as_of:
@@ -126,7 +133,7 @@ class SqliteStore:
 
     def recall(self, space: str, key: bytes) -> tuple[Record | None] | None:
         """What `get` would give, if it was read before and nobody has written since; else None."""
-        if not self._is_current() or not self._process:
+        if not self._seen():
             return None
         known = self._known.get((space, key))
         if known is None or (record := known[0]) is None or record.expires is None or record.expires > self._clock():
@@ -140,7 +147,8 @@ class SqliteStore:
             StoreFull: if there is no room.
         """
         version = _new_version()
-        await self._open_writer().run(_PUT, (space, key, value, version, expires), creates=True)
+        effect = space, key, Record(value, version, expires)
+        await self._open_writer().run(_PUT, (space, key, value, version, expires), effect, creates=True)
         return version
 
     async def compare_and_set(self, space: str, key: bytes, value: bytes, version: int, *, expires: float | None = None) -> int:
@@ -151,25 +159,26 @@ class SqliteStore:
             StoreFull: if there is no room.
         """
         writer, now, new = self._open_writer(), self._clock(), _new_version()
+        effect = space, key, Record(value, new, expires)
         if version == 0:
-            changed = await writer.run(_ADD, (space, key, value, new, expires, now), creates=True)
+            changed = await writer.run(_ADD, (space, key, value, new, expires, now), effect, creates=True)
         else:
-            changed = await writer.run(_REPLACE, (value, new, expires, space, key, version, now), creates=False)
+            changed = await writer.run(_REPLACE, (value, new, expires, space, key, version, now), effect, creates=False)
         if not changed:
             raise Conflict
         return new
 
     async def delete(self, space: str, key: bytes) -> bool:
         """Remove the record; False when it was not there."""
-        return await self._open_writer().run(_DELETE, (space, key, self._clock()), creates=False) > 0
+        return await self._open_writer().run(_DELETE, (space, key, self._clock()), (space, key, None), creates=False) > 0
 
     async def touch(self, space: str, key: bytes, expires: float | None) -> bool:
         """Move the record's end; False when it was not there."""
-        return await self._open_writer().run(_TOUCH, (expires, space, key, self._clock()), creates=False) > 0
+        return await self._open_writer().run(_TOUCH, (expires, space, key, self._clock()), None, creates=False) > 0
 
     async def sweep(self, now: float, limit: int) -> int:
         """Remove at most `limit` records whose end had come at `now`, the oldest first; gives how many."""
-        return await self._open_writer().run(_SWEEP, (now, limit), creates=False)
+        return await self._open_writer().run(_SWEEP, (now, limit), None, creates=False)
 
     async def scan(self, space: str) -> AsyncIterator[tuple[bytes, Record]]:
         """Every record of a space, by ascending key.
@@ -183,23 +192,44 @@ class SqliteStore:
             start = rows[-1][0] + b"\0"  # the next key there can be
             await asyncio.sleep(0)
 
-    def _is_current(self) -> bool:
-        """Whether what is known is still so; else it is forgotten."""
+    def forget(self) -> None:
+        """Believe nothing any more; for a fork, whose own reads and writes are refused."""
+        self._forget(b"")
+        self._index = None
+
+    def look(self) -> bytes:
+        """How the log's index looks; b"" where nothing can be told."""
+        return self._index.look() if self._index is not None else b""
+
+    def committed(self, before: bytes, after: bytes, effects: Sequence[Effect | None]) -> None:
+        """Carry over what is known across a commit of ours, if nobody else's came between."""
+        if before != self._as_of or None in effects or not is_next(before, after):
+            return
+        self._as_of = after
+        for effect in effects:
+            if effect is not None:
+                self._know(*effect)
+
+    def _seen(self) -> bytes:
+        """How the index looks now, if all that is known is as of then; b"" where nothing can be told."""
         index = self._index
         if index is None:
-            return False
+            return b""
         now = index.look()
-        if now == self._as_of and now:
-            return True
+        if now == self._as_of:
+            return now
+        if self._writer is not None and self._writer.is_committing:
+            return b""  # it may be our own commit, of which we shall hear
         self._forget(now if is_head(now) else b"")
-        return False
+        return self._as_of
 
     def _forget(self, as_of: bytes) -> None:
         self._as_of, self._size = as_of, 0
         self._known.clear()
 
     def _know(self, space: str, key: bytes, record: Record | None) -> None:
-        self._size += _ENTRY + len(key) + (len(record.value) if record is not None else 0)
+        before = self._known.pop((space, key), None)
+        self._size += _size(key, record) - (_size(key, before[0]) if before is not None else 0)
         if self._size > _MOST_KNOWN:
             self._forget(self._as_of)
         else:
@@ -252,3 +282,14 @@ class SqliteStore:
             if self._reader is None:
                 connection.close()
         return self._reader
+
+
+def _forget_in_children(store: SqliteStore) -> None:
+    found = weakref.ref(store)  # the registration is for ever, the store is not
+
+    def forget() -> None:
+        store = found()
+        if store is not None:
+            store.forget()
+
+    os.register_at_fork(after_in_child=forget)

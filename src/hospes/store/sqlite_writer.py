@@ -30,13 +30,14 @@ import asyncio
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
+from typing import Protocol, TypeAlias
 
 from hospes.errors import SetupError
-from hospes.store.contract import StoreFull, StoreUnavailable
+from hospes.store.contract import Record, StoreFull, StoreUnavailable
 from hospes.store.fairlock import FairLock
 from hospes.store.sqlite_file import begin, exists, identity, prepare, translate
 
@@ -63,18 +64,43 @@ class SqliteOptions:
     before_commit: Callable[[], None] = _nothing
 
 
+Effect: TypeAlias = tuple[str, bytes, Record | None]
+"""Space, key, and what there is where a statement has changed a row; None for who knows."""
+
+
 class _Write:
     """One statement on its way."""
 
-    __slots__ = ("creates", "future", "outcome", "since", "statement", "values")
+    __slots__ = ("creates", "effect", "future", "outcome", "since", "statement", "values")
 
-    def __init__(self, statement: str, values: tuple[object, ...], creates: bool, since: float, future: asyncio.Future[int]):
+    def __init__(
+        self,
+        statement: str,
+        values: tuple[object, ...],
+        effect: Effect | None,
+        creates: bool,
+        since: float,
+        future: asyncio.Future[int],
+    ) -> None:
         self.statement = statement
         self.values = values
+        self.effect = effect
         self.creates = creates
         self.since = since
         self.future = future
         self.outcome: int | Exception = 0
+
+
+class Watcher(Protocol):
+    """Follows what is committed."""
+
+    def look(self) -> bytes:
+        """How the database's log index looks; called in the thread, too."""
+        ...
+
+    def committed(self, before: bytes, after: bytes, effects: Sequence[Effect | None]) -> None:
+        """A transaction was committed, between whose two looks stands what changed a row: called before anybody is told."""
+        ...
 
 
 class SqliteWriter:
@@ -84,10 +110,14 @@ class SqliteWriter:
         path: Absolute path of the database file.
         options: How it behaves.
         loop: The loop on which `run` and `close` are called.
+        watcher: Follows what is committed.
     """
 
-    def __init__(self, path: str, options: SqliteOptions, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, path: str, options: SqliteOptions, loop: asyncio.AbstractEventLoop, watcher: Watcher) -> None:
         self.commits = 0  # transactions committed so far
+        self.is_committing = False  # a batch is in the thread: `committed` has yet to be called
+        self._watcher = watcher
+        self._looks = b"", b""  # of the last transaction, inside and after
         self._path = path
         self._options = options
         self._loop = loop
@@ -105,16 +135,17 @@ class SqliteWriter:
 
     # On the loop
 
-    def run(self, statement: str, values: tuple[object, ...], *, creates: bool) -> asyncio.Future[int]:
+    def run(self, statement: str, values: tuple[object, ...], effect: Effect | None, *, creates: bool) -> asyncio.Future[int]:
         """Execute one statement durably; the future gives the number of rows it changed, after the commit.
 
         Args:
             statement: SQL that changes rows.
             values: Its parameters.
+            effect: What there is if it has changed a row; None where that is not known.
             creates: Whether it can add a row; where there is no database yet, only such a statement makes one.
         """
         loop = self._loop
-        write = _Write(statement, values, creates, loop.time(), loop.create_future())
+        write = _Write(statement, values, effect, creates, loop.time(), loop.create_future())
         self._queue.append(write)
         self._waiting.append(write)
         if self._watch is None:
@@ -155,6 +186,7 @@ class SqliteWriter:
                 # A daemon: a program that ends without closing must end; what it was told is durable already.
                 self._thread = threading.Thread(target=self._main, name="hospes-store", daemon=True)
                 self._thread.start()
+            self.is_committing = True
             self._jobs.put((batch, self._began(batch)))
 
     def _take(self) -> list[_Write]:
@@ -191,6 +223,12 @@ class SqliteWriter:
         return True
 
     def _finish(self, batch: list[_Write]) -> None:
+        if self.is_committing:
+            self.is_committing = False
+            (before, after), self._looks = self._looks, (b"", b"")
+            self._watcher.committed(
+                before, after, [write.effect for write in batch if write.outcome and type(write.outcome) is int]
+            )
         for write in batch:
             future, outcome = write.future, write.outcome
             if future.done():
@@ -244,6 +282,7 @@ class SqliteWriter:
                 self._options.before_commit()
                 assert self._connection is not None
                 self._connection.execute("COMMIT")
+                self._looks = self._looks[0], self._watcher.look()
                 self.commits += 1
             finally:
                 self._lock.leave()
@@ -265,6 +304,7 @@ class SqliteWriter:
         """Begin a transaction and execute every statement of a batch in it."""
         connection = self._connected()
         begin(connection, wait)
+        self._looks = self._watcher.look(), b""
         for write in batch:
             try:
                 write.outcome = connection.execute(write.statement, write.values).rowcount

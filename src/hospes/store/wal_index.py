@@ -13,6 +13,8 @@ what it knew, and believes its own cache if nothing has changed. So may we: what
 Laws:
 
 * Equal octets mean that nobody has committed since. Octets caught in the middle of a change are equal to none before or after.
+* A commit counts the changes on by one. So of octets seen inside a transaction that may write, where nobody else can commit, and
+  of those seen after its COMMIT, one can tell whether it alone stands between them.
 * A file that does not look like such an index is not believed: there is nothing to compare then, and everything is read.
 * The file is opened while SQLite has it open in this process, and closed after SQLite has closed it: closing any descriptor of a
   file drops every lock that the process holds on it, SQLite's included.
@@ -27,6 +29,7 @@ from typing import Final
 
 _HEAD: Final = 48  # octets
 _VERSION: Final = 3_007_000
+_COUNT: Final = slice(8, 12)  # where it counts changes
 _MADE: Final = 12  # where it says that it is made
 
 
@@ -68,3 +71,9 @@ class WalIndex:
 def is_head(octets: bytes) -> bool:
     """Whether octets look like the head of an index that is in use."""
     return octets[:4] == _VERSION.to_bytes(4, sys.byteorder) and octets[_MADE : _MADE + 1] == b"\x01"
+
+
+def is_next(before: bytes, after: bytes) -> bool:
+    """Whether one commit, and no more, has made `after` of `before`; both look like heads."""
+    counts = [int.from_bytes(octets[_COUNT], sys.byteorder) for octets in (before, after)]
+    return is_head(before) and is_head(after) and counts[1] == (counts[0] + 1) % (1 << 32)
