@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import threading
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
@@ -43,6 +44,25 @@ def by_the_wire(octets: bytes) -> list[Any]:
     return [*heard, ("closed", 1006, "")]
 
 
+def alike(chance: random.Random) -> bytes:
+    """Large messages of one size, one after the other: from the second on they are expected. And what disappoints."""
+    octets = bytearray()
+    size = chance.choice([16 * 1024 - 1, 16 * 1024, 20_000, 65_535, 65_536, LIMIT])
+    for _ in range(chance.randrange(3, 7)):
+        kind = chance.random()
+        if kind < 0.75:
+            octets += masked(BINARY, chance.randbytes(size), mask=chance.randbytes(4))
+        elif kind < 0.8:
+            octets += masked(BINARY, chance.randbytes(size - 1), mask=chance.randbytes(4))
+        elif kind < 0.85:
+            octets += masked(TEXT, b"t" * size, mask=chance.randbytes(4))
+        elif kind < 0.9:
+            octets += masked(BINARY, b"", fin=False) + masked(CONTINUATION, b"c" * size)
+        else:
+            octets += masked(PING, b"p")
+    return bytes(octets)
+
+
 def frames(chance: random.Random) -> bytes:
     """What a peer might send: most of it usual, some of it broken."""
     octets = bytearray()
@@ -73,8 +93,9 @@ def cut(octets: bytes, chance: random.Random) -> list[bytes]:
     return [octets[start:end] for start, end in zip([0, *places], [*places, len(octets)], strict=True)]
 
 
+@pytest.mark.parametrize("make", [frames, alike])
 @pytest.mark.parametrize("seed", range(4))
-def test_the_engine_reads_as_the_wire_does(serve: Serve, seed: int) -> None:
+def test_the_engine_reads_as_the_wire_does(serve: Serve, seed: int, make: Callable[[random.Random], bytes]) -> None:
     chance = random.Random(seed)
     ears: list[Ear] = []
 
@@ -83,7 +104,7 @@ def test_the_engine_reads_as_the_wire_does(serve: Serve, seed: int) -> None:
 
     with serve(handler) as port:
         for number in range(40):
-            octets, ear = frames(chance), Ear()
+            octets, ear = make(chance), Ear()
             ears.append(ear)
             with WebPeer(port) as peer:
                 try:

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from contextvars import ContextVar, copy_context
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TypeAlias
 
 import pytest
 
-from hospes.http.bell import Bell
+from hospes.http.bell import Bell as OwnBell
+
+COMPILED = [import_module("hospes.engine._core").Bell] if find_spec("hospes.engine._core") is not None else []
 
 color: ContextVar[str] = ContextVar("color", default="none")
 
+Kind: TypeAlias = type[OwnBell]
+kinds = pytest.mark.parametrize("Bell", [OwnBell, *COMPILED], ids=["own", "compiled"][: 1 + len(COMPILED)])
 
-def test_it_wakes_at_once_where_no_task_runs() -> None:
+
+@kinds
+def test_it_wakes_at_once_where_no_task_runs(Bell: Kind) -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
         bell = Bell(loop)
@@ -50,12 +59,13 @@ def test_it_wakes_at_once_where_no_task_runs() -> None:
     asyncio.run(main())
 
 
-def test_it_may_be_rung_before_the_task_asks() -> None:
+@kinds
+def test_it_may_be_rung_before_the_task_asks(Bell: Kind) -> None:
     """As with a request whose first step was not taken by its task: what it awaits is handed on later."""
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        bell, seen = Bell(loop), list[Bell]()
+        bell, seen = Bell(loop), list[OwnBell]()
         assert next(bell.__await__()) is bell
         bell.ring()
         bell.add_done_callback(seen.append, context=copy_context())
@@ -70,7 +80,8 @@ def test_it_may_be_rung_before_the_task_asks() -> None:
     asyncio.run(main())
 
 
-def test_ringing_later() -> None:
+@kinds
+def test_ringing_later(Bell: Kind) -> None:
     async def main() -> None:
         bell, seen = Bell(asyncio.get_running_loop()), list[str]()
 
@@ -92,7 +103,8 @@ def test_ringing_later() -> None:
     asyncio.run(main())
 
 
-def test_cancelling() -> None:
+@kinds
+def test_cancelling(Bell: Kind) -> None:
     async def main() -> None:
         bell = Bell(asyncio.get_running_loop())
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from hospes import (
@@ -247,6 +249,48 @@ def test_where_they_run() -> None:
             with client.websocket(path) as ws:
                 ws.send("x")
                 assert ws.receive() == is_main
+
+
+@pytest.mark.parametrize("carrier", ["engine", "portable"])
+def test_inline_events_over_a_carrier(carrier: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if carrier == "engine" and find_spec("hospes.engine._core") is None:
+        pytest.skip("platform: the engine is not built here")
+    monkeypatch.setenv("HOSPES_CARRIER", carrier)
+    app = App(store="memory:")
+
+    @app.websocket_handler("/both", inline=True)
+    class Both:
+        def on_text_message(self, session: WebSocketSession, text: str) -> None:
+            if text == "fail":
+                raise LookupError("mine")
+            session.send(text.upper())
+
+        def on_binary_message(self, session: WebSocketSession, octets: bytes) -> None:
+            session.send(octets * 2)
+
+    @app.websocket_handler("/text", inline=True)
+    class Text:
+        async def on_handshake(self, request: Request) -> None:
+            pass
+
+        def on_text_message(self, session: WebSocketSession, text: str) -> None:
+            session.send(text.upper())
+
+    with app.serving(port=0) as server:
+        for path in ("both", "text"):
+            with connect(f"ws://127.0.0.1:{server.server.address[1]}/{path}", compression=None) as ws:
+                ws.send("abc")
+                assert ws.recv() == "ABC"
+                ws.send(b"x" * 20_000)
+                ws.send(b"y" * 20_000)
+                if path == "both":
+                    assert [ws.recv(), ws.recv()] == [b"x" * 40_000, b"y" * 40_000]
+                ws.send("fail")
+                if path == "text":
+                    assert ws.recv() == "FAIL"
+                else:
+                    with pytest.raises(ConnectionClosed, match="1011"):
+                        ws.recv()
 
 
 @pytest.mark.parametrize("is_async", [True, False])

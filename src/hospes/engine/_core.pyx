@@ -11,6 +11,7 @@
     fields.pxi       heads of answers with fields of the program's own
     connection.pxi   a connection in its small form: usual requests, usual answers
     transport.pxi    what carries it in its large form, where `hospes.server.Connection` does all that is not usual
+    mailbox.pxi      what a task waits on, and its messages
     websocket.pxi    usual messages of websockets
     poller.pxi       epoll, listening sockets, slots, turns
 
@@ -33,7 +34,7 @@ from cpython.unicode cimport PyUnicode_AsUTF8String, PyUnicode_DecodeASCII, PyUn
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy, memset
 
-from asyncio import tasks as _tasks
+from asyncio import CancelledError, current_task as _current, tasks as _tasks
 from asyncio.tasks import _enter_task as _enter, _leave_task as _leave
 from os import fsdecode, fsencode, strerror
 from inspect import isawaitable
@@ -47,6 +48,7 @@ from hospes.http.content import ContentReader, FileContent
 from hospes.http.direct import Content, Origin
 from hospes.http.request import Address, Connection as Ends, Request
 from hospes.http.headers import Headers
+from hospes.http.websocket import Listens
 from hospes.http.response import JSON, OCTETS, Redirect, Response, TEXT, text_type
 from hospes.server.answers import CARRIERS, answer_head, hints_head
 from hospes.server.sending import FILE_AT_ONCE, read_file
@@ -73,5 +75,6 @@ include "shelf.pxi"
 include "fields.pxi"
 include "connection.pxi"
 include "transport.pxi"
+include "mailbox.pxi"
 include "websocket.pxi"
 include "poller.pxi"

@@ -19,6 +19,7 @@ cdef enum:
     AT_ONCE = 16 * 1024  # content of an answer that is not copied, as there
     BUFFER = 256 * 1024
     FIRST = 64 * 1024  # octets that are received at once of a connection in its small form: what is more is large content's
+    OCTETS_PER_EVENT = 4096  # received ones that count as much as a request
     PREFIXES = 6
 
 cdef uint32_t LISTENERS = 0xffff0000  # slots from here on are listening sockets

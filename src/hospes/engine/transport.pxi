@@ -192,6 +192,7 @@ cdef class Transport:
                 received = PyBytes_FromStringAndSize(buffer, length) if length > 0 else b""
             self.flooded = length >= FLOOD // 4
             if length > 0:
+                self.conn.engine.budget -= 1 + length // OCTETS_PER_EVENT
                 self.protocol.data_received(received)
             else:
                 self.received_nothing(length, problem)

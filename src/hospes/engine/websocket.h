@@ -1,10 +1,13 @@
-/* Masks of websockets' frames, eight octets at a time (RFC 6455 §5.3). Plain C, no Python, no state. */
+/* Masks of websockets' frames, many octets at a time (RFC 6455 §5.3), and their heads. Plain C, no Python, no state. */
 #ifndef HOSPES_WEBSOCKET_H
 #define HOSPES_WEBSOCKET_H
 
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+/* Sixteen octets anywhere, as gcc and clang have them on every processor. */
+typedef uint64_t hospes_octets16 __attribute__((vector_size(16), aligned(1), may_alias));
 
 /* Take a mask off, or put it on. `position` is where in its payload the part begins; `to` may be `from`. */
 static inline void hospes_unmask(unsigned char *to, const unsigned char *from, size_t length, const unsigned char *mask,
@@ -14,7 +17,14 @@ static inline void hospes_unmask(unsigned char *to, const unsigned char *from, s
     size_t i;
     for (i = 0; i < 8; i++) turned[i] = mask[(position + i) & 3];
     memcpy(&key, turned, 8);
-    for (i = 0; i + 8 <= length; i += 8) {
+    hospes_octets16 keys = {key, key};
+    for (i = 0; i + 64 <= length; i += 64) {
+        const hospes_octets16 *one = (const hospes_octets16 *)(from + i);
+        hospes_octets16 a = one[0] ^ keys, b = one[1] ^ keys, c = one[2] ^ keys, d = one[3] ^ keys;
+        hospes_octets16 *other = (hospes_octets16 *)(to + i);
+        other[0] = a, other[1] = b, other[2] = c, other[3] = d;
+    }
+    for (; i + 8 <= length; i += 8) {
         memcpy(&word, from + i, 8);
         word ^= key;
         memcpy(to + i, &word, 8);

@@ -6,7 +6,8 @@
 # Laws:
 #
 # * A usual frame is a whole message, masked, not compressed, within the limit. A binary one need not be complete: its rest is received
-#   into its own bytes. Whatever is wrong with octets, Python finds it: they are handed over as they came.
+#   into its own bytes; and where large ones have come, the next of the same size is received into its own bytes from the beginning.
+#   Whatever is wrong with octets, Python finds it: they are handed over as they came.
 # * Messages are given in order: while Python has octets of its own, or was told to pause, it gets all that comes.
 # * What leaves goes one way, Python's frames too: into what this turn gathers, or behind what the peer has not taken.
 
@@ -32,6 +33,8 @@ cdef enum:
     MESSAGES_PER_TURN = 1024  # of one websocket
     SENT_PER_TURN = 64  # messages, before `drain` gives the loop a turn, as in hospes.server.websocket
     LOW = 64 * 1024  # octets that may wait when `drain` returns, as there
+    LARGE = 16 * 1024  # octets of a message that is worth to be received into its own bytes
+    LARGEST_EXPECTED = 128 * 1024  # of one that is received so from its beginning
 
 
 @cython.final
@@ -59,6 +62,9 @@ cdef class WebChannel:
     cdef Transport transport
     cdef object socket
     cdef object message  # the receiver's
+    cdef Mailbox box  # that takes messages in its place
+    cdef object subject, text, binary  # functions that do: the receiver's listener
+    cdef bint listens
     cdef Py_ssize_t limit, queue
     cdef bint takes, sends
     cdef bint elsewhere  # Python has octets that come before what comes now
@@ -70,11 +76,16 @@ cdef class WebChannel:
     cdef PyObject *rest  # a binary message whose end has not come, received into its own bytes
     cdef Py_ssize_t filled
     cdef unsigned char mask[4]
+    cdef Py_ssize_t expected  # octets of the next message, as it seems; 0: no large one
 
     def __init__(self, Transport transport not None, socket, options, receiver, bint takes, bint sends):
         self.transport = transport
         self.socket = socket
         self.message = receiver.message
+        listener = receiver.listener if isinstance(receiver, Listens) else None
+        if listener is not None:
+            self.listens = True
+            self.subject, self.text, self.binary = listener.subject, listener.text, listener.binary
         self.limit, self.queue = options.message, options.queue
         self.takes, self.sends = takes, sends
         self.corked = bytearray()
@@ -91,34 +102,55 @@ cdef class WebChannel:
 
     # What comes in.
 
+    def mailbox(self, Py_ssize_t messages, Py_ssize_t octets, program):
+        """Put messages into a mailbox, which this gives, and nowhere else."""
+        self.box = Mailbox(self, self.transport.conn.engine.loop, messages, octets, program)
+        return self.box
+
     cdef int receive(self, char *buffer, size_t size) except -1:
         """There is something to receive."""
         cdef Engine engine = self.transport.conn.engine
-        cdef iovec pieces[2]
+        cdef iovec pieces[3]
         cdef ssize_t length
-        cdef Py_ssize_t room = 0
+        cdef Py_ssize_t room = 0, head = 0
         cdef int problem
+        if self.rest != NULL and not self.takes:
+            self.give_back()
         if self.rest != NULL:
-            if not self.takes:
-                self.give_back()
-            else:
-                room = PyBytes_GET_SIZE(<object>self.rest) - self.filled
-                pieces[0].iov_base, pieces[0].iov_len = hospes_octets(self.rest) + self.filled, room
-                pieces[1].iov_base, pieces[1].iov_len = buffer, size
-        if room:
+            room = PyBytes_GET_SIZE(<object>self.rest) - self.filled
+            pieces[0].iov_base, pieces[0].iov_len = hospes_octets(self.rest) + self.filled, room
+            pieces[1].iov_base, pieces[1].iov_len = buffer, size
             length = readv(self.transport.conn.fd, pieces, 2)
+        elif self.expected and self.takes and not self.elsewhere:
+            # What comes is laid out as if it were in one piece.
+            head = 8 if self.expected < 65536 else 14
+            self.rest, self.filled = hospes_bytes(self.expected), 0
+            pieces[0].iov_base, pieces[0].iov_len = buffer, head
+            pieces[1].iov_base, pieces[1].iov_len = hospes_octets(self.rest), self.expected
+            pieces[2].iov_base, pieces[2].iov_len = buffer + head + self.expected, size - head - self.expected
+            length = readv(self.transport.conn.fd, pieces, 3)
         else:
             length = recv(self.transport.conn.fd, buffer, size, 0)
         problem = errno
         if length <= 0:
+            if head:
+                self.drop_rest()
             return self.transport.received_nothing(length, problem)
         self.heard = _monotonic()
-        engine.budget -= 1 + length // 512  # large messages are to be answered while they are in the processor's cache
+        engine.budget -= 1 + length // OCTETS_PER_EVENT
         if engine.gathering is None:
             engine.gathering, engine.gathered_length = self.transport.conn, 0
             self.gathers = True
         try:
-            if room:
+            if head and not self.is_expected(<unsigned char *>buffer, length, head):
+                head = 0
+            if head:
+                memcpy(self.mask, buffer + head - 4, 4)
+                buffer += head
+                room = self.expected
+                length = self.go_on(length - head, room)
+                buffer += room
+            elif room:
                 length = self.go_on(length, room)
             if length > 0:
                 self.take(<unsigned char *>buffer, length)
@@ -130,6 +162,28 @@ cdef class WebChannel:
                 self.gathers = False
         return 0
 
+    cdef bint is_expected(self, unsigned char *buffer, Py_ssize_t length, Py_ssize_t head) except -1:
+        """Whether what has come begins with the head of the message that was expected; else it is put together where it came."""
+        cdef hospes_frame frame
+        if (
+            hospes_parse_frame(buffer, min(length, head), &frame)
+            and frame.opcode == BINARY_FRAME
+            and frame.size == head
+            and frame.length == <uint64_t>self.expected
+            and self.transport.reading
+        ):
+            return True
+        if length > head:
+            memcpy(buffer + head, hospes_octets(self.rest), min(length - head, self.expected))
+        self.drop_rest()
+        self.expected = 0
+        return False
+
+    cdef int drop_rest(self) except -1:
+        Py_DECREF(self.rest)
+        self.rest = NULL
+        return 0
+
     cdef Py_ssize_t go_on(self, Py_ssize_t length, Py_ssize_t room) except -1:
         """Octets of a large message have come; gives how many have come behind it."""
         cdef unsigned char *at = <unsigned char *>hospes_octets(self.rest) + self.filled
@@ -138,9 +192,8 @@ cdef class WebChannel:
         self.filled += own
         if own == room:
             message = <object>self.rest
-            Py_DECREF(self.rest)
-            self.rest = NULL
-            self.tell(message)
+            self.drop_rest()
+            self.tell(message, self.binary)
         return length - own
 
     cdef int take(self, unsigned char *at, Py_ssize_t left) except -1:
@@ -160,6 +213,7 @@ cdef class WebChannel:
                 self.begin(at + frame.size - 4, left - frame.size, size)
                 return 0
             if frame.opcode == BINARY_FRAME:
+                self.expect(size)
                 message = PyBytes_FromStringAndSize(NULL, size)
                 hospes_unmask(<unsigned char *>PyBytes_AS_STRING(message), at + frame.size, size, at + frame.size - 4, 0)
             else:
@@ -172,24 +226,36 @@ cdef class WebChannel:
             at += frame.size + size
             left -= frame.size + size
             count += 1
-            self.tell(message)
+            self.tell(message, self.binary if frame.opcode == BINARY_FRAME else self.text)
         if left:
             self.hand_over(PyBytes_FromStringAndSize(<char *>at, left))
         return 0
 
-    cdef int tell(self, message) except -1:
+    cdef int tell(self, message, function) except -1:
+        """A message has come; `function` is the listener's."""
         try:
-            self.message(message)
+            if self.box is not None:
+                self.box.put(message)
+            elif not self.listens:
+                self.message(message)
+            elif function is not None:
+                function(self.subject, message)
         except Exception:
             self.socket.failed()
         return 0
 
     cdef int begin(self, const unsigned char *mask, Py_ssize_t there, Py_ssize_t size) except -1:
         """A binary message has begun; so many octets of it are there."""
+        self.expect(size)
         self.rest = hospes_bytes(size)
         memcpy(self.mask, mask, 4)
         hospes_unmask(<unsigned char *>hospes_octets(self.rest), mask + 4, there, self.mask, 0)
         self.filled = there
+        return 0
+
+    cdef int expect(self, Py_ssize_t size) except -1:
+        """Large messages often come one after the other, and alike."""
+        self.expected = size if LARGE <= size <= LARGEST_EXPECTED else 0
         return 0
 
     cdef int hand_over(self, bytes octets) except -1:
@@ -213,18 +279,18 @@ cdef class WebChannel:
             self.mask,
             0,
         )
-        Py_DECREF(self.rest)
-        self.rest = NULL
+        self.drop_rest()
         return self.hand_over(bytes(octets))
 
     # What goes out.
 
     def send(self, message):
-        """Send a message."""
+        """Send a message; True where nothing has to be waited for."""
         cdef const char *octets
         cdef Py_ssize_t length
         if not self.sends:
             self.socket.send(message)
+            return False
         elif type(message) is bytes:
             self.put(BINARY_FRAME, PyBytes_AS_STRING(message), PyBytes_GET_SIZE(message))
         elif type(message) is str:
@@ -232,6 +298,10 @@ cdef class WebChannel:
             self.put(TEXT_FRAME, octets, length)
         else:
             self.socket.send(message)
+        return self.keeps_up()
+
+    cdef bint keeps_up(self):
+        return self.sends and self.sent < SENT_PER_TURN and not self.transport.behind
 
     cdef int put(self, unsigned char opcode, const char *octets, Py_ssize_t length) except -1:
         cdef Engine engine = self.transport.conn.engine
@@ -251,7 +321,7 @@ cdef class WebChannel:
             self.cork_octets(<char *>head, size)
             return self.cork_octets(octets, length)
         self.put_out_with(<char *>head, size, octets, length)
-        return self.schedule()  # which begins another turn
+        return 0 if self.gathers else self.schedule()  # which begins another turn
 
     def cork(self, bytes head not None, bytes payload not None):
         """A frame of Python's, to leave in its turn."""
@@ -349,7 +419,7 @@ cdef class WebChannel:
 
     def drain(self):
         """Wait until the peer has taken most of what waits; see `WebSocket.drain`."""
-        if self.sends and self.sent < SENT_PER_TURN and not self.transport.behind:
+        if self.keeps_up():
             return _DONE
         return self.socket.drain_after(self.sent)
 

@@ -14,10 +14,11 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from asyncio import Task
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from hospes.limits import KiB, MiB
 
@@ -38,8 +39,11 @@ class Channel(Protocol):
         """Octets that the peer has not taken yet."""
         ...
 
-    def send(self, message: str | bytes | bytearray | memoryview) -> None:
+    def send(self, message: str | bytes | bytearray | memoryview) -> bool | None:
         """Send a message; str as text, anything else as binary. It waits here where the peer is slow, within `queue`.
+
+        Returns:
+            True where nobody has to `drain` before he sends more.
 
         Raises:
             ConnectionError: where the channel is closed.
@@ -111,6 +115,78 @@ class Receiver(Protocol):
 
         Where this side had to end it (1002, 1007, 1008, 1009, 1011), that code, and why.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Functions that hear messages, each with a subject: `text(subject, message)`."""
+
+    subject: object
+    text: Callable[[Any, str], object] | None
+    """None: nobody hears text."""
+    binary: Callable[[Any, bytes], object] | None
+
+
+@runtime_checkable
+class Listens(Protocol):
+    """A receiver that may have a listener: then a carrier may call that, and leave out `message`."""
+
+    @property
+    def listener(self) -> Listener | None:
+        """The same all the time."""
+        ...
+
+
+class Steps(Protocol):
+    """A program whose steps may be taken in its Task's place, while that waits for the mailbox."""
+
+    coroutine: Coroutine[Any, Any, Any]
+    task: Task[Any]
+
+    def waits_for(self, awaited: Any) -> None:
+        """A step has led to an await of something else: the Task's next step is due, and waits for that."""
+
+    def ended(self, value: Any, failure: BaseException | None) -> None:
+        """A step was the last: the Task's next step is due, and ends it."""
+
+
+class Mailbox(Protocol):
+    """Messages that have come, until one task takes them: `await` gives the next."""
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether a task waits for the next message."""
+        ...
+
+    def put(self, message: Message) -> None:
+        """A message has come. Whoever waits for it goes on, as by `hospes.http.bell.Bell`."""
+
+    def end(self) -> None:
+        """No more will come."""
+
+    def __await__(self) -> Generator[Any, None, Message]:
+        """Take the next message.
+
+        Raises:
+            StopAsyncIteration: behind the last one.
+            RuntimeError: where another task waits.
+        """
+        ...
+
+
+@runtime_checkable
+class KeepsMail(Protocol):
+    """A channel that puts messages into a mailbox by itself, and leaves out `Receiver.message`, once it was asked for one."""
+
+    def mailbox(self, messages: int, octets: int, program: Steps) -> Mailbox:
+        """Make it.
+
+        Args:
+            messages: So many wait at the most before the channel pauses; it goes on when half of them have been taken.
+            octets: The same in octets (of text: characters).
+            program: Who takes them; the channel may take its steps (see `hospes.websockets.program`).
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)

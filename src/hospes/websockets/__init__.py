@@ -2,7 +2,7 @@
 
 | file | what |
 |---|---|
-| `websocket`, `inbox` | the websocket of an `async def` handler, and what it has received |
+| `websocket`, `inbox`, `mailbox`, `program` | the websocket of an `async def` handler, what it has received, its Task |
 | `events`, `session` | classes and functions that hear events, and the websocket as they have it |
 | `pair` | a websocket without a carrier, for tests |
 | `route` | what is looked at before a handler, and how its first use answers the handshake |

@@ -39,7 +39,7 @@ from hospes.http.handshake import switch
 from hospes.http.headers import Headers
 from hospes.http.request import Request, Workers
 from hospes.http.response import Response
-from hospes.http.websocket import Channel, Message, WebSocketContent, WebSocketOptions
+from hospes.http.websocket import Channel, Listener, Message, WebSocketContent, WebSocketOptions
 from hospes.websockets.inbox import MESSAGES, OCTETS, WebSocketClosed
 from hospes.websockets.session import WebSocketSession
 
@@ -269,6 +269,15 @@ class _Receiver:
     @property
     def wants_frames(self) -> bool:
         return self._frames is not None
+
+    @property
+    def listener(self) -> Listener | None:
+        if self._frames is not None or any(
+            event.where != INLINE for name, event in self._heard.items() if name != "on_handshake"
+        ):
+            return None  # messages may have to wait for what waits before them
+        text, binary = self._text, self._binary
+        return Listener(self._session, text.call if text is not None else None, binary.call if binary is not None else None)
 
     def opened(self, channel: Channel) -> None:
         self._channel, self._opened = channel, True

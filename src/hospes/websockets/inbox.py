@@ -2,22 +2,21 @@
 
 Laws:
 
-* Messages are given in order, the end comes behind them all.
-* When more waits here than the program takes, the channel pauses, and with it the peer.
+* Messages wait in a mailbox: the channel's, where it keeps mail, or one of our own (see `mailbox`).
 * The websocket opens when the program uses it for the first time; until then it may still be refused.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable
-from typing import Any, Final
+from typing import Final
 
 from hospes.errors import HospesError, HttpError
-from hospes.http.bell import Bell
-from hospes.http.websocket import Channel, Message
+from hospes.http.websocket import Channel, KeepsMail, Mailbox, Message
 from hospes.limits import KiB
+from hospes.websockets.mailbox import Mailbox as OwnMailbox
+from hospes.websockets.program import Program
 
 MESSAGES: Final = 64
 """Messages that wait before the channel pauses; it goes on when half of them have been taken."""
@@ -49,23 +48,21 @@ class WebSocketClosed(HospesError):
 class Inbox:
     """Hears a channel, and keeps what it heard until it is asked for; a `hospes.http.websocket.Receiver`."""
 
-    __slots__ = ("_bell", "_held", "_opening", "_paused", "_pongs", "channel", "end", "messages", "task", "used")
+    __slots__ = ("_opening", "_pongs", "channel", "end", "mailbox", "program", "used")
 
     def __init__(self) -> None:
         loop = asyncio.get_running_loop()
-        self.messages: deque[Message] = deque()
+        self.mailbox: Mailbox | None = None
+        """What has come; None before the websocket is open."""
         self.channel: Channel | None = None
         self.end: WebSocketClosed | None = None
         """How it ended; None while it has not."""
         self.used: asyncio.Future[None] = loop.create_future()
         """Done when the program has used the websocket for the first time."""
-        self.task: asyncio.Task[Any] | None = None
-        """The program."""
+        self.program: Program | None = None
+        """Who receives."""
         self._opening: asyncio.Future[None] = loop.create_future()
-        self._bell = Bell(loop)
         self._pongs: dict[bytes, asyncio.Future[None]] = {}
-        self._held = 0
-        self._paused = False
 
     # The program's side.
 
@@ -90,34 +87,12 @@ class Inbox:
             WebSocketClosed: behind the last one.
             RuntimeError: where another task is waiting for one.
         """
-        while not self.messages:
-            if self.end is not None:
-                raise self.closed_error()
-            if self.channel is None:
-                await self.open()
-                continue
-            await self.arrival()
-        return self.take()
-
-    def arrival(self) -> Bell:
-        """What is awaited until something has come, or has ended.
-
-        Raises:
-            RuntimeError: where another task is waiting for it.
-        """
-        if self._bell.is_awaited:
-            raise RuntimeError("two tasks receive from one websocket at once; let one of them do it")
-        return self._bell
-
-    def take(self) -> Message:
-        """The next message, which is there."""
-        message = self.messages.popleft()
-        self._held -= len(message)
-        if self._paused and len(self.messages) <= MESSAGES // 2 and self._held <= OCTETS // 2:
-            self._paused = False
-            assert self.channel is not None
-            self.channel.resume()
-        return message
+        await self.open()
+        assert self.mailbox is not None
+        try:
+            return await self.mailbox
+        except StopAsyncIteration:
+            raise self.closed_error() from None
 
     async def ask(self, payload: bytes) -> None:
         """Send a ping, and wait for its pong.
@@ -146,9 +121,9 @@ class Inbox:
         """The websocket is over; or it did not come to be, and neither does its program."""
         if self.channel is None:
             self.closed(NO_CLOSE, "")
-            if self.task is not None:
-                self.task.cancel()
-                await asyncio.wait((self.task,))
+            if self.program is not None:
+                self.program.task.cancel()
+                await asyncio.wait((self.program.task,))
 
     # The channel's side.
 
@@ -158,15 +133,19 @@ class Inbox:
 
     def opened(self, channel: Channel) -> Awaitable[None]:
         self.channel = channel
+        if isinstance(channel, KeepsMail) and self.program is not None:
+            self.mailbox = channel.mailbox(MESSAGES, OCTETS, self.program)
+        else:
+            self.mailbox = OwnMailbox(channel, MESSAGES, OCTETS)
         if not self._opening.done():
             self._opening.set_result(None)
         return self._follow(channel)
 
     async def _follow(self, channel: Channel) -> None:
         """Until the program ends; what it raised that means something to the peer is said."""
-        assert self.task is not None
+        assert self.program is not None
         try:
-            await self.task
+            await self.program.task
         except WebSocketClosed:
             pass
         except HttpError as error:
@@ -176,12 +155,8 @@ class Inbox:
             channel.close()
 
     def message(self, message: Message) -> None:
-        self.messages.append(message)
-        self._held += len(message)
-        self._bell.ring()
-        if (len(self.messages) >= MESSAGES or self._held >= OCTETS) and not self._paused and self.channel is not None:
-            self._paused = True
-            self.channel.pause()
+        assert self.mailbox is not None
+        self.mailbox.put(message)
 
     def frame(self, opcode: int, payload: bytes, fin: bool) -> bool:
         return True
@@ -200,4 +175,5 @@ class Inbox:
         for each in (self._opening, *self._pongs.values()):
             if not each.done():
                 each.set_result(None)
-        self._bell.ring()
+        if self.mailbox is not None:
+            self.mailbox.end()

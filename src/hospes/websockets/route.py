@@ -19,6 +19,7 @@ from hospes.http.handshake import Origins, check_handshake, choose_subprotocol, 
 from hospes.http.request import Request
 from hospes.http.response import Response
 from hospes.http.websocket import WebSocketContent, WebSocketOptions
+from hospes.websockets.program import Program
 from hospes.websockets.websocket import SUBPROTOCOL, WebSocket
 
 
@@ -62,7 +63,8 @@ class WebSocketRoute:
 async def _begin(program: Awaitable[Any], websocket: WebSocket, options: WebSocketOptions) -> Response:
     """Let the handler run until it uses the websocket, or ends."""
     inbox = websocket.inbox
-    task = inbox.task = asyncio.ensure_future(_run(program))
+    inbox.program = Program(program)
+    task = inbox.program.task
     try:
         await asyncio.wait((task, inbox.used), return_when=asyncio.FIRST_COMPLETED)
     except asyncio.CancelledError:
@@ -77,7 +79,3 @@ async def _begin(program: Awaitable[Any], websocket: WebSocket, options: WebSock
     assert isinstance(response.content, WebSocketContent)
     response.content.clean_ups.append(inbox.abandon)
     return response
-
-
-async def _run(program: Awaitable[Any]) -> Any:
-    return await program

@@ -10,10 +10,10 @@ Laws:
 from __future__ import annotations
 
 import asyncio
-import threading
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from threading import get_ident
 from typing import Final
 
 from hospes.http.request import Request
@@ -45,9 +45,9 @@ class WebSocketSession:
         self._channel: Channel | None = None
         self._id = ""
         self._loop = asyncio.get_running_loop()
-        self._thread = threading.get_ident()
+        self._thread = get_ident()
         self._sending: asyncio.Task[None] | None = None  # of a file
-        self._behind: list[Callable[[Channel], None]] = []
+        self._behind: list[Callable[[Channel], object]] = []
 
     def open(self, channel: Channel) -> None:
         """For the receiver: the websocket is open."""
@@ -78,13 +78,16 @@ class WebSocketSession:
             ValueError: for a frame that the protocol does not allow.
         """
         channel = self._channel
-        on_loop = threading.get_ident() == self._thread
-        if on_loop and opcode is None and not chunk_size and channel is not None and self._sending is None:
-            try:  # the usual case, and the quick one
+        # The usual case, and the quick one.
+        if opcode is None and not chunk_size and channel is not None and self._sending is None and get_ident() == self._thread:
+            try:
                 channel.send(message)
             except ConnectionError:
                 raise _closed() from None
-            return
+        else:
+            self._send(message, opcode, chunk_size)
+
+    def _send(self, message: str | bytes | bytearray, opcode: int | None, chunk_size: int) -> None:
         octets = message.encode() if isinstance(message, str) else bytes(message)
         if opcode is None:
             opcode = TEXT if isinstance(message, str) else BINARY
@@ -176,14 +179,14 @@ class WebSocketSession:
         except ConnectionError:
             self._behind.clear()
 
-    def _do(self, call: Callable[[Channel], None]) -> None:
+    def _do(self, call: Callable[[Channel], object]) -> None:
         """Use the channel: at once on the loop, else from there, and wait until the peer keeps up."""
-        if threading.get_ident() == self._thread:
+        if get_ident() == self._thread:
             self._use(call)
         else:
             asyncio.run_coroutine_threadsafe(self._use_and_wait(call), self._loop).result()
 
-    def _use(self, call: Callable[[Channel], None]) -> None:
+    def _use(self, call: Callable[[Channel], object]) -> None:
         if self._channel is None or self._channel.closed:
             raise _closed()
         if self._sending is not None:
@@ -194,7 +197,7 @@ class WebSocketSession:
         except ConnectionError:
             raise _closed() from None
 
-    async def _use_and_wait(self, call: Callable[[Channel], None]) -> None:
+    async def _use_and_wait(self, call: Callable[[Channel], object]) -> None:
         self._use(call)
         assert self._channel is not None
         if self._sending is not None:

@@ -16,7 +16,7 @@ Laws:
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from time import perf_counter
 from typing import Any
 
@@ -83,8 +83,7 @@ class WebSocket:
             WebSocketClosed: where the peer has closed.
             RuntimeError: where another task is receiving.
         """
-        inbox = self.inbox
-        return inbox.take() if inbox.messages else await inbox.receive()
+        return await self.inbox.receive()
 
     async def receive_json(self) -> Any:
         """The next message, decoded from JSON.
@@ -104,19 +103,15 @@ class WebSocket:
     def __aiter__(self) -> AsyncIterator[Message]:
         return self
 
-    async def __anext__(self) -> Message:
-        inbox = self.inbox
-        while not inbox.messages:
-            if inbox.end is not None:
-                raise StopAsyncIteration
-            if inbox.channel is not None:
-                await inbox.arrival()
-                continue
-            try:
-                await inbox.open()
-            except WebSocketClosed:
-                raise StopAsyncIteration from None
-        return inbox.take()
+    def __anext__(self) -> Awaitable[Message]:
+        mailbox = self.inbox.mailbox
+        return mailbox if mailbox is not None else self._first()
+
+    async def _first(self) -> Message:
+        try:
+            return await self.inbox.receive()
+        except WebSocketClosed:
+            raise StopAsyncIteration from None
 
     # What goes out.
 
@@ -131,8 +126,8 @@ class WebSocket:
         if channel is None:
             channel = await inbox.open()
         try:
-            channel.send(message)
-            await channel.drain()
+            if not channel.send(message):
+                await channel.drain()
         except ConnectionError:
             raise inbox.closed_error() from None
 
