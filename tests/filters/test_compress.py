@@ -75,9 +75,15 @@ def test_the_smallest(size: int) -> None:
 
 def test_what_does_not_shrink_stays() -> None:
     content = bytes(range(256))
-    answer = asked(Response(content, content_type="text/plain"), options=Compress(minimum=0))
+    answer = asked(Response(content, content_type="text/plain"), options=Compress(minimum=1))
     assert (answer.content, answer.headers.get("Content-Encoding"), answer.headers["Vary"]) == (content, None, "Accept-Encoding")
     assert asked(Response("", content_type="text/plain"), options=Compress(minimum=0)).content == b""
+
+
+def test_without_a_minimum_everything_is_encoded() -> None:
+    answer = asked(Response("x"), options=Compress(minimum=0))
+    assert answer.headers["Content-Encoding"]
+    assert len(answer.content) > 1
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from math import inf
 from typing import Final
 
 from hospes.errors import SetupError
@@ -66,7 +67,8 @@ class Compress:
     """A filter that compresses answers for whoever takes that.
 
     Args:
-        minimum: Octets below which an answer stays as it is; 256. Less would not leave sooner.
+        minimum: Octets below which an answer stays as it is; 256. Less would not leave sooner. With 0 every answer that says
+            anything is encoded, even where that makes it longer.
         types: Media types that are compressed: exact ones, `text/*`, `*+json`.
         codings: Which codings to use, the favourite first; all that are installed by default: zstd, br, gzip.
         levels: How hard to try, by coding: gzip 1 to 9 (6), br 0 to 11 (4), zstd 1 to 19 (3).
@@ -135,9 +137,11 @@ class Compress:
         content = response.content
         assert not isinstance(content, WebSocketContent)
         if isinstance(content, bytes):
-            octets = await _whole(content, encoder, in_thread if len(content) > LONG else _here)
+            most = self._most(len(content))
+            octets = await _whole(content, encoder, most, in_thread if len(content) > LONG else _here)
         elif isinstance(content, FileContent) and content.length <= _WHOLE_FILE:
-            octets = await _whole_file(content, encoder, in_thread if content.length > LONG else _here)
+            most = self._most(content.length)
+            octets = await _whole_file(content, encoder, most, in_thread if content.length > LONG else _here)
         else:
             response.content = encoded(content, encoder, in_thread)
             _say_so(response.headers, coding)
@@ -145,6 +149,10 @@ class Compress:
         if octets is not None:
             response.content = octets
             _say_so(response.headers, coding)
+
+    def _most(self, length: int) -> float:
+        """Octets that encoded content of a length may have."""
+        return length - 1 if self.minimum or not length else inf
 
     def _chosen(self, accept_encoding: str) -> str:
         coding = choose_encoding(self._codings, accept_encoding)
@@ -157,16 +165,16 @@ class Compress:
         return bool(slash) and not self._types.isdisjoint({essence, f"{kind}/*", f"*+{suffix}" if plus else essence})
 
 
-async def _whole(content: bytes, encoder: Encoder, in_thread: InThread) -> bytes | None:
-    """The encoded content; None where it would be no shorter, or there is no thread for it."""
+async def _whole(content: bytes, encoder: Encoder, most: float, in_thread: InThread) -> bytes | None:
+    """The encoded content; None where that is longer than `most` octets, or there is no thread for it."""
     try:
         octets = await in_thread(lambda: encode(encoder, content))
     except PoolSaturated:
         return None
-    return octets if len(octets) < len(content) else None
+    return octets if len(octets) <= most else None
 
 
-async def _whole_file(content: FileContent, encoder: Encoder, in_thread: InThread) -> bytes | None:
+async def _whole_file(content: FileContent, encoder: Encoder, most: float, in_thread: InThread) -> bytes | None:
     """The same of a file, which is closed if it was encoded."""
     try:
         octets = await in_thread(lambda: encode(encoder, b"".join(FilePieces(content))))
@@ -175,7 +183,7 @@ async def _whole_file(content: FileContent, encoder: Encoder, in_thread: InThrea
     except BaseException:
         content.close()
         raise
-    if len(octets) >= content.length:
+    if len(octets) > most:
         return None
     content.close()
     return octets

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.compat.simple_http_server.asking import BOTH, asked
 
-from hospes.compat.simple_http_server import Response, route
+from hospes.compat.simple_http_server import Response, request_map, route
 from hospes.compat.simple_http_server.app_conf import AppConf
 from hospes.compat.simple_http_server.application import FaceApp, Ways
 from hospes.errors import HttpError
@@ -77,3 +77,24 @@ def test_one_conf_is_served_several_times_at_once(conf: AppConf) -> None:
 def test_threads() -> None:
     assert FaceApp(AppConf(), Ways()).threads == 50
     assert FaceApp(AppConf(), Ways(on_loop=True)).threads < 50
+
+
+@pytest.mark.parametrize("on_loop", BOTH)
+def test_the_shortest_answers_are_compressed_too(conf: AppConf, on_loop: bool) -> None:
+    route("/")(lambda: "<html>hi</html>")
+    with asked(conf, on_loop, gzip_content_types=frozenset({"text/html"})) as client:
+        answer = client.get("/", headers={"Accept-Encoding": "gzip"})
+        assert answer.headers["Content-Encoding"] == "gzip"
+        assert gzip.decompress(answer.content) == b"<html>hi</html>"
+
+
+@pytest.mark.parametrize("on_loop", BOTH)
+def test_a_bare_decorator_without_a_prefix_is_the_root(conf: AppConf, on_loop: bool) -> None:
+    class Home:
+        @request_map
+        def bare(self) -> str:
+            return "home"
+
+    assert Home is not None
+    with asked(conf, on_loop) as client:
+        assert client.get("/").text == "home"

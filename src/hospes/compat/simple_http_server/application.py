@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
@@ -90,6 +90,13 @@ class FaceApp(App):
     def _services(self, threads: Threads) -> dict[type, Any]:
         self._in_threads.threads = threads
         return {**super()._services(threads), Mode: self._mode}
+
+    def _declarations(self) -> Iterator[tuple[Declaration, ClassEntry | None]]:
+        for declaration, entry in super()._declarations():
+            options = declaration.options
+            if not options.url and not options.regexp and options.websocket is None:  # a bare decorator, and no prefix
+                declaration = replace(declaration, options=replace(options, url="/"))
+            yield declaration, entry
 
     def _target(self, declaration: Declaration, entry: ClassEntry | None, *more: Any) -> Target:
         target = super()._target(declaration, entry, *more)
