@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -27,6 +28,12 @@ def test_functions_of_the_package_are_passed_over() -> None:
     foreign: dict[str, Any] = {"__name__": "hospes_demo", "program_frame": program_frame}
     exec("def inner(): return program_frame()", foreign)
     assert foreign["inner"]() is not here()
+
+
+def test_the_loop_that_runs_the_package_is_passed_over() -> None:
+    scope: dict[str, Any] = {"__name__": "hospes.x", "program_line": program_line, "asyncio": asyncio}
+    exec("async def main(): return program_line()\ndef run(): return asyncio.run(main())", scope)
+    assert scope["run"]() == f"{__file__}:{here().f_lineno}"
 
 
 def test_a_package_that_is_all_there_is() -> None:

@@ -46,6 +46,12 @@ def test_usage(tmp_path: Path, arguments: tuple[str, ...], status: int, begins: 
     assert "simple_http_server" in (done.stdout or done.stderr)
 
 
+def test_a_face_itself_may_be_the_module(tmp_path: Path) -> None:
+    done = run(tmp_path, "-m", "simple_http_server", "--help")
+    assert done.returncode == 0
+    assert "--scan" in done.stdout
+
+
 def test_a_program_that_is_not_there(tmp_path: Path) -> None:
     done = run(tmp_path, "nothing.py")
     assert (done.stderr, done.returncode) == ("there is no file nothing.py\n", 2)

@@ -2,7 +2,8 @@
 
 Laws:
 
-* The program is whatever lies outside of this package: how many functions in here a call has gone through makes no difference.
+* The program is whatever lies outside of this package, and of the loop that runs it: how many functions in here a call has gone
+  through makes no difference.
 * A function is a method if it is decorated in a class's body, or while the body that its qualified name tells is being run.
 """
 
@@ -13,13 +14,13 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-_PACKAGE = __name__.partition(".")[0]
+_NO_PROGRAM = frozenset({__name__.partition(".")[0], "asyncio"})
 
 
 def program_frame() -> FrameType:
     """The innermost frame of the program."""
     frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]  # the only way to the caller's place
-    while str(frame.f_globals.get("__name__")).partition(".")[0] == _PACKAGE and frame.f_back is not None:
+    while str(frame.f_globals.get("__name__")).partition(".")[0] in _NO_PROGRAM and frame.f_back is not None:
         frame = frame.f_back
     return frame
 

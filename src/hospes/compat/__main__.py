@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from hospes.compat.aliases import FACES, install
+from hospes.compat.aliases import FACES, install, real_name
 
 USAGE = f"""\
 usage: python -m hospes.compat PROGRAM.py [ARGS…]
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     sys.argv = program
     if by_module:
         sys.path.insert(0, "")
-        runpy.run_module(program[0], run_name="__main__", alter_sys=True)
+        runpy.run_module(real_name(program[0]) or program[0], run_name="__main__", alter_sys=True)
     else:
         sys.path.insert(0, str(Path(program[0]).resolve().parent))
         runpy.run_path(program[0], run_name="__main__")
