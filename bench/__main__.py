@@ -5,15 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 
-from bench import calls, guard, hosting, macro, micro, scale, users, whole
+from bench import calls, guard, hosting, macro, micro, scale, users, visitors, whole
 from bench.load import MODES
 from bench.peers import PEERS, install, there
 from bench.report import machine, table
 from bench.workloads import WORKLOADS
 
 
-def main() -> int:
-    """Run what the command line asks for."""
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     commands = parser.add_subparsers(dest="command")
     asking = commands.add_parser("macro", help="hospes beside its peers (this is what no command means)")
@@ -33,6 +32,8 @@ def main() -> int:
     commands.add_parser("calls", help="Python calls of one request")
     asking = commands.add_parser("users", help="what a million visitors cost")
     asking.add_argument("--users", type=int, default=1_000_000)
+    asking = commands.add_parser("visitors", help="what remembering costs: commits, processes that write, round trips, a million")
+    asking.add_argument("--users", type=int, default=1_000_000)
     asking = commands.add_parser("guard", help="instructions of a request, beside those written down")
     asking.add_argument("--renew", action="store_true", help="write them down")
     asking = commands.add_parser("scale", help="how cost grows, and what each hop adds: docs/scaling.md")
@@ -42,7 +43,12 @@ def main() -> int:
     asking = commands.add_parser("report", help="all of it, written to docs/benchmarks.md and docs/plots/")
     asking.add_argument("--short", action="store_true", help="a quarter of the time")
     asking.add_argument("--again", action="store_true", help="write the page anew from the last figures")
-    options = parser.parse_args(sys.argv[1:] or ["macro"])
+    return parser.parse_args(sys.argv[1:] or ["macro"])
+
+
+def main() -> int:
+    """Run what the command line asks for."""
+    options = _options()
     match options.command:
         case "peers":
             return install()
@@ -60,6 +66,8 @@ def main() -> int:
             return scale.main(options.seconds, options.rounds, options.parts.split(","))
         case "users":
             return users.main(options.users)
+        case "visitors":
+            return visitors.main(options.users)
         case _:
             return _macro(options)
 

@@ -98,6 +98,14 @@ HOSTING = (
 )
 """The same bare application under hospes and under its own servers."""
 USER_WRITES = Bound("user-write: requests/s", 15_000, 30_000)
+VISITORS = {
+    "requests per commit, fsync 5 ms longer": Bound("user-write: requests per commit, every fsync 5 ms longer", 16),
+    "four writing processes: p99 ms": Bound("four processes that write: p99 ms", 50, at_most=True),
+    "start with 1,000,000 visitors: s": Bound("start with a million visitors: s", 1, at_most=True),
+    "Valkey: round trips of a request, read": Bound("Valkey: round trips of a request that reads", 1, at_most=True),
+    "Valkey: round trips of a request, written": Bound("Valkey: round trips of a request that writes", 2, at_most=True),
+}
+"""By their names in the figures of `bench.visitors`."""
 TWO_WORKERS = Bound("two workers on two cores: times one, by CPU per request", 1.8, 2)
 TWO_PIPELINED = Bound("the same, pipelined: so the load, on one of the two cores, can keep both busy", 1.8, 2)
 IDLE = Bound("an idle connection: octets", 600, 400, at_most=True)

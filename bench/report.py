@@ -101,6 +101,8 @@ def _bounded(figures: Mapping[str, Any]) -> Iterator[tuple[Bound, float | None]]
     results: Results = figures["macro"]
     writes = results.get(("user-write", "c64", "hospes"))
     yield bars.USER_WRITES, max(run.rate for run in writes) if writes else None
+    for name, bound in bars.VISITORS.items():
+        yield bound, figures["visitors"].get(name)
     for bound, mode in ((bars.TWO_WORKERS, "c64"), (bars.TWO_PIPELINED, "pipelined")):
         alone = ratios(results, "plaintext", mode, "two workers", "hospes")
         yield bound, 2 * alone[1] if alone else None
@@ -194,6 +196,8 @@ def _sections(figures: Mapping[str, Any]) -> Iterator[str]:
     yield from instructions(figures["guard"])
     yield "\n### Python calls of a request, wire to wire\n\n| request | portable | engine |\n|---|---:|---:|"
     yield from (f"| `{target}` | {counts[0]} | {counts[1]} |" for target, counts in figures["calls"].items())
+    yield "\n### Visitors\n\n| | |\n|---|---:|"
+    yield from (f"| {name} | {value:,.2f} |" for name, value in figures["visitors"].items())
     yield "\n### Memory of an idle connection\n\n| server | octets |\n|---|---:|"
     yield from (f"| {name} | {value:,.0f} |" for name, value in figures["idle"].items())
     yield "\n### Starting\n\n| program | ms | MiB |\n|---|---:|---:|"

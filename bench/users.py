@@ -82,6 +82,25 @@ def main(users: int) -> int:
     return 0
 
 
+def measured(users: int, seconds: float) -> dict[str, float]:
+    """What the report has of it, by name."""
+    quiet, busy = _Asked([], []), _Asked([], [])
+    with tempfile.TemporaryDirectory(prefix="hospes-bench-") as folder:
+        small, large = Path(folder) / "small.db", Path(folder) / "large.db"
+        _fill(small, _SMALL)
+        _fill(large, users)
+        found = {f"start with {users:,} visitors: s": asyncio.run(_start(large, users))}
+        for path, count in ((small, _SMALL), (large, users)):
+            found[f"lookup among {count:,}: median µs"] = asyncio.run(_lookups(path, count)).median * 1e3
+        for _ in range(_ROUNDS // 2):
+            asyncio.run(_requests(large, users, VisitorOptions(), quiet, seconds))
+            asyncio.run(_requests(large, users, VisitorOptions(sweep=0.05), busy, seconds))
+    for title, asked in (("not sweeping", quiet), ("sweeping", busy)):
+        found[f"reading, {title}: p99 ms"] = Times.of(asked.reads).p99
+        found[f"writing, {title}: p99 ms"] = Times.of(asked.writes).p99
+    return found
+
+
 def _id(number: int) -> bytes:
     return b"%024d" % number
 
@@ -115,10 +134,15 @@ def _records(path: Path) -> int:
     return int(count)
 
 
-def _request(number: int) -> Request:
+def _cookie(number: int) -> str:
+    return f"hospes={_id(number).decode()}.{'A' * 43}"
+
+
+def request(cookie: str) -> Request:
+    """A request with a Cookie field, or with none where that is empty."""
     reader = RequestReader(Limits())
-    cookie = f"hospes={_id(number).decode()}.{'A' * 43}"
-    reader.receive(f"GET / HTTP/1.1\r\nHost: bench\r\nCookie: {cookie}\r\n\r\n".encode())
+    field = f"Cookie: {cookie}\r\n" if cookie else ""
+    reader.receive(f"GET / HTTP/1.1\r\nHost: bench\r\n{field}\r\n".encode())
     head = reader.next()
     assert isinstance(head, RequestHead)
     return Request(head, None, Connection(Address("127.0.0.1", 1), Address("127.0.0.1", 80), "http", Limits()))
@@ -130,13 +154,13 @@ def _somebody(chance: random.Random, users: int) -> int:
 
 
 async def _ask(visitors: Visitors, number: int, writes: bool) -> None:
-    request, response = _request(number), Response("ok")
-    user = await visitors.take(request)
+    asked, response = request(_cookie(number)), Response("ok")
+    user = await visitors.take(asked)
     assert user["cart"] == [1, 2, 3]
     if writes:
         user["n"] += 1
-    while request.finishers:
-        await request.finishers.pop()(response)
+    while asked.finishers:
+        await asked.finishers.pop()(response)
 
 
 async def _start(path: Path, users: int) -> float:
@@ -159,10 +183,10 @@ async def _lookups(path: Path, users: int) -> Times:
     return Times.of(times[_LOOKUPS // 10 :])  # the first ones fill the page cache
 
 
-async def _requests(path: Path, users: int, options: VisitorOptions, asked: _Asked) -> None:
+async def _requests(path: Path, users: int, options: VisitorOptions, asked: _Asked, seconds: float = _SECONDS) -> None:
     """Note the times of reading and of writing requests, of several clients at once."""
     async with Visitors.at(f"sqlite:///{path}", options) as visitors:
-        end = time.perf_counter() + _SECONDS
+        end = time.perf_counter() + seconds
 
         async def client(seed: int) -> None:
             chance, times = random.Random(seed), asked.writes if seed % 2 == 0 else asked.reads

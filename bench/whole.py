@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from bench import calls, guard, macro, micro, report
+from bench import calls, guard, macro, micro, report, visitors
 from bench.memory import idle
 from bench.peers import PEERS, there
 from bench.startup import startup
@@ -68,6 +68,7 @@ def _rest(rounds: int) -> dict[str, Callable[[], Any]]:
         "calls": calls.counts,
         "idle": lambda: idle(there(["hospes", "portable", "nginx", "c", "uvicorn"]), IDLE),
         "startup": lambda: startup(rounds),
+        "visitors": lambda: visitors.measured(1_000_000),
         "guard": lambda: guard.count(guard.carriers()) if shutil.which("valgrind") else {},
     }
 

@@ -26,6 +26,11 @@ FIGURES: dict[str, Any] = {
     "idle": {"hospes": 601.0},
     "startup": {"asyncio, msgspec": (50.0, 20.0), "an application, ready": (75.0, 30.0)},
     "guard": {"engine": {AMONG_FEW: 1_000, AMONG_MANY: 1_030}},
+    "visitors": {
+        "requests per commit, fsync 5 ms longer": 64.0,
+        "four writing processes: p99 ms": 51.0,
+        "Valkey: round trips of a request, read": 1.0,
+    },
 }  # fmt: skip
 
 
@@ -55,6 +60,11 @@ def test_every_bar_has_its_row() -> None:
 def test_bounds_are_judged_by_what_was_measured() -> None:
     assert report.bounds(FIGURES).splitlines()[2:] == [
         "| user-write: requests/s | ≥ 15,000 | 30,000 | 15,000 | met |",
+        "| user-write: requests per commit, every fsync 5 ms longer | ≥ 16 | – | 64.00 | met |",
+        "| four processes that write: p99 ms | ≤ 50 | – | 51.00 | **missed** |",
+        "| start with a million visitors: s | ≤ 1 | – | – | not measured |",
+        "| Valkey: round trips of a request that reads | ≤ 1 | – | 1.00 | met |",
+        "| Valkey: round trips of a request that writes | ≤ 2 | – | – | not measured |",
         "| two workers on two cores: times one, by CPU per request | ≥ 1.8 | 2 | 1.83 | met |",
         "| the same, pipelined: so the load, on one of the two cores, can keep both busy | ≥ 1.8 | 2 | – | not measured |",
         "| an idle connection: octets | ≤ 600 | 400 | 601 | **missed** |",
@@ -84,7 +94,7 @@ def test_a_page_of_a_run_that_measured_nothing_says_so(tmp_path: Path, monkeypat
     page.write_text(f"{report.BEGIN}{report.END}")
     monkeypatch.setattr(report, "PAGE", page)
     monkeypatch.setattr(report, "PLOTS", tmp_path / "plots")
-    nothing: dict[str, Any] = {name: {} for name in ("macro", "micro", "calls", "idle", "startup", "guard")}
+    nothing: dict[str, Any] = {name: {} for name in ("macro", "micro", "calls", "idle", "startup", "guard", "visitors")}
     report.write({**FIGURES, **nothing, "problems": ["everything"]})
     text = page.read_text("utf-8")
     assert "- everything" in text
