@@ -21,7 +21,7 @@ from urllib.parse import unquote_to_bytes
 from hospes.adapters.wsgi import Environ, FileWrapper
 from hospes.http.request import Request
 
-_VARIABLES: Final[Mapping[bytes, str]] = {
+_VARIABLES: Final[Mapping[bytes, str]] = {b"content-length": "CONTENT_LENGTH", b"content-type": "CONTENT_TYPE"} | {
     name.encode(): "HTTP_" + name.upper().replace("-", "_")
     for name in (
         "accept", "accept-charset", "accept-encoding", "accept-language", "authorization", "cache-control",
@@ -43,6 +43,18 @@ def environ_of(request: Request, content: BinaryIO) -> Environ:
         request: The request.
         content: Its content.
     """
+    told = getattr(request.head, "wsgi_environ", None)  # the engine's heads tell it themselves, where a request is a usual one
+    environ: Environ = (told(request, _VARIABLES) if told is not None else None) or _environ(request)
+    environ["wsgi.input"] = content
+    environ["wsgi.errors"] = sys.stderr
+    environ["wsgi.file_wrapper"] = FileWrapper
+    if request.connection.hint is not None:
+        environ["wsgi.early_hints"] = partial(_give_hints, request)
+    return environ
+
+
+def _environ(request: Request) -> Environ:
+    """All but what is a server's own."""
     head, connection = request.head, request.connection
     client, server = connection.client, connection.server
     path, prefix = head.path, request.prefix
@@ -61,16 +73,11 @@ def environ_of(request: Request, content: BinaryIO) -> Environ:
         "REMOTE_PORT": str(client.port),
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": connection.scheme,
-        "wsgi.input": content,
         "wsgi.input_terminated": True,
-        "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
-        "wsgi.file_wrapper": FileWrapper,
     }
-    if connection.hint is not None:
-        environ["wsgi.early_hints"] = partial(_give_hints, request)
     for name, octets in request.lines:
         value = octets.decode("latin-1")
         variable = _VARIABLES.get(name) or _variable(name)
@@ -92,7 +99,7 @@ def _variable(name: bytes) -> str:
     if b"_" in name:
         return ""
     text = name.decode("latin-1").upper().replace("-", "_")
-    return text if text in {"CONTENT_TYPE", "CONTENT_LENGTH"} else "HTTP_" + text
+    return "HTTP_" + text
 
 
 def _decoded(path: str) -> str:

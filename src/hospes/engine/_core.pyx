@@ -6,7 +6,7 @@
     map.pxi          the way to the program's function, where it is known
     shelf.pxi        small files, straight from a folder
     driver.pxi       the first step of a handler
-    asgi.pxi         what a hosted ASGI application is told of a request
+    hosted.pxi       what a hosted ASGI or WSGI application is told of a request
     system.pxi       what the kernel is asked
     fields.pxi       heads of answers with fields of the program's own
     connection.pxi   a connection in its small form: usual requests, usual answers
@@ -70,7 +70,7 @@ include "head.pxi"
 include "system.pxi"
 include "map.pxi"
 include "driver.pxi"
-include "asgi.pxi"
+include "hosted.pxi"
 include "shelf.pxi"
 include "fields.pxi"
 include "connection.pxi"

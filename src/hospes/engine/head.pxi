@@ -106,6 +106,15 @@ cdef class Head:
         """What an ASGI application is told of a request with this head; None where `hospes.adapters.asgi_scope` has to say it."""
         return _asgi_scope(self, request)
 
+    def wsgi_environ(self, request, dict variables not None):
+        """What a WSGI application is told of a request with this head; None where `hospes.adapters.wsgi_environ` has to say it.
+
+        Args:
+            request: The request.
+            variables: Names of usual fields, and their variables.
+        """
+        return _wsgi_environ(self, request, variables)
+
     @property
     def authority(self):
         return self._text(self._at.host, self._at.host_length)

@@ -1,7 +1,8 @@
-"""What an ASGI application is told of a usual request: by the engine as by `hospes.adapters.asgi_scope`."""
+"""What hosted applications are told of a usual request: by the engine as by `hospes.adapters`."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from tests.adapters.support import PEERS
 
 from hospes.adapters.asgi_scope import http_scope
+from hospes.adapters.wsgi_environ import environ_of
 from hospes.http.connection import Address
 from hospes.http.octets import request_of
 from hospes.http.request import Request
@@ -19,6 +21,7 @@ from hospes.limits import Limits
 
 core = pytest.importorskip("hospes.engine._core", reason="platform: the engine is not built here")
 
+CONTENT = io.BytesIO()
 ENDS = replace(PEERS, hint=lambda head, links: None)
 USUAL = b"GET /a/b?c=d%20e HTTP/1.1\r\nHost: x\r\nAccept: a/b\r\nX-Note: \xe9\r\n\r\n"
 
@@ -38,7 +41,15 @@ def agreed(octets: bytes, change: Callable[[Request], object] = lambda request: 
     assert (ours.head.asgi_scope(ours) is not None) is is_told  # type: ignore[attr-defined]
     scope = http_scope(ours, None)
     assert scope == http_scope(theirs, None)
+    assert environ(ours) == environ(theirs)
     return scope
+
+
+def environ(request: Request) -> dict[str, Any]:
+    """What a WSGI application is told."""
+    found = environ_of(request, CONTENT)
+    assert found.pop("wsgi.early_hints", None) is None or request.connection.hint is not None
+    return dict(found)
 
 
 def test_a_usual_request() -> None:
@@ -99,6 +110,8 @@ def test_below_a_prefix() -> None:
     assert ours.head.asgi_scope(ours) is None  # type: ignore[attr-defined]
     assert http_scope(ours, None) == http_scope(theirs, None)
     assert http_scope(ours, None)["root_path"] == "/a"
+    assert environ(ours) == environ(theirs)
+    assert environ(ours)["SCRIPT_NAME"] == "/a"
 
 
 def test_the_state_is_the_applications() -> None:
@@ -108,6 +121,23 @@ def test_the_state_is_the_applications() -> None:
 
 
 NAMES = st.sampled_from(["TE", "X-A", "Cookie", "Accept"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_told"),
+    [
+        (b"X-A: 1\r\nx_a: 2", True),
+        (b"X-A: 1\r\nX-A: 2", False),
+        (b"Cookie: a=1\r\nCookie: b=2", False),
+        (b"Content-Type: a/b\r\nX-Own-Field: \xe9", True),
+    ],
+)
+def test_fields_of_a_wsgi_application(fields: bytes, is_told: bool) -> None:
+    ours, theirs = both(USUAL.replace(b"X-Note: \xe9", fields))
+    assert (ours.head.wsgi_environ(ours, {}) is not None) is is_told  # type: ignore[attr-defined]
+    assert environ(ours) == environ(theirs)
+
+
 LETTERS = st.text("abcXYZ0189-._~!$&'()*+,;=:@/%20", max_size=20)
 
 
@@ -119,3 +149,4 @@ def test_any_request(path: str, query: str | None, fields: dict[str, str]) -> No
     if core.parse_head(octets, Limits()) is not None:
         ours, theirs = both(octets)
         assert http_scope(ours, None) == http_scope(theirs, None)
+        assert environ(ours) == environ(theirs)
