@@ -113,7 +113,8 @@ def django(folder: Path, kind: str, carrier: str) -> Generator[httpx.Client]:
         guard.cancel()
 
 
-@pytest.mark.parametrize(("kind", "carrier"), [("wsgi", ENGINE), ("asgi", PORTABLE)])
+@pytest.mark.parametrize("carrier", [ENGINE, PORTABLE])
+@pytest.mark.parametrize("kind", ["asgi", "wsgi"])
 def test_django(tmp_path: Path, kind: str, carrier: str) -> None:
     if carrier == ENGINE and find_spec("hospes.engine._core") is None:
         pytest.skip("platform: the engine is not built here")
