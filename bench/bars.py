@@ -87,6 +87,7 @@ BARS = (
     Bar("ws125", 1.8, 2.0, reference="picows"),
     Bar("ws64k", 1.6, 2.0, reference="picows"),
     Bar("ws125-for", 1.25, 1.4, reference="picows"),
+    Bar("ws64k-for", 1.25, 1.4, reference="picows"),
     Bar("plaintext", 0.28, 0.35, server="portable"),
     Bar("typed", 0.22, 0.28, server="portable"),
 )

@@ -27,7 +27,7 @@ HTTP = frozenset({"plaintext", "json", "typed", "echo", "upload"})
 STATIC = frozenset({"static1k", "static10m"})
 SOCKETS = frozenset({"ws125", "ws64k"})
 STATE = frozenset({"user-read", "user-write", "session-read"})
-OURS = HTTP | STATIC | STATE | SOCKETS | {"inline", "threaded", "upload-file", "ws125-for"}
+OURS = HTTP | STATIC | STATE | SOCKETS | {"inline", "threaded", "upload-file", "ws125-for", "ws64k-for"}
 CONSTANTS = frozenset({"plaintext", "json", "typed"})
 
 PACKAGES = {

@@ -66,11 +66,21 @@ def _rest(rounds: int) -> dict[str, Callable[[], Any]]:
     return {
         "micro": micro.measured,
         "calls": calls.counts,
-        "idle": lambda: idle(there(["hospes", "portable", "nginx", "c", "uvicorn"]), IDLE),
+        "idle": _idle,
         "startup": lambda: startup(rounds),
         "visitors": lambda: visitors.measured(1_000_000),
         "guard": lambda: guard.count(guard.carriers()) if shutil.which("valgrind") else {},
     }
+
+
+def _idle() -> dict[str, float]:
+    """Octets of idle connections, and of idle websockets."""
+    found = idle(there(["hospes", "portable", "nginx", "c", "uvicorn"]), IDLE)
+    for name, value in idle(there(["hospes", "portable", "picows"]), IDLE, "/ws").items():
+        found[f"{name}, websocket"] = value
+    for name, value in idle(["hospes", "portable"], IDLE, "/ws/for").items():
+        found[f"{name}, websocket of an async def handler"] = value
+    return found
 
 
 def _groups(short: bool, every: int) -> list[macro.Group]:

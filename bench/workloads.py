@@ -85,6 +85,7 @@ WORKLOADS = {
     "ws125": Workload("/ws", message=125),
     "ws64k": Workload("/ws", message=64 * KiB),
     "ws125-for": Workload("/ws/for", message=125, against="ws125"),
+    "ws64k-for": Workload("/ws/for", message=64 * KiB, against="ws64k"),
 }
 
 
