@@ -1,6 +1,7 @@
 """`python -m fuzz.soak [--seconds N] [--connections N] [--seed N]`: a server under many connections that behave in every way.
 
     keep-alive   pipelined   in pieces   cut off   slow readers   uploads   last requests   handlers of all kinds
+    websockets: echoes   fragments   floods   slow readers   goodbyes   breaches   peers that go
 
 Laws:
 
@@ -30,6 +31,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fuzz import soak_websocket
+from fuzz.soak_websocket import WebSocketPeer
 from hospes import App, JSONBody, Limits, RequestBodyReader, Response, Timeouts
 
 KiB, MiB = 1024, 1024 * 1024
@@ -71,6 +74,7 @@ def program() -> App:
             digest.update(piece)
         return f"{token} {digest.hexdigest()}"
 
+    soak_websocket.route(app)
     return app
 
 
@@ -117,6 +121,7 @@ class Peers:
         """One connection after the other, until the time is over."""
         ways: list[Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]] = [
             *[self.keep_alive] * 2, self.pipelined, self.in_pieces, self.cut_off, self.slow_reader, self.upload, self.last,
+            *[self.websocket] * 4,
         ]  # fmt: skip
         while time.monotonic() < self.until:
             way = self.random.choice(ways)
@@ -220,6 +225,15 @@ class Peers:
         await self.answer(reader, first)
         await self.answer(reader, last)
         assert await reader.read() == b"", "octets behind the last answer"
+
+    async def websocket(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """A websocket that behaves in some way."""
+        peer = WebSocketPeer(reader, writer, self.random, self.token, self.counts)
+        way = self.random.choice([peer.echo, peer.fragments, peer.flood, peer.slow, peer.goodbye, peer.breach, peer.leave])
+        async with asyncio.timeout(SETTLE):
+            await peer.open()
+            await way()
+        self.counts[f"websocket: {way.__name__}"] += 1
 
 
 @dataclass(frozen=True, slots=True)
