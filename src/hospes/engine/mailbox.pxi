@@ -28,6 +28,11 @@ cdef extern from "Python.h":
 cdef object _current_task = _current
 
 
+cdef inline bint _is_free(loop) except -1:
+    """Whether no task runs."""
+    return _current_task(loop) is None if _CURRENT is None else PyDict_GetItemWithError(_CURRENT, loop) == NULL
+
+
 @cython.final
 cdef class Bell:
     """Wakes a task; see `hospes.http.bell.Bell`."""
@@ -56,7 +61,7 @@ cdef class Bell:
 
     cpdef ring(self):
         """Wake the task that waits, if one does."""
-        if self.wake is None or _current_task(self.loop) is not None:
+        if self.wake is None or not _is_free(self.loop):
             self.ring_soon()
             return
         wake, context = self.wake, self.context
@@ -158,9 +163,7 @@ cdef class Mailbox:
         cdef Bell bell = self.bell
         cdef PyObject *given = NULL
         cdef int came = PYGEN_RETURN
-        try:
-            _enter_task(bell.loop, bell.task)
-        except RuntimeError:  # inside of another task
+        if not _step_in(bell.loop, bell.task):  # inside of another task
             bell.ring_soon()
             return 0
         result = failure = None
@@ -176,7 +179,7 @@ cdef class Mailbox:
         except BaseException as error:
             failure = error
         bell.is_driven = False
-        _leave_task(bell.loop, bell.task)
+        _step_out(bell.loop, bell.task)
         if failure is None and came == PYGEN_NEXT and result is bell:
             bell._asyncio_future_blocking = False
             if not bell.is_unwanted:
