@@ -38,6 +38,7 @@ cdef extern from "Python.h":
     int PyIter_Send(object, PyObject *, PyObject **) except -1
     int PYGEN_RETURN
     PyObject *Py_None
+    PyObject *PyDict_SetDefault(dict, object, object) except NULL
     bint PyUnicode_IS_COMPACT_ASCII(object)
     void *PyUnicode_DATA(object)
     PyObject *Py_False
@@ -60,25 +61,25 @@ cdef dict _CURRENT = _current_tasks()
 
 
 cdef inline bint _step_in(loop, task) except -1:
-    """Make a task the current one, as asyncio's `_enter_task`. False: another one is."""
+    """Make a task the current one, as asyncio's `_enter_task`. False: there is one."""
+    cdef Py_ssize_t count
     if _CURRENT is None:
         try:
             _enter_task(loop, task)
         except RuntimeError:
             return False
         return True
-    if PyDict_GetItemWithError(_CURRENT, loop) != NULL:
-        return False
-    PyDict_SetItem(_CURRENT, loop, task)
-    return True
+    count = PyDict_Size(_CURRENT)
+    PyDict_SetDefault(_CURRENT, loop, task)
+    return PyDict_Size(_CURRENT) > count  # else there was one, which may be this very task, in a step around this one
 
 
 cdef inline int _step_out(loop, task) except -1:
     """As asyncio's `_leave_task`."""
-    if _CURRENT is not None and PyDict_GetItemWithError(_CURRENT, loop) == <PyObject *>task:
-        PyDict_DelItem(_CURRENT, loop)
-    else:
+    if _CURRENT is None:
         _leave_task(loop, task)
+    else:
+        PyDict_DelItem(_CURRENT, loop)
     return 0
 
 
