@@ -149,6 +149,31 @@ def test_a_base_of_handlers_does_what_happens_anyway(
     assert caplog.records == []
 
 
+def test_who_fails_after_the_goodbye_hears_of_the_end_all_the_same() -> None:
+    app = App(store="memory:")
+    told, over = threading.Event(), threading.Event()
+    codes: list[int] = []
+
+    @app.websocket_handler("/")
+    class Late:
+        def on_text_message(self, session: WebSocketSession, text: str) -> None:
+            session.close("bye")
+            assert told.wait(10)
+            session.send("too late")
+
+        def on_close(self, session: WebSocketSession, reason: WebSocketCloseReason) -> None:
+            codes.append(reason.code)
+            over.set()
+
+    with app.serving(port=0) as server, connect(server.url.replace("http", "ws", 1)) as peer:
+        peer.send("go")
+        with pytest.raises(ConnectionClosed):
+            peer.recv(timeout=10)
+        told.set()
+        assert over.wait(10)
+    assert codes == [1000]
+
+
 def test_what_only_a_base_has_is_not_heard() -> None:
     app = App(store="memory:")
 

@@ -21,7 +21,7 @@ Laws:
 * The events of one websocket are heard one after another, in their order, wherever each runs: `async def` on the loop, `def` in a
   thread, or where that was declared so, on the loop at once.
 * When more waits here than is heard, the channel pauses, and with it the peer.
-* What a handler raises closes the websocket (1011).
+* What a handler raises closes the websocket (1011). What waits is dropped then, but for `on_close`, which is heard in any case.
 """
 
 from __future__ import annotations
@@ -356,12 +356,14 @@ class _Receiver:
                     self._held = 0
                     self._channel.resume()
         except Exception as error:
+            last = [each for each in waiting if each[0] is self._heard.get("on_close")]
             waiting.clear()
+            waiting += last
             if not isinstance(error, (ConnectionError, WebSocketClosed)):
                 _LOG.exception("a websocket's program failed")
                 self._channel.close(_FAILURE)
         finally:
-            self._pump = None
+            self._pump = asyncio.get_running_loop().create_task(self._run()) if waiting else None
 
     async def settle(self, error: BaseException | None) -> None:
         """Wait until all has been heard; where the server ends everything, only for what is heard at the end.
@@ -374,9 +376,10 @@ class _Receiver:
         if aborted and self._pump is not None:
             self._pump.cancel()
         await self._over.wait()
-        pump = self._pump
-        if pump is not None:
+        while (pump := self._pump) is not None:
             try:
                 await asyncio.wait((pump,), timeout=_LAST if aborted else None)
             finally:
                 pump.cancel()
+            if aborted:
+                break

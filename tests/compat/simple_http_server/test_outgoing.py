@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from http.cookies import SimpleCookie
 from typing import Any
 
 import pytest
 from tests.compat.simple_http_server.asking import BOTH, asked
 
-from hospes.compat.simple_http_server import Headers, Redirect, Response, StaticFile, route
+from hospes.compat.simple_http_server import FilterContext, Headers, Redirect, Response, StaticFile, request_filter, route
 from hospes.compat.simple_http_server.app_conf import AppConf
 from hospes.compat.simple_http_server.outgoing import stripped
 from hospes.errors import HttpError
@@ -161,3 +162,48 @@ def test_a_failure_after_it_was_sent(conf: AppConf, on_loop: bool, caplog: pytes
         assert "after it had sent its answer" in caplog.text
         answer = client.get("/closed")
         assert (answer.status, answer.text, answer.headers["X-A"]) == (200, "", "1")
+
+
+@pytest.mark.parametrize("on_loop", BOTH)
+def test_what_was_sent_first_counts(conf: AppConf, on_loop: bool) -> None:
+    @route("/changed")
+    def changed(res: Response) -> None:
+        res.body = "one"
+        res.set_header("X-A", "1")
+        res.send_response()
+        res.body, res.status_code = "two", 500
+        res.set_header("X-A", "2")
+
+    @route("/redirect")
+    def redirect(res: Response) -> None:
+        res.send_redirect("/first")
+        res.send_error(400)
+
+    @route("/error")
+    def error(res: Response) -> None:
+        res.send_error(418)
+        res.send_redirect("/second")
+
+    @request_filter("/handled")
+    def late(ctx: FilterContext) -> None:
+        ctx.do_chain()
+        if not on_loop:  # there the rest runs when the filter has returned
+            assert ctx.response.is_sent
+            ctx.response.send_error(400)
+
+    route("/handled")(lambda: "handled")
+    with asked(conf, on_loop) as client:
+        answer = client.get("/changed")
+        assert (answer.status, answer.text, answer.headers["X-A"]) == (200, "one", "1")
+        answer = client.get("/redirect")
+        assert (answer.status, answer.headers["Location"]) == (302, "/first")
+        assert client.get("/error").status == 418
+        assert client.get("/handled").text == "handled"
+
+
+def test_a_thread_cannot_exit(conf: AppConf, caplog: pytest.LogCaptureFixture) -> None:
+    route("/")(lambda: sys.exit(3))
+    with asked(conf) as client:
+        assert client.get("/").status == 500
+        assert client.get("/").status == 500
+    assert "RuntimeError: sys.exit() in a thread ends no server: call server.stop()" in caplog.text

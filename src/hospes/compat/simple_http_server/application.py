@@ -24,7 +24,7 @@ from hospes.app.places import Runs
 from hospes.app.threads import Threads
 from hospes.compat.simple_http_server.app_conf import AppConf
 from hospes.compat.simple_http_server.filters import look_ahead
-from hospes.compat.simple_http_server.modes import InThreads, Mode, OnLoop, finished
+from hospes.compat.simple_http_server.modes import InThreads, Mode, OnLoop, in_thread
 from hospes.compat.simple_http_server.outgoing import Response, stripped
 from hospes.compat.simple_http_server.process import PROCESS
 from hospes.errors import HttpError
@@ -119,7 +119,7 @@ class FaceApp(App):
         if _may_send(function):
             return self._sending(call), Runs.ON_LOOP
         if not self._mode.is_on_loop:
-            return (lambda *arguments: stripped(finished(call(*arguments)))), Runs.IN_POOL
+            return (lambda *arguments: stripped(in_thread(call, *arguments))), Runs.IN_POOL
         if inspect.iscoroutinefunction(call):
 
             async def awaited(*arguments: Any) -> Any:

@@ -28,7 +28,7 @@ from hospes.app.onion import Layer
 from hospes.app.threads import Inside
 from hospes.binding.signature import name_of
 from hospes.compat.simple_http_server.incoming import Request
-from hospes.compat.simple_http_server.modes import Mode, finished
+from hospes.compat.simple_http_server.modes import Mode, in_thread
 from hospes.compat.simple_http_server.outgoing import Response
 from hospes.http.handler import CallNext
 from hospes.http.request import Request as CoreRequest
@@ -138,7 +138,7 @@ class FaceFilter:
 
     def _run_in_thread(self, context: FilterContext) -> Any:
         try:
-            finished(self.function(context))
+            in_thread(self.function, context)
         except Exception:
             return self._failed(context)
         return self._checked(context)

@@ -63,18 +63,30 @@ class InThreads(Mode):
 
     async def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run a function in a thread."""
-        return await self.threads.run(lambda: finished(function(*arguments)))
+        return await self.threads.run(lambda: in_thread(function, *arguments))
 
     async def call_long(self, call: Callable[[], Any], abandoned: Callable[[], None]) -> Any:
         """Run a function in a thread of the pool, or where a filter around it has lent its own, in another one."""
         lent = lent_thread.get()
         if lent is None or not lent.is_open:
-            return await self.threads.run(lambda: finished(call()), abandoned)
+            return await self.threads.run(lambda: in_thread(call), abandoned)
         try:
-            return await asyncio.shield(asyncio.wrap_future(_in_new_thread(lambda: finished(call()))))
+            return await asyncio.shield(asyncio.wrap_future(_in_new_thread(lambda: in_thread(call))))
         except asyncio.CancelledError:
             abandoned()
             raise
+
+
+def in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
+    """In a thread: what a function gives, async or not.
+
+    Raises:
+        RuntimeError: for `sys.exit()`, which in a thread is no end of the program.
+    """
+    try:
+        return finished(function(*arguments))
+    except SystemExit as error:
+        raise RuntimeError("sys.exit() in a thread ends no server: call server.stop()") from error
 
 
 def finished(value: Any) -> Any:

@@ -7,7 +7,7 @@
 Laws:
 
 * A request has one injected response. What is set there and not sent is added to whatever is answered.
-* It is sent once; a second time is an error in the program.
+* It is sent once, as it is then; a second time is an error in the program.
 * What `send_response`, `send_redirect` and `send_error` send leaves when the function has returned: what it changes is durable
   before that. What `write_bytes` writes leaves at once, and the function waits where the peer is slow. What was changed before
   the first piece is durable when that leaves; what is changed after it, before the last one does.
@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Mapping
 from http.cookies import BaseCookie
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from hospes.compat.simple_http_server.streaming import LOG, Pieces, Written, sent_early
 from hospes.errors import HttpError
@@ -69,6 +69,15 @@ class StaticFile(File):
         return self.path
 
 
+class _Sent(NamedTuple):
+    """What was said when a response was sent."""
+
+    status_code: int
+    body: Any
+    headers: Headers
+    cookies: Cookies
+
+
 class Response:
     """An answer. As a parameter's default (`res=Response()`) or annotation it binds the one of the request.
 
@@ -89,6 +98,7 @@ class Response:
         self._has_failed = False
         self._written = bytearray()
         self._made: CoreResponse | None = None
+        self._sent: _Sent | None = None
         self._core: CoreRequest | None = None
         self._is_answered = self.lingers = False
         self._pieces: Pieces | None = None  # where what is written goes; None where it is kept until the function returns
@@ -161,8 +171,8 @@ class Response:
         Raises:
             RuntimeError: where it was sent already.
         """
-        self._redirect = CoreRedirect(url)
         self._send()
+        self._redirect = CoreRedirect(url)
 
     def send_error(self, status_code: int, message: str = "", explain: str = "") -> None:
         """Answer with an error, as `raise HttpError(status_code, message, explain)` does.
@@ -170,8 +180,9 @@ class Response:
         Raises:
             RuntimeError: where it was sent already.
         """
-        self._failure = HttpError(status_code, message, explain)
+        failure = HttpError(status_code, message, explain)
         self._send()
+        self._failure = failure
 
     def write_bytes(self, data: bytes | bytearray | memoryview) -> Written:
         """Send a piece of the content; the fields go before the first.
@@ -225,26 +236,27 @@ class Response:
         Raises:
             HttpError: the one that was sent.
         """
+        sent = self._sent or _Sent(self.status_code, self.body, self._headers, self._cookies)
         if self._pieces is not None and self._pieces.has_begun:
-            made = CoreResponse(Stream(self._pieces), self.status_code, content_type=OCTETS)
+            made = CoreResponse(Stream(self._pieces), sent.status_code, content_type=OCTETS)
             if self._pieces.goes_on:
                 self._linger()
         elif self._failure is not None:
             raise self._failure
         elif self._written:
-            made = CoreResponse(bytes(self._written), self.status_code)
+            made = CoreResponse(bytes(self._written), sent.status_code)
         elif self._redirect is not None:
             made = self._redirect
         else:
-            made = to_response(stripped(self.body), request, self.status_code)
+            made = to_response(stripped(sent.body), request, sent.status_code)
             if made.status == 200:
-                made.status = self.status_code
+                made.status = sent.status_code
         self._made = made
         self._is_sent = self._is_sent or self._pieces is None or not self._pieces.has_begun
-        for name in self._headers:
-            made.headers[name] = self._headers.get_all(name)
-        if self._cookies:
-            made.cookies.load(self._cookies)
+        for name in sent.headers:
+            made.headers[name] = sent.headers.get_all(name)
+        if sent.cookies:
+            made.cookies.load(sent.cookies)
         return made
 
     def answered(self) -> None:
@@ -295,6 +307,7 @@ class Response:
         if self._is_sent:
             raise RuntimeError("this response has been sent already")
         self._is_sent = True
+        self._sent = _Sent(self.status_code, self.body, Headers(self._headers), Cookies(self._cookies))
 
     async def _complete(self, response: CoreResponse | None) -> None:
         """Add to an answer what was set and not sent: what the answer says itself stands."""
