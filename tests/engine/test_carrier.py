@@ -21,7 +21,7 @@ from hospes.http.handler import Handler
 from hospes.http.request import Request
 from hospes.http.response import Response
 from hospes.limits import Limits, Timeouts
-from hospes.server import Server, ServerOptions
+from hospes.server import Proxies, Server, ServerOptions
 from hospes.server.answers import Prefixes
 from hospes.wire import parse_date
 
@@ -417,3 +417,24 @@ def test_a_peer_that_reads_slowly_gets_every_octet_and_holds_up_its_own_requests
                 assert len((await asyncio.to_thread(slow.get)).content) == 1 << 20
 
     serving(handler, test)
+
+
+def test_what_a_proxy_has_told_holds_for_the_connection() -> None:
+    async def test() -> None:
+        server = Server(
+            lambda request: Response(f"{request.client.host} {request.connection.server.port}"),
+            ServerOptions(port=0, proxies=Proxies(("127.0.0.1",), "none", protocol=True)),
+        )
+        await server.start()
+        try:
+            with Peer(server.address[1]) as peer:
+                told = b"PROXY TCP4 192.0.2.7 198.51.100.1 49152 443\r\n"
+                assert await get(peer, told + GET) == b"192.0.2.7 443"
+                # An idle connection lets go of what its requests share; then it takes its large form.
+                carrier(server)._engine.expire(time.monotonic() + 5, 3600.0)  # pyright: ignore[reportPrivateUsage]
+                assert await get(peer) == b"192.0.2.7 443"
+                assert await get(peer, b"\r\n" + GET) == b"192.0.2.7 443"
+        finally:
+            await server.stop(drain=0.1)
+
+    asyncio.run(test())

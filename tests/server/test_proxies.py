@@ -10,12 +10,12 @@ import pytest
 import trustme
 from tests.golden import check_golden
 from tests.server.fleet import eventually
-from tests.server.support import GET, Peer, request
+from tests.server.support import GET, WAIT, Peer, request
 
 from hospes.errors import SetupError
 from hospes.http.request import Request
 from hospes.http.response import Response
-from hospes.limits import Timeouts
+from hospes.limits import Limits, Timeouts
 from hospes.server import Proxies, ServerOptions, ServingThread, Tls
 from hospes.server.proxies import Trust
 
@@ -98,6 +98,48 @@ def test_a_preamble_that_does_not_come() -> None:
             peer.send(b"PROXY TCP4")
             assert peer.closed()
         eventually(lambda: thread.server.connections == 0)
+
+
+def test_connections_count_for_the_address_that_was_told() -> None:
+    limits = Limits(connections_per_address=1)
+    with serving(Proxies(("127.0.0.1",), "none", protocol=True), limits=limits) as thread:
+        port = thread.server.address[1]
+
+        def peer_of(host: str) -> Peer:
+            peer = Peer(port)
+            peer.send(f"PROXY TCP4 {host} 198.51.100.1 49152 443\r\n".encode() + GET)
+            return peer
+
+        for _ in range(2):  # what the first one took is given back
+            with peer_of("192.0.2.1") as one, peer_of("192.0.2.2") as other:
+                assert one.get().status == other.get().status == 200
+                with peer_of("192.0.2.1") as third:
+                    assert third.get().status == 503
+            eventually(lambda: thread.server.connections == 0)
+
+
+def test_a_stop_does_not_wait_for_preambles_that_do_not_come() -> None:
+    thread = serving(Proxies(("127.0.0.1",), protocol=True), timeouts=Timeouts(header=WAIT))
+    thread.start()
+    with Peer(thread.server.address[1]) as peer:
+        peer.send(b"PROXY TCP4")
+        eventually(lambda: thread.server.connections == 1)
+        thread.stop(drain=0.1)
+        assert peer.closed()
+
+
+def test_many_connections_that_say_nothing_are_no_more_than_the_limit(caplog: pytest.LogCaptureFixture) -> None:
+    limits = Limits(connections=3)
+    with serving(Proxies(("127.0.0.1",), "none", protocol=True), limits=limits) as thread:
+        peers = [Peer(thread.server.address[1]) for _ in range(5)]
+        eventually(lambda: bool(caplog.messages))
+        assert caplog.messages == ["accepting waits: 3 connections are open, which is the limit"]
+        assert thread.server.connections == 3
+        for peer in peers[:4]:
+            peer.sock.close()
+        peers[4].send(b"PROXY UNKNOWN\r\n" + GET)
+        assert peers[4].get().status == 200
+        peers[4].sock.close()
 
 
 def test_a_preamble_of_somebody_else_is_no_request() -> None:

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+from functools import partial
 from socket import AF_UNIX, socket
 from time import monotonic
 from typing import Final
 
 from hospes.engine import _core
 from hospes.engine.guest import Guest
+from hospes.errors import ClientDisconnected, ProtocolError
 from hospes.http.request import Address
 from hospes.server.listening import SWEEPS, capacity
 from hospes.server.service import LOG, Service
@@ -43,6 +45,9 @@ class EngineCarrier:
         self._supervisor = Supervisor(self._loop, service.connections, interval(service.timeouts))
         self._timer: asyncio.TimerHandle | None = None
         self._retry: asyncio.TimerHandle | None = None
+        self._greeted: set[asyncio.Task[None]] = set()
+        if service.trust is not None:
+            self._engine.greet_with(self._greet)
 
     @property
     def connections(self) -> int:
@@ -66,6 +71,12 @@ class EngineCarrier:
             self._retry.cancel()
         for sock in self._sockets:
             sock.close()
+        if self._greeted:
+            await asyncio.wait(self._greeted, timeout=quiet)
+            for task in tuple(self._greeted):
+                task.cancel()
+        if self._greeted:
+            await asyncio.wait(self._greeted)
 
     def stop_idle(self, since: float) -> None:
         """Close the connections that have had no request under way since then."""
@@ -88,6 +99,31 @@ class EngineCarrier:
             self._timer.cancel()
         self._loop.remove_reader(self._engine.fileno())
         self._engine.close()
+
+    def _greet(self, descriptor: int) -> None:
+        """A connection has come whose peer may be a proxy, which says whose it is before anything else."""
+        sock = socket(fileno=descriptor)
+        sock.setblocking(False)
+        task = self._loop.create_task(self._hear(sock))
+        self._greeted.add(task)
+        task.add_done_callback(partial(self._heard, sock))
+
+    async def _hear(self, sock: socket) -> None:
+        trust = self._service.trust
+        assert trust is not None
+        try:
+            told = await trust.hear(sock, self._service.timeouts.header)
+        except (OSError, ClientDisconnected, ProtocolError) as error:
+            LOG.debug("a connection did not come to be: %s", error)
+        else:
+            self._engine.adopt(sock.detach(), told)
+
+    def _heard(self, sock: socket, task: asyncio.Task[None]) -> None:
+        """Clean up; as a callback, for a task that is cancelled early runs nothing of its own."""
+        self._greeted.discard(task)
+        if sock.fileno() >= 0:
+            sock.close()
+            self._engine.forsake()
 
     def _address(self) -> Address | None:
         """The server's end of every connection, where there is but one."""

@@ -48,6 +48,7 @@ cdef class Conn:
     cdef unsigned char peer_length
     cdef uint32_t peer[7]  # its address, PEER octets, aligned as such
     cdef double since  # when it became idle
+    cdef object told  # client and server, where a trusted proxy has said who they are
     cdef object ends  # what its requests share; made for the first, dropped when it has been idle for a while
     cdef Head head  # of the request under way
     cdef object request  # while its function's first step runs, if anybody has asked for it
@@ -563,6 +564,8 @@ cdef class Conn:
                     length = 0
                 server = _address(<sockaddr *>name, length)
             client = _address(<sockaddr *>self.peer, self.peer_length)
+            if self.told is not None:
+                client, server = self.told
             self.ends = Ends(client, server, "http", self.engine.limits, hint=self.hint)
         return self.ends
 

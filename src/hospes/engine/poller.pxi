@@ -48,6 +48,7 @@ cdef class Engine:
     cdef object guest
     cdef object server  # the Address that is listened on, where there is one
     cdef object on_full
+    cdef object greet  # takes the descriptor of a connection whose proxy speaks first; None where none does
     cdef list listeners
     cdef list slots
     cdef list vacant
@@ -123,6 +124,33 @@ cdef class Engine:
         self.listeners, self.server = list(listeners), server
         self.accept_on()
 
+    def greet_with(self, greet):
+        """Give connections that come to somebody who hears whose they are, and then calls `adopt`, or `forsake`.
+
+        Args:
+            greet: Takes the descriptor.
+        """
+        self.greet = greet
+
+    def adopt(self, int fd, told):
+        """Serve a connection that was greeted.
+
+        Args:
+            fd: Its descriptor.
+            told: Client and server, as a proxy has told; None for those that the system knows.
+        """
+        cdef uint64_t name[16]
+        cdef socklen_t length = sizeof(name)
+        if getpeername(fd, <sockaddr *>name, &length) < 0:
+            length = 0
+        self.connections -= 1
+        self._welcome(fd, name, length, told)
+
+    def forsake(self):
+        """A connection that was greeted has come to nothing; its descriptor is closed."""
+        self.connections -= 1
+        self.service.on_lost()
+
     def accept_on(self):
         """Take connections again, if there may be more."""
         if not self.accepting and self.connections < self.most:
@@ -177,7 +205,11 @@ cdef class Engine:
                 return 0
             if (<sockaddr *>name).sa_family != AF_UNIX:
                 c_setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on))
-            self._welcome(fd, name, length)
+            if self.greet is None:
+                self._welcome(fd, name, length, None)
+            else:
+                self.connections += 1
+                self.greet(fd)
         return 0
 
     cdef int _wait(self, int number) except -1:
@@ -187,12 +219,13 @@ cdef class Engine:
         self.on_full(number, first)
         return 0
 
-    cdef int _welcome(self, int fd, const void *name, socklen_t length) except -1:
+    cdef int _welcome(self, int fd, const void *name, socklen_t length, told) except -1:
         cdef Conn conn = Conn.__new__(Conn)
         conn.engine = self
         conn.fd = fd
         conn.state = IDLE
         conn.response = _NOTHING
+        conn.told = told
         conn.since = _monotonic()
         conn.peer_length = <unsigned char>length if length <= PEER else 0
         memcpy(conn.peer, name, conn.peer_length)
@@ -386,7 +419,8 @@ cdef class Engine:
         self.connections -= 1
         if conn.counted:
             conn.counted = False
-            self.service.lost(None, _address(<sockaddr *>conn.peer, conn.peer_length).host)
+            client = _address(<sockaddr *>conn.peer, conn.peer_length) if conn.told is None else conn.told[0]
+            self.service.lost(None, client.host)
         else:
             self.service.on_lost()
         conn.transport = None

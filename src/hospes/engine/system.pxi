@@ -47,6 +47,7 @@ cdef extern from "<sys/socket.h>" nogil:
     int shutdown(int, int)
     int accept4(int, sockaddr *, socklen_t *, int)
     int getsockname(int, sockaddr *, socklen_t *)
+    int getpeername(int, sockaddr *, socklen_t *)
     int c_setsockopt "setsockopt"(int, int, int, const void *, socklen_t)
 
 cdef extern from "<sys/un.h>" nogil:

@@ -3,7 +3,7 @@
 | carrier  | where                                                                     |
 |----------|---------------------------------------------------------------------------|
 | engine   | where it was built (Linux, CPython, a C compiler), for plain HTTP         |
-| portable | everywhere else, for TLS, and where proxies speak the PROXY protocol      |
+| portable | everywhere else, and for TLS                                              |
 
 Laws:
 
@@ -120,7 +120,7 @@ def carrier_name(*, tls: bool = False) -> str:
     """Which carrier serves here, "engine" or "portable".
 
     Args:
-        tls: Whether connections begin with something else than HTTP: they are to be encrypted, or proxies speak first.
+        tls: Whether connections are to be encrypted.
 
     Raises:
         SetupError: if `HOSPES_CARRIER` names no carrier, or one that is not there.
@@ -153,6 +153,6 @@ def make_carrier(service: Service, sockets: list[socket], context: ssl.SSLContex
     Raises:
         SetupError: as `carrier_name`.
     """
-    if carrier_name(tls=context is not None or service.trust is not None) == PORTABLE:
+    if carrier_name(tls=context is not None) == PORTABLE:
         return PortableCarrier(service, sockets, context)
     return cast(EngineModule, import_module("hospes.engine.carrier")).EngineCarrier(service, sockets)

@@ -22,7 +22,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from hospes.errors import ClientDisconnected, ProtocolError, SetupError
-from hospes.http.request import Address
 from hospes.http.request import Connection as Ends
 from hospes.server.connection import Connection
 from hospes.server.service import LOG, Service
@@ -269,14 +268,9 @@ class Acceptor:
     async def _hear_proxy(self, sock: socket.socket, connection: Connection) -> None:
         service = self._service
         assert service.trust is not None
-        try:
-            preamble = await asyncio.wait_for(service.trust.told(sock), service.timeouts.header)
-        except ProtocolError as error:
-            LOG.warning("a trusted proxy is not understood: %s", error.reason)
-            raise
-        if preamble is not None and preamble.client is not None and preamble.server is not None:
+        told = await service.trust.hear(sock, service.timeouts.header)
+        if told is not None:
             scheme = "http" if self._context is None else "https"
-            told = Address(*preamble.client), Address(*preamble.server)
             service.told[connection] = Ends(*told, scheme, service.limits, hint=connection.hint)
 
     def _arrived(self, sock: socket.socket, connection: Connection, task: asyncio.Task[None]) -> None:

@@ -11,19 +11,21 @@ Laws:
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from socket import socket
 from typing import Any, Final, Literal
 
-from hospes.errors import ClientDisconnected, HttpError, SetupError
+from hospes.errors import ClientDisconnected, HttpError, ProtocolError, SetupError
 from hospes.http.forwarded import forwarded, x_forwarded
 from hospes.http.handler import Handler
-from hospes.http.request import Connection, Request
+from hospes.http.request import Address, Connection, Request
 from hospes.http.response import Response
 from hospes.wire import Preamble, PreambleReader
 
+LOG: Final = logging.getLogger("hospes.server")
 UNIX: Final = "unix"
 EVERYBODY: Final = "*"
 _FIELDS: Final = {"x-forwarded": x_forwarded, "forwarded": forwarded}
@@ -118,13 +120,29 @@ class Trust:
 
         return believing
 
-    async def told(self, sock: socket) -> Preamble | None:
-        """Read the preamble of a connection that has just come; None where its peer is not to send one.
+    async def hear(self, sock: socket, within: float) -> tuple[Address, Address] | None:
+        """Hear from a connection that has just come whose it is; gives client and server, or None where nobody says it.
+
+        Args:
+            sock: Its socket.
+            within: Seconds for the preamble.
 
         Raises:
-            ProtocolError: if there is none, or it is malformed.
+            ProtocolError: if there is none where one has to be, or it is malformed.
             ClientDisconnected: if the peer has gone.
+            TimeoutError: if it does not come in time.
         """
+        try:
+            told = await asyncio.wait_for(self._told(sock), within)
+        except ProtocolError as error:
+            LOG.warning("a trusted proxy is not understood: %s", error.reason)
+            raise
+        if told is None or told.client is None or told.server is None:
+            return None
+        return Address(*told.client), Address(*told.server)
+
+    async def _told(self, sock: socket) -> Preamble | None:
+        """The preamble; None where the peer is not to send one."""
         name: Any = sock.getpeername()
         if not self("" if isinstance(name, (str, bytes)) else name[0]):
             return None

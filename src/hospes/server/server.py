@@ -71,8 +71,8 @@ class ServerOptions:
 
     @property
     def is_plain(self) -> bool:
-        """Whether connections begin with HTTP, and not with TLS or what a proxy says."""
-        return self.tls is None and not (self.proxies is not None and self.proxies.protocol)
+        """Whether connections are not encrypted."""
+        return self.tls is None
 
     @property
     def places(self) -> tuple[Place, ...]:
