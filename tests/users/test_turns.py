@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from hospes.store import Conflict, StoreUnavailable, Taken
+from hospes.store import Conflict, Record, StoreUnavailable, Taken
 from hospes.store.memory import MemoryStore
+from hospes.store.sqlite import SqliteStore
 from hospes.users.rangelock import RangeLock
 from hospes.users.turns import Turns, TurnTimeout, place_of
 
@@ -195,6 +196,53 @@ def test_a_turn_is_taken_at_once_or_not_at_all(tmp_path: Path) -> None:
         assert held.record is None
         turns.give_back(held)
         turns.close()
+
+    asyncio.run(main())
+
+
+def test_where_many_come_the_file_is_kept_for_a_moment_and_no_longer(tmp_path: Path) -> None:
+    async def main() -> None:
+        store, path = MemoryStore(), str(tmp_path / "turns")
+        await store.open()
+        turns, other = Turns(store, 10.0, RangeLock(path)), Turns(store, 10.0, RangeLock(path))
+        keys = [bytes([number]) * 32 for number in range(1, 9)]
+        for _ in range(3):
+            held = [turns.take_now("users", key, place_of(key)) for key in keys]
+            stays, *leave = [each for each in held if each is not None]
+            assert len(leave) == 7
+            for each in leave:
+                turns.give_back(each)
+            await settle()
+            place = await other.enter(keys[5])
+            assert turns.take_now("users", keys[5], place_of(keys[5])) is None, "the other one has it"
+            blocked = asyncio.ensure_future(other.enter(keys[0]))
+            await settle()
+            assert not blocked.done(), "a turn that lasts longer has its own lock"
+            turns.give_back(stays)
+            other.leave(await blocked)
+            other.leave(place)
+            other.close()
+        turns.close()
+
+    asyncio.run(main())
+
+
+def test_a_write_that_begins_at_once_where_the_store_can(tmp_path: Path) -> None:
+    async def main() -> None:
+        for store, can in ((SqliteStore(str(tmp_path / "a.db")), True), (MemoryStore(), False)):
+            await store.open()
+            turns = Turns(store, 10.0)
+            held = await turns.take("users", ADA)
+            writing = turns.write_soon(held, b"one", 9e9)
+            assert (writing is not None) is can
+            version = await writing if writing is not None else await turns.write(held, b"one", 9e9)
+            turns.give_back(held)
+            assert await store.get("users", ADA) == Record(b"one", version, 9e9)
+            stale = turns.write_soon(held, b"two", None)
+            if stale is not None:
+                with pytest.raises(Conflict):
+                    await stale
+            await store.close()
 
     asyncio.run(main())
 

@@ -5,6 +5,7 @@
 
 from hospes.store.contract import (
     Conflict,
+    PromptStore,
     QuickStore,
     Record,
     Store,
@@ -20,6 +21,7 @@ from hospes.store.url import open_store
 
 __all__ = [
     "Conflict",
+    "PromptStore",
     "QuickStore",
     "Record",
     "Store",

@@ -18,6 +18,7 @@ Laws:
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -155,6 +156,17 @@ class QuickStore(Store, Protocol):
 
     def recall(self, space: str, key: bytes) -> tuple[Record | None] | None:
         """What `get` would give now; None where that takes more than a look. It raises nothing."""
+        ...
+
+
+@runtime_checkable
+class PromptStore(Store, Protocol):
+    """An engine whose writes begin where they are asked for, and cost no coroutine."""
+
+    def begin_set(
+        self, space: str, key: bytes, value: bytes, version: int, *, expires: float | None = None
+    ) -> asyncio.Future[int]:
+        """What `compare_and_set` does, as a future. Who cancels it does not know whether it happens."""
         ...
 
 

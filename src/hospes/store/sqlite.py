@@ -22,10 +22,11 @@ import sqlite3
 import time
 import weakref
 from collections.abc import AsyncIterator, Sequence
+from itertools import count
 from typing import Any
 
 from hospes.errors import SetupError
-from hospes.store.contract import Clock, Conflict, Record, StoreUnavailable
+from hospes.store.contract import Clock, Record, StoreUnavailable
 from hospes.store.sqlite_file import connect, exists, is_busy, is_current, prepare, schema_version, translate
 from hospes.store.sqlite_writer import Effect, SqliteOptions, SqliteWriter
 from hospes.store.wal_index import WalIndex, is_head, is_next
@@ -45,12 +46,6 @@ _SWEEP = "DELETE FROM record WHERE rowid IN (SELECT rowid FROM record WHERE expi
 _MOST_KNOWN = 8 << 20  # octets of what was read and is believed
 _ENTRY = 400  # octets that an entry takes beside its value, about
 _RETRY = 0.005  # seconds between two tries of a read that somebody's recovery of the file keeps waiting
-
-
-def _new_version() -> int:
-    # Drawn, not counted: so a record that was deleted and made anew never repeats a version, and no statement needs
-    # RETURNING, which the SQLite of some supported systems does not have yet (3.35).
-    return secrets.randbits(62) + 1
 
 
 def _size(key: bytes, record: Record | None) -> int:
@@ -78,6 +73,7 @@ class SqliteStore:
         self._as_of = b""  # how the index looked when all that is known was read; b"": nothing is
         self._known: dict[tuple[str, bytes], tuple[Record | None]] = {}
         self._size = 0  # of what is known, in octets
+        self._versions = count(1)
 
     @property
     def commits(self) -> int:
@@ -100,6 +96,9 @@ class SqliteStore:
         self._writer = SqliteWriter(self._path, self._options, asyncio.get_running_loop(), self)
         if hasattr(os, "register_at_fork"):
             _forget_in_children(self)
+        # Counted from a number that is drawn in each process, and not by record: so a record that was deleted and made anew never
+        # repeats a version, and no statement needs RETURNING, which the SQLite of some systems does not have yet (3.35).
+        self._versions = count(secrets.randbits(62) + 1)
         self._process = os.getpid()
 
     async def close(self) -> None:
@@ -146,7 +145,7 @@ class SqliteStore:
         Raises:
             StoreFull: if there is no room.
         """
-        version = _new_version()
+        version = next(self._versions)
         effect = space, key, Record(value, version, expires)
         await self._open_writer().run(_PUT, (space, key, value, version, expires), effect, creates=True)
         return version
@@ -158,15 +157,17 @@ class SqliteStore:
             Conflict: if it has another.
             StoreFull: if there is no room.
         """
-        writer, now, new = self._open_writer(), self._clock(), _new_version()
+        return await self.begin_set(space, key, value, version, expires=expires)
+
+    def begin_set(
+        self, space: str, key: bytes, value: bytes, version: int, *, expires: float | None = None
+    ) -> asyncio.Future[int]:
+        """As `compare_and_set`, begun at once."""
+        writer, now, new = self._open_writer(), self._clock(), next(self._versions)
         effect = space, key, Record(value, new, expires)
         if version == 0:
-            changed = await writer.run(_ADD, (space, key, value, new, expires, now), effect, creates=True)
-        else:
-            changed = await writer.run(_REPLACE, (value, new, expires, space, key, version, now), effect, creates=False)
-        if not changed:
-            raise Conflict
-        return new
+            return writer.run(_ADD, (space, key, value, new, expires, now), effect, creates=True, gives=new)
+        return writer.run(_REPLACE, (value, new, expires, space, key, version, now), effect, creates=False, gives=new)
 
     async def delete(self, space: str, key: bytes) -> bool:
         """Remove the record; False when it was not there."""

@@ -37,7 +37,7 @@ from queue import SimpleQueue
 from typing import Protocol, TypeAlias
 
 from hospes.errors import SetupError
-from hospes.store.contract import Record, StoreFull, StoreUnavailable
+from hospes.store.contract import Conflict, Record, StoreFull, StoreUnavailable
 from hospes.store.fairlock import FairLock
 from hospes.store.sqlite_file import begin, exists, identity, prepare, translate
 
@@ -71,7 +71,7 @@ Effect: TypeAlias = tuple[str, bytes, Record | None]
 class _Write:
     """One statement on its way."""
 
-    __slots__ = ("creates", "effect", "future", "outcome", "since", "statement", "values")
+    __slots__ = ("creates", "effect", "future", "gives", "outcome", "since", "statement", "values")
 
     def __init__(
         self,
@@ -88,6 +88,7 @@ class _Write:
         self.creates = creates
         self.since = since
         self.future = future
+        self.gives = 0
         self.outcome: int | Exception = 0
 
 
@@ -135,7 +136,9 @@ class SqliteWriter:
 
     # On the loop
 
-    def run(self, statement: str, values: tuple[object, ...], effect: Effect | None, *, creates: bool) -> asyncio.Future[int]:
+    def run(
+        self, statement: str, values: tuple[object, ...], effect: Effect | None, *, creates: bool, gives: int = 0
+    ) -> asyncio.Future[int]:
         """Execute one statement durably; the future gives the number of rows it changed, after the commit.
 
         Args:
@@ -143,9 +146,11 @@ class SqliteWriter:
             values: Its parameters.
             effect: What there is if it has changed a row; None where that is not known.
             creates: Whether it can add a row; where there is no database yet, only such a statement makes one.
+            gives: What the future gives in place of the number of rows; where there were none, it fails with `Conflict`.
         """
         loop = self._loop
         write = _Write(statement, values, effect, creates, loop.time(), loop.create_future())
+        write.gives = gives
         self._queue.append(write)
         self._waiting.append(write)
         if self._watch is None:
@@ -233,10 +238,12 @@ class SqliteWriter:
             future, outcome = write.future, write.outcome
             if future.done():
                 continue
-            if isinstance(outcome, int):
-                future.set_result(outcome)
-            else:
+            if not isinstance(outcome, int):
                 future.set_exception(outcome)
+            elif write.gives and not outcome:
+                future.set_exception(Conflict())
+            else:
+                future.set_result(write.gives or outcome)
         while self._waiting and self._waiting[0].future.done():
             self._waiting.popleft()
         self._loop.call_soon(self._start)  # behind the tasks just woken: what they write next comes along

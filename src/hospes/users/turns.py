@@ -4,8 +4,8 @@
                                                      └→ the store's own turn, where it has some ─────┘
 
 Where this process is alone with the file, one lock on all of it stands for those of single visitors, from the first turn that is
-given out in a round of the loop until the next round: with many requests at once it costs them next to nothing. A turn that lasts
-longer has the lock of its own visitor from then on.
+given out in a round of the loop until the next round, or for some milliseconds where many are given out: so it costs them next to
+nothing. A turn that lasts longer has the lock of its own visitor from then on.
 
 A store that machines share parts their turns itself (see `hospes.store.TurnStore`), and reads and writes the record on the
 same way. Beside any other store the processes of one machine have a file of locks.
@@ -24,13 +24,16 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from contextlib import suppress
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from hospes.errors import HttpError
-from hospes.store import QuickStore, Record, Store, StoreUnavailable, Taken, TurnStore
+from hospes.store import PromptStore, QuickStore, Record, Store, StoreUnavailable, Taken, TurnStore
 from hospes.users.rangelock import PLACES, RangeLock
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.0005, 0.005  # seconds between two looks at another process's turn
+
+_MANY: Final = 4  # turns of one round, from which on the next rounds will have as many
+_STAY: Final = 0.002  # seconds that others wait at the most for a process that takes the file for its own
 
 _Line: TypeAlias = "deque[asyncio.Future[None]]"
 
@@ -77,11 +80,13 @@ class Turns:
         self._store = store
         self._shared = store if isinstance(store, TurnStore) else None
         self._recall = store.recall if isinstance(store, QuickStore) else None
+        self._begin = store.begin_set if isinstance(store, PromptStore) else None
         self._wait = wait
         self._lock = lock
         self._lines: dict[int, _Line | None] = {}  # an entry: a turn is out, or about to be; None: nobody waits for it
 
         self._has_all = False  # whether the file is locked as a whole
+        self._given = 0  # turns, since then
         self._outside: set[int] = set()  # places whose line waits for another process
 
     @property
@@ -128,6 +133,7 @@ class Turns:
         if place in lines or not (self._has_all or self._lock is None or self._try_enter(place)):
             return None
         lines[place] = None
+        self._given += 1
         # Only now: before the turn began somebody else may have written.
         known = recall(space, key)
         if known is None:
@@ -148,6 +154,13 @@ class Turns:
             return await self._shared.set_and_release(taken, value, expires=expires)
         version = held.record.version if held.record is not None else 0
         return await self._store.compare_and_set(held.space, held.key, value, version, expires=expires)
+
+    def write_soon(self, held: Held, value: bytes, expires: float | None) -> asyncio.Future[int] | None:
+        """As `write`, begun at once; nobody is to cancel the future. None where the store has no way for that."""
+        if self._begin is None or self._shared is not None:
+            return None
+        version = held.record.version if held.record is not None else 0
+        return self._begin(held.space, held.key, value, version, expires=expires)
 
     def give_back(self, held: Held) -> None:
         """Give the turn back; to be called once, after `write` too."""
@@ -260,8 +273,15 @@ class Turns:
         if not lock.is_alone() or not lock.try_all():
             return False
         self._has_all = True
-        asyncio.get_running_loop().call_soon(self._leave_all)
+        self._given = 0
+        asyncio.get_running_loop().call_soon(self._leave_soon)
         return True
+
+    def _leave_soon(self) -> None:
+        if self._given < _MANY:
+            self._leave_all()
+        else:
+            asyncio.get_running_loop().call_later(_STAY, self._leave_all)
 
     def _leave_all(self) -> None:
         self._has_all = False

@@ -99,7 +99,7 @@ class House:
     sealer: Sealer
     entrance: Entrance
     company: Company
-    writing: set[asyncio.Task[None]] = field(default_factory=set)
+    writing: set[asyncio.Future[Any]] = field(default_factory=set)
     shapes: Shapes = field(init=False)
     renewals: tuple[float, float] = field(init=False)
 
@@ -282,7 +282,7 @@ class Visit:
         self._give_back()
         return True
 
-    async def _tell_after(self, work: Coroutine[Any, Any, None] | None, response: Response) -> None:
+    async def _tell_after(self, work: Awaitable[object] | None, response: Response) -> None:
         if work is not None:
             await work
         if self._announce:
@@ -471,7 +471,7 @@ class Visit:
         dict.clear(user)  # pyright: ignore[reportUnknownMemberType]  # dict's own, past User's checks
         dict.update(user, content)  # pyright: ignore[reportUnknownMemberType]
 
-    def _write(self, renews: bool) -> Coroutine[Any, Any, None] | None:
+    def _write(self, renews: bool) -> Coroutine[Any, Any, None] | asyncio.Future[int] | None:
         """What there is to write; None for nothing."""
         if self._forgotten:
             return self._delete() if self._version else None
@@ -481,7 +481,9 @@ class Visit:
         content = house.shapes.plain(self.user)
         now_print = fingerprint(content)
         if now_print != self._print or not now_print or (is_due and self._account is not None):
-            return self._put(self._encoded(content), now_print, end if is_due or not self._version else self._expires)
+            octets = self._encoded(content)
+            expires = end if is_due or not self._version else self._expires
+            return self._put_soon(octets, now_print, expires) or self._put(octets, now_print, expires)
         return self._touch(end) if self._version and is_due else None
 
     def _end(self, now: float) -> float:
@@ -504,6 +506,27 @@ class Visit:
             self._announce = True
         self._account, self._print, self._expires = account, print, expires
 
+    def _put_soon(self, octets: bytes, print: bytes, expires: float) -> asyncio.Future[int] | None:
+        """As `_put`, begun at once and ended by giving the turn back; None where that has no way."""
+        held, house = self._held, self._house
+        version = held.record.version if held is not None and held.record is not None else 0
+        if held is None or self._account is not None or self._version != version:
+            return None
+        writing = house.turns.write_soon(held, octets, expires)
+        if writing is None:
+            return None
+
+        def written(done: asyncio.Future[int]) -> None:
+            house.writing.discard(done)
+            self._give_back()
+            if not done.cancelled() and done.exception() is None:
+                self._announce = self._announce or expires != self._expires
+                self._version, self._print, self._expires = done.result(), print, expires
+
+        house.writing.add(writing)
+        writing.add_done_callback(written)
+        return writing
+
     async def _set(self, octets: bytes, end: float | None) -> int:
         house, held = self._house, self._held
         if held is not None and self._version == (held.record.version if held.record is not None else 0):
@@ -522,7 +545,7 @@ class Visit:
         else:
             await self._house.store.delete(SPACE, self._guest.key)
 
-    def _conclude(self, renews: bool) -> Coroutine[Any, Any, None] | None:
+    def _conclude(self, renews: bool) -> Awaitable[object] | None:
         """Give the turn back, now or when what there is to write has been written: by awaiting what this gives."""
         self._state = _State.CLOSED
         try:
@@ -533,7 +556,7 @@ class Visit:
         if write is None:
             self._give_back()
             return None
-        return self._undisturbed(write)
+        return asyncio.shield(write) if isinstance(write, asyncio.Future) else self._undisturbed(write)
 
     async def _undisturbed(self, write: Coroutine[Any, Any, None]) -> None:
         """Write in a task of its own, which nobody cancels."""
