@@ -131,6 +131,8 @@ class Peers:
                 self.counts[way.__name__] += 1
             except TimeoutError:
                 raise TimeoutError(f"{way.__name__}: no answer in {SETTLE:g} s") from None
+            except ConnectionError as error:
+                raise ConnectionError(f"{way.__name__}: {error!r}") from None
             finally:
                 writer.close()
                 with suppress(ConnectionError):
@@ -232,7 +234,10 @@ class Peers:
         way = self.random.choice([peer.echo, peer.fragments, peer.flood, peer.slow, peer.goodbye, peer.breach, peer.leave])
         async with asyncio.timeout(SETTLE):
             await peer.open()
-            await way()
+            try:
+                await way()
+            except (ConnectionError, EOFError) as error:
+                raise ConnectionError(f"{way.__name__}: {error!r}") from None
         self.counts[f"websocket: {way.__name__}"] += 1
 
 
@@ -327,7 +332,7 @@ def serve() -> None:
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     # What is too slow on a busy machine must not look like a defect.
-    timeouts = Timeouts(header=300, body_idle=300, write_idle=300, keep_alive=300, queue=300)
+    timeouts = Timeouts(header=300, body_idle=300, write_idle=300, keep_alive=300, queue=300, linger=300)
     with program().serving(port=0, limits=Limits(requests_per_connection=10**6), timeouts=timeouts) as server:
         print(server.server.address[1], flush=True)
         stopped.wait()

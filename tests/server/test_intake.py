@@ -6,11 +6,13 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator
 from time import monotonic
+from typing import ClassVar
 
 import pytest
 from tests.server.support import GET, WAIT, Peer, Serve, echo, plain, request
 
 from hospes.errors import HttpError
+from hospes.http.bell import Bell
 from hospes.http.content import HIGH_WATER, LOW_WATER, ContentReader, Stream
 from hospes.http.request import Request
 from hospes.http.response import Response
@@ -22,6 +24,8 @@ from hospes.wire import CONTINUE, RequestHead, RequestReader
 
 class FakePeer:
     """A connection that writes down what it is asked."""
+
+    bell: ClassVar = Bell
 
     def __init__(self) -> None:
         self.deadline = 0.0

@@ -16,6 +16,7 @@ from typing import Any, cast
 from hospes.engine import _core
 from hospes.engine.websocket import EngineWebSocket
 from hospes.execution import Handle
+from hospes.http.bell import Bell
 from hospes.http.request import Connection as Ends
 from hospes.http.response import Response
 from hospes.server.connection import BUSY, CLOSED, HEAD, IDLE, Connection
@@ -37,6 +38,7 @@ class Guest(Connection):
     __slots__ = ()
 
     websocket = EngineWebSocket
+    bell = cast("type[Bell]", _core.Bell)
 
     def __init__(self, service: Service, transport: _core.Transport, ends: Ends, served: int) -> None:
         super().__init__(service)

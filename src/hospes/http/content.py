@@ -6,7 +6,7 @@ Laws:
   `HIGH_WATER` octets wait here, and goes on when a reader has made room (back-pressure).
 * A reader sees every octet once, in order, and then the end; or an error, and then the same error for ever. One that is
   cancelled has taken nothing that it did not give out: the next one goes on where the last octet was given.
-* Its task is woken as the last thing that happens to a piece (`pour`), in the same call: so it is used while it is in the
+* Its task is woken as the last thing that happens to a piece in the same call: so it is used while it is in the
   processor's cache, and much content needs little memory.
 * Whoever is handed a `Stream` or a `FileContent` closes it, also when the peer has gone.
 """
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol, cast
 
@@ -94,24 +94,27 @@ class ContentReader:
 
     # The carrier's side.
 
-    def feed(self, piece: bytes) -> None:
-        """The next octets have come. After `fail` they are dropped."""
-        self._keep(piece)
-        self._wake()
+    def feed(self, piece: bytes, at_once: bool = False) -> None:
+        """The next octets have come. After `fail` they are dropped.
 
-    def pour(self, piece: bytes) -> None:
-        """As `feed`, but whoever waits goes on before this returns: it has to be the last thing that is done for a piece."""
-        self._keep(piece)
-        if self._bell is not None:
-            self._bell.ring()
-
-    def _keep(self, piece: bytes) -> None:
-        if piece and self._error is None:
-            self._pieces.append(piece)
-            self.buffered += len(piece)
-            self.received += len(piece)
-            if self.buffered >= HIGH_WATER:
-                self._full = True
+        Args:
+            piece: They.
+            at_once: Whether somebody who waits goes on before this returns: then this has to be the last that is done for them.
+        """
+        if not piece or self._error is not None:
+            return
+        self._pieces.append(piece)
+        size = len(piece)
+        self.buffered += size
+        self.received += size
+        if self.buffered >= HIGH_WATER:
+            self._full = True
+        bell = self._bell
+        if bell is not None:
+            if at_once:
+                bell.ring()
+            else:
+                bell.ring_soon()
 
     def end(self, trailers: list[tuple[bytes, bytes]]) -> None:
         """The content is complete."""
@@ -160,13 +163,11 @@ class ContentReader:
             return await self._read_all()
         if n == 0:
             return b""
-        await self._arrival()
-        return self._take(n)
+        return await self._next(n)
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    def __aiter__(self) -> AsyncIterator[bytes]:
         """The pieces as they come, none of them empty."""
-        while await self._arrival():
-            yield self._take()
+        return _Pieces(self)
 
     def check_declared(self) -> None:
         """Refuse content that is over the limit; where its length is declared, before an octet of it is taken.
@@ -186,8 +187,8 @@ class ContentReader:
     async def _read_all(self) -> bytes:
         pieces: list[bytes] = []
         try:
-            while await self._arrival():
-                pieces.append(self._take())
+            while piece := await self._next():
+                pieces.append(piece)
         except BaseException:
             if self._error is None:  # cancelled: the next reader begins where this one did
                 self._pieces.extendleft(reversed(pieces))
@@ -195,41 +196,43 @@ class ContentReader:
             raise
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    async def _arrival(self) -> bool:
-        """Wait until there are octets to take (True), or the content has ended (False)."""
-        self.check_declared()
+    async def _next(self, n: int = -1, stops: bool = False) -> bytes:
+        """Wait for octets, and give out what is left of the first piece, or `n` octets of it. What is not given is not copied.
+
+        Args:
+            n: How many at the most; -1 for any number.
+            stops: Whether the end is StopAsyncIteration; else it is b"".
+        """
+        if self.limit is not None:
+            self.check_declared()
         if self._waits:
             raise RuntimeError("this request's content is being read by two tasks at once; let one of them read it")
         while not self._pieces:
             if self._error is not None:
                 raise self._error.with_traceback(None)  # one is raised again and again: its traceback must not grow
             if self._ended:
-                return False
+                if stops:
+                    raise StopAsyncIteration
+                return b""
             self._waits = True
             try:
                 if self._flow is not None:
                     self._flow.want_content()
                 if not (self._pieces or self._ended or self._error is not None):
-                    if self._bell is None:
-                        self._bell = Bell(asyncio.get_running_loop())
-                    await self._bell
+                    await (self._bell or self._hang_bell())
             finally:
                 self._waits = False
-            self.check_declared()
-        return True
-
-    def _take(self, n: int = -1) -> bytes:
-        """Give out what is left of the first piece, or `n` octets of it. A piece is never copied but for what is given out."""
-        if not self._pieces:
-            return b""
+            if self.limit is not None:
+                self.check_declared()
         piece, start = self._pieces[0], self._start
         if 0 <= n < len(piece) - start:
             self._start = start + n
             piece = piece[start : self._start]
         else:
             self._pieces.popleft()
-            self._start = 0
-            piece = piece[start:]
+            if start:
+                self._start = 0
+                piece = piece[start:]
         self.buffered -= len(piece)
         if self._full and self.buffered <= LOW_WATER:
             self._full = False
@@ -237,9 +240,27 @@ class ContentReader:
                 self._flow.want_content()
         return piece
 
+    def _hang_bell(self) -> Bell:
+        """The carrier's kind of bell, where it has one."""
+        make: type[Bell] = getattr(self._flow, "bell", Bell)
+        bell = self._bell = make(asyncio.get_running_loop())
+        return bell
+
     def _wake(self) -> None:
         if self._bell is not None:
             self._bell.ring_soon()
+
+
+class _Pieces(AsyncIterator[bytes]):
+    """The pieces of a content."""
+
+    __slots__ = ("_content",)
+
+    def __init__(self, content: ContentReader) -> None:
+        self._content = content
+
+    def __anext__(self) -> Awaitable[bytes]:
+        return self._content._next(stops=True)  # pyright: ignore[reportPrivateUsage]  # a part of it
 
 
 class Stream:

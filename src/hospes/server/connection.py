@@ -38,6 +38,7 @@ from typing import ClassVar, Final, cast
 
 from hospes.errors import ClientDisconnected, HttpError, ProtocolError
 from hospes.execution import Handle, call_on_loop
+from hospes.http.bell import Bell
 from hospes.http.content import FileContent, Stream
 from hospes.http.request import Connection as Ends
 from hospes.http.request import Request
@@ -84,6 +85,7 @@ class Connection(asyncio.Protocol):
     )  # fmt: skip
 
     websocket: ClassVar[type[WebSocket]] = WebSocket
+    bell: ClassVar[type[Bell]] = Bell
     transport: asyncio.Transport
     _ends: Ends
     _head: RequestHead

@@ -12,9 +12,10 @@ Laws:
 from __future__ import annotations
 
 from time import monotonic
-from typing import Final, Protocol, cast
+from typing import ClassVar, Final, Protocol, cast
 
 from hospes.errors import HttpError, ProtocolError
+from hospes.http.bell import Bell
 from hospes.http.content import HIGH_WATER, ContentReader
 from hospes.limits import KiB, Timeouts
 from hospes.server.supervision import NEVER
@@ -32,6 +33,8 @@ class Peer(Protocol):
     deadline: float
     answering: bool
     """Whether the answer has begun."""
+    bell: ClassVar[type[Bell]]
+    """What whoever reads content waits on."""
 
     def send(self, octets: bytes) -> None:
         """Send octets between two answers."""
@@ -63,6 +66,7 @@ class Intake:
         "_waited",
         "_wanted",
         "_wanted_since",
+        "bell",
         "broken",
         "complete",
         "content",
@@ -73,6 +77,7 @@ class Intake:
         self._reader = reader
         self._timeouts = timeouts
         self._expects = head.expect_continue
+        self.bell = peer.bell
         self._dry = False  # whether the wire reader has nothing to give
         self._wanted = False  # whether somebody has begun to read
         self._wanted_since = 0.0  # since when somebody waits; 0: nobody does
@@ -123,7 +128,7 @@ class Intake:
             self._dry = False  # the end is to be found
             self._move()
             return True
-        content.pour(octets)
+        content.feed(octets, at_once=True)
         if content.buffered >= HIGH_WATER:  # then it is still read by somebody, and he is behind
             self._peer.pause()
         return True
