@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 from collections.abc import AsyncIterator, Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -13,7 +15,18 @@ from hypothesis import strategies as st
 from tests.adapters.support import PEERS, Asked, made, respond, whole
 
 from hospes.adapters import HostedAsgi, HostedWsgi, from_asgi, from_wsgi, to_asgi, to_wsgi
-from hospes.adapters.guesting import Told, failed, fields_of, refused, request_of, sends_content
+from hospes.adapters.guesting import (
+    PIECE,
+    Told,
+    chosen,
+    encoded,
+    failed,
+    fields_of,
+    file_pieces,
+    refused,
+    request_of,
+    sends_content,
+)
 from hospes.errors import HttpError, ProtocolError
 from hospes.http.content import FileContent, Stream
 from hospes.http.handler import Handler
@@ -208,3 +221,33 @@ def test_there_and_back(there_and_back: Callable[[Handler], HostedAsgi | HostedW
         assert saw[0] == saw[1]
 
     asyncio.run(work())
+
+
+def test_one_of_handler_and_opened() -> None:
+    def handler(request: Request) -> Response:
+        return Response("done")
+
+    async def open_it() -> Handler:
+        async with chosen(handler, None)() as opened:
+            return opened
+
+    with pytest.raises(TypeError, match="give a handler, or opened"):
+        chosen(None, None)
+    with pytest.raises(TypeError, match="give a handler, or opened"):
+        chosen(handler, lambda: nullcontext(handler))
+    assert asyncio.run(open_it()) is handler
+
+
+def test_a_part_of_a_file_in_pieces() -> None:
+    with tempfile.TemporaryFile() as file:
+        file.write(b"x" + b"a" * PIECE + b"bc")
+        file.flush()
+        assert list(file_pieces(FileContent(open(os.dup(file.fileno()), "rb"), 1, PIECE + 1))) == [b"a" * PIECE, b"b"]  # noqa: SIM115
+        short = FileContent(open(os.dup(file.fileno()), "rb"), 0, PIECE + 9)  # noqa: SIM115
+        with pytest.raises(RuntimeError, match="a file ended 6 octets before its promised length"):
+            list(file_pieces(short))
+        assert short.file.closed
+
+
+def test_paths_that_a_host_has_decoded() -> None:
+    assert encoded("/caf\xe9 %/a&b") == encoded("/caf\xe9 %/a&b".encode()) == "/caf%C3%A9%20%25/a&b"

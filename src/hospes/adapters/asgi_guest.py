@@ -15,14 +15,26 @@ Laws:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, aclosing, nullcontext, suppress
-from typing import Any, Final, TypeAlias, cast
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from typing import Any, cast
 from urllib.parse import quote
 
 from hospes.adapters.asgi import Message, Receive, Scope, Send
 from hospes.adapters.asgi_guest_websocket import answer_websocket
-from hospes.adapters.guesting import Told, discard, failed, fields_of, refused, request_of, sends_content
+from hospes.adapters.guesting import (
+    Opened,
+    Told,
+    chosen,
+    discard,
+    encoded,
+    failed,
+    fields_of,
+    file_pieces,
+    refused,
+    request_of,
+    sends_content,
+)
 from hospes.errors import ClientDisconnected
 from hospes.execution import call_on_loop
 from hospes.http.connection import Address, Connection, Hint
@@ -30,10 +42,7 @@ from hospes.http.content import ContentReader, FileContent, Stream
 from hospes.http.handler import Handler
 from hospes.http.request import Request
 from hospes.http.response import Response
-from hospes.limits import KiB, Limits
-
-Opened: TypeAlias = "Callable[[], AbstractAsyncContextManager[Handler]]"
-PIECE: Final = 64 * KiB
+from hospes.limits import Limits
 
 
 class AsgiGuest:
@@ -158,7 +167,7 @@ class _Exchange:
 
     def _request(self) -> Request:
         scope = self._scope
-        prefix = quote(scope.get("root_path", ""), safe="/:@!$&'()*+,;=-._~").rstrip("/")
+        prefix = encoded(scope.get("root_path", "")).rstrip("/")
         path = (scope.get("raw_path") or quote(scope["path"]).encode()).partition(b"?")[0]
         told = Told(scope["method"], path, prefix, scope.get("query_string", b""), scope["http_version"], scope["headers"])
         hint = self._hint if "http.response.early_hint" in scope.get("extensions", {}) else None
@@ -261,13 +270,7 @@ class _Exchange:
 
     async def _send_pieces(self, content: object) -> None:
         if isinstance(content, FileContent):
-            content.file.seek(content.offset)
-            left = content.length
-            while left:
-                octets = content.file.read(min(left, PIECE))
-                if not octets:
-                    raise RuntimeError(f"a file ended {left} octets before its promised length")
-                left -= len(octets)
+            for octets in file_pieces(content):
                 await self._send({"type": "http.response.body", "body": octets, "more_body": True})
             return
         stream = cast("Stream", content)
@@ -302,17 +305,3 @@ def to_asgi(handler: Handler | None = None, *, opened: Opened | None = None, lim
         TypeError: without either, or with both.
     """
     return AsgiGuest(chosen(handler, opened), limits or Limits())
-
-
-def chosen(handler: Handler | None, opened: Opened | None) -> Opened:
-    """One of the two.
-
-    Raises:
-        TypeError: without either, or with both.
-    """
-    if opened is not None and handler is None:
-        return opened
-    if handler is None or opened is not None:
-        raise TypeError("give a handler, or opened=…, which opens one")
-    given = handler
-    return lambda: nullcontext(given)

@@ -9,20 +9,27 @@ Laws:
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 from urllib.parse import quote
 
 from hospes.errors import ClientDisconnected, HttpError, ProtocolError
 from hospes.http.content import FileContent, Stream
+from hospes.http.handler import Handler
 from hospes.http.octets import head_of
 from hospes.http.request import Connection, Request
 from hospes.http.response import Response
 from hospes.http.websocket import WebSocketContent
+from hospes.limits import KiB
 
 LOG: Final = logging.getLogger("hospes.adapters")
+PIECE: Final = 64 * KiB
+"""Octets handed to a host at once."""
+Opened: TypeAlias = "Callable[[], AbstractAsyncContextManager[Handler]]"
+"""Gives what answers for as long as it is entered."""
+_PREFIX: Final = "/:@!$&'()*+,;=-._~"
 _PATH: Final = "/%:@!$&'()*+,;=-._~"
 _QUERY: Final = _PATH + "?"
 _HOSTS: Final = frozenset({"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding", "upgrade"})
@@ -41,6 +48,42 @@ class Told:
     query: bytes
     version: str
     fields: Iterable[tuple[bytes, bytes]]
+
+
+def chosen(handler: Handler | None, opened: Opened | None) -> Opened:
+    """One of the two that `to_asgi` and `to_wsgi` take.
+
+    Raises:
+        TypeError: without either, or with both.
+    """
+    if opened is not None and handler is None:
+        return opened
+    if handler is None or opened is not None:
+        raise TypeError("give a handler, or opened=…, which opens one")
+    given = handler
+    return lambda: nullcontext(given)
+
+
+def encoded(path: str | bytes) -> str:
+    """A path that a host has decoded, or a prefix, percent-encoded."""
+    return quote(path, safe=_PREFIX)
+
+
+def file_pieces(content: FileContent) -> Iterator[bytes]:
+    """A part of a file, piece by piece; it is closed at the end.
+
+    Raises:
+        RuntimeError: if the file has become shorter.
+    """
+    with content.file as file:
+        file.seek(content.offset)
+        left = content.length
+        while left:
+            octets = file.read(min(left, PIECE))
+            if not octets:
+                raise RuntimeError(f"a file ended {left} octets before its promised length")
+            left -= len(octets)
+            yield octets
 
 
 def request_of(told: Told, connection: Connection) -> Request:

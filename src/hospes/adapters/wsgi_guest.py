@@ -27,19 +27,30 @@ import threading
 from collections.abc import Iterable, Iterator
 from queue import SimpleQueue
 from typing import Any, Final
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
 
-from hospes.adapters.asgi_guest import Opened, chosen
-from hospes.adapters.guesting import Told, discard, failed, fields_of, refused, request_of, sends_content
+from hospes.adapters.guesting import (
+    PIECE,
+    Opened,
+    Told,
+    chosen,
+    discard,
+    encoded,
+    failed,
+    fields_of,
+    file_pieces,
+    refused,
+    request_of,
+    sends_content,
+)
 from hospes.adapters.wsgi import Environ, StartResponse
 from hospes.errors import ClientDisconnected
 from hospes.http.content import ContentReader, FileContent, Stream
 from hospes.http.handler import Handler
 from hospes.http.request import Address, Connection, Request
 from hospes.http.response import Response
-from hospes.limits import KiB, Limits
+from hospes.limits import Limits
 
-PIECE: Final = 64 * KiB
 _JOIN: Final = 5.0
 
 
@@ -142,7 +153,7 @@ class _Exchange:
             self._call(discard(response))
             return []
         if isinstance(content, FileContent):
-            return _file(content)
+            return file_pieces(content)
         return _Pieces(self, response)
 
     def _call(self, work: Any) -> None:
@@ -204,7 +215,7 @@ class _Exchange:
 
     def _request(self) -> Request:
         environ = self._environ
-        prefix = quote(environ.get("SCRIPT_NAME", "").encode("latin-1"), safe="/:@!$&'()*+,;=-._~").rstrip("/")
+        prefix = encoded(environ.get("SCRIPT_NAME", "").encode("latin-1")).rstrip("/")
         path = self._path(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""))
         version = environ.get("SERVER_PROTOCOL", "HTTP/1.1").rpartition("/")[2]
         query = environ.get("QUERY_STRING", "").encode("latin-1")
@@ -227,7 +238,7 @@ class _Exchange:
         raw: str = (self._environ.get("RAW_URI") or self._environ.get("REQUEST_URI") or "").partition("?")[0]
         if raw.isascii() and unquote_to_bytes(raw).decode("latin-1") == decoded:
             return raw
-        return quote(decoded.encode("latin-1"), safe="/:@!$&'()*+,;=-._~")
+        return encoded(decoded.encode("latin-1"))
 
     def _fields(self) -> Iterator[tuple[bytes, bytes]]:
         environ = self._environ
@@ -298,18 +309,6 @@ class _Pieces:
     def close(self) -> None:
         """The host wants no more, or has all."""
         self._exchange.give_up(self._response)
-
-
-def _file(content: FileContent) -> Iterator[bytes]:
-    with content.file as file:
-        file.seek(content.offset)
-        left = content.length
-        while left:
-            octets = file.read(min(left, PIECE))
-            if not octets:
-                raise RuntimeError(f"a file ended {left} octets before its promised length")
-            left -= len(octets)
-            yield octets
 
 
 def _native(value: str) -> str:
