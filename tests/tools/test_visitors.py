@@ -38,7 +38,7 @@ def with_store(url: str, work: Callable[[Store], Awaitable[T]]) -> T:
 
 def test_everybody(url: str) -> None:
     async def work(store: Store) -> list[bytes]:
-        return [key async for key, _ in visitors.everybody(store)]
+        return [key async for key, _ in visitors.everything(store)]
 
     assert with_store(url, work) == sorted([ANONYMOUS, STORED, MOVES, ACCOUNT])
 

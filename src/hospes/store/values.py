@@ -214,7 +214,7 @@ def _date(value: datetime, path: _Path) -> datetime | msgspec.msgpack.Ext:
         raise ValueError(f"{_where(path)}: {value} is before year 1 or after year 9999 in UTC") from None
 
 
-def _refused(kind: type, path: _Path) -> TypeError:
+def _refused(kind: type[object], path: _Path) -> TypeError:
     whose = _whose(path)
     unless = ""
     if whose.types and (is_dataclass(kind) or issubclass(kind, msgspec.Struct)):

@@ -16,13 +16,16 @@ Laws:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from hospes.store import Record
 from hospes.users.account import STONE, Account, Kind, Pass, Token, kind_of, moving, open_account, open_moving
 from hospes.users.plain import from_plain, to_plain
 from hospes.users.values import decode, encode
+
+R = TypeVar("R")
 
 Line: TypeAlias = "dict[str, Any]"
 """What JSON makes of a line."""
@@ -63,14 +66,38 @@ def from_line(line: Any) -> tuple[bytes, bytes, float | None]:
     Raises:
         ValueError: if the line is none that `to_line` makes; it says why.
     """
+    return checked(line, _record)
+
+
+def checked(line: Any, make: Callable[[Line], R]) -> R:
+    """What `make` makes of a line.
+
+    Raises:
+        ValueError: if something is missing in it, or wrong; it says what.
+    """
     if not isinstance(line, dict):
         raise ValueError("it is no JSON object")
     try:
-        return _record(line)  # pyright: ignore[reportUnknownArgumentType]  # JSON has str keys
+        return make(line)  # pyright: ignore[reportUnknownArgumentType]  # JSON has str keys
     except KeyError as error:
         raise ValueError(f"it has no {error}") from None
     except (AttributeError, TypeError) as error:
         raise ValueError(f"something in it is of the wrong type: {error}") from None
+
+
+def content_of(line: Line) -> tuple[dict[str, Any], float]:
+    """The content of a line, and when it was created.
+
+    Raises:
+        ValueError: if it has none.
+    """
+    data = from_plain(line["data"])
+    if not isinstance(data, dict):
+        raise ValueError("its data is no object")
+    created = seconds(line["created"])
+    if created is None:
+        raise ValueError("its created is no time")
+    return data, created  # pyright: ignore[reportUnknownVariableType]  # who encodes it looks
 
 
 def _record(line: Line) -> tuple[bytes, bytes, float | None]:
@@ -78,13 +105,7 @@ def _record(line: Line) -> tuple[bytes, bytes, float | None]:
     kind = line["kind"]
     if kind == "stone":
         return key, STONE, expires
-    data = from_plain(line["data"])
-    if not isinstance(data, dict):
-        raise ValueError("its data is no object")
-    created = seconds(line["created"])
-    if created is None:
-        raise ValueError("its created is no time")
-    octets = encode(data, created, octets_of(line["id"], 16), ANY_SIZE)  # pyright: ignore[reportUnknownArgumentType]  # it looks itself
+    octets = encode(*content_of(line), octets_of(line["id"], 16), ANY_SIZE)
     if kind == "moving":
         return key, moving(octets_of(line["to"], 32), octets_of(line["nonce"], 16), octets), expires
     if kind == "account":

@@ -20,9 +20,9 @@ from hospes.sessions.options import check_seconds
 from hospes.sessions.record import SPACE, decode, encode
 from hospes.store import Record, Store
 from hospes.tools import transfer
-from hospes.tools.lines import ANY_SIZE, Line, date, octets_of, seconds
+from hospes.tools.lines import ANY_SIZE, Line, checked, content_of, date, octets_of, seconds
 from hospes.tools.transfer import Entry, Imported, put_entry
-from hospes.users.plain import from_plain, to_plain
+from hospes.users.plain import to_plain
 
 _KEY: Final = re.compile(r"[0-9a-f]{4,64}")
 
@@ -74,14 +74,7 @@ def from_line(line: Any) -> Entry:
     Raises:
         ValueError: if the line is none that `to_line` makes; it says why.
     """
-    if not isinstance(line, dict):
-        raise ValueError("it is no JSON object")
-    try:
-        return _record(line)  # pyright: ignore[reportUnknownArgumentType]  # JSON has str keys
-    except KeyError as error:
-        raise ValueError(f"it has no {error}") from None
-    except (AttributeError, TypeError) as error:
-        raise ValueError(f"something in it is of the wrong type: {error}") from None
+    return checked(line, _record)
 
 
 async def lines(store: Store) -> AsyncIterator[Line]:
@@ -111,12 +104,5 @@ async def take_in(store: Store, entries: Iterable[Entry], overwrite: bool) -> Im
 
 
 def _record(line: Line) -> Entry:
-    data = from_plain(line["data"])
-    if not isinstance(data, dict):
-        raise ValueError("its data is no object")
-    created = seconds(line["created"])
-    if created is None:
-        raise ValueError("its created is no time")
-    idle = check_seconds("its idle", line["idle"])
-    octets = encode(data, created, idle, ANY_SIZE)  # pyright: ignore[reportUnknownArgumentType]  # it looks itself
+    octets = encode(*content_of(line), check_seconds("its idle", line["idle"]), ANY_SIZE)
     return octets_of(line["key"], 32), octets, seconds(line["expires"])

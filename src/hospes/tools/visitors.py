@@ -25,12 +25,14 @@ from hospes.users.options import VisitorOptions
 from hospes.users.seal import record_key
 from hospes.users.turns import Turns
 
+__all__ = ["erase", "everything", "find", "from_line", "lines", "read", "sweep", "take_in", "to_line"]
+
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 _PEOPLE: Final = frozenset({Kind.VISITOR, Kind.ACCOUNT, Kind.MOVING})
 
 
-async def everybody(store: Store) -> AsyncIterator[tuple[bytes, Record]]:
-    """Every visitor's record, by ascending key."""
+async def everything(store: Store) -> AsyncIterator[tuple[bytes, Record]]:
+    """The record of everybody, by ascending key."""
     async for key, record in store.scan(SPACE):
         if kind_of(record.value) in _PEOPLE:
             yield key, record
@@ -54,7 +56,7 @@ async def find(store: Store, who: str) -> tuple[bytes, Record]:
             if record is not None:
                 return key, record
     if _ID.fullmatch(who):
-        async for key, record in everybody(store):
+        async for key, record in everything(store):
             if to_line(key, record)["id"] == who:
                 return key, record
     raise SetupError(f"the store has no visitor with the id or the login name {who!r}", remedy="`hospes users list` lists them")

@@ -263,7 +263,7 @@ class User(dict[str, Any]):
             raise RuntimeError(refusal)
 
 
-_update: Final[Callable[[User, Mapping[str, Any]], None]] = dict.update  # past User's own
+_update: Final = cast("Callable[[User, Mapping[str, Any]], None]", dict[str, Any].update)  # past User's own
 
 
 def known_user(content: dict[str, Any], id: str, created: float, is_new: bool, keeper: Keeper, shapes: Shapes) -> User:
