@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.server.support import Peer
+from tests.server.support import Peer, request
 
 from hospes import App
 from hospes.files import StaticFolder
@@ -305,6 +306,27 @@ def test_the_folder_itself_may_be_a_link_that_is_exchanged(site: Path) -> None:
         assert ask("/static/a.bin")[2] == b"the next"
         current.unlink()
         assert ask("/static/a.bin")[0] == 404
+
+
+def test_the_folder_is_looked_up_again_for_what_has_waited(site: Path) -> None:
+    put(site.parent / "next" / "a.bin", b"the next")
+    current = site.parent / "current"
+    current.symlink_to(site)
+    app = served(current)
+
+    @app.get("/deploy")
+    async def deploy() -> str:
+        await asyncio.sleep(0)
+        (site.parent / "new").symlink_to(site.parent / "next")
+        (site.parent / "new").rename(current)
+        return "done"
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOSPES_CARRIER", "engine")
+        with app.serving(port=0) as server, Peer(server.server.address[1]) as peer:
+            # In one piece, so that the kernel is looked at once.
+            peer.send(request("/static/a.bin") + request("/deploy") + request("/static/a.bin"))
+            assert [peer.get().content for _ in range(3)] == [b"octets", b"done", b"the next"]
 
 
 def test_a_time_that_is_still_to_come_is_the_handlers(site: Path, asked: list[str]) -> None:

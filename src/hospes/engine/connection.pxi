@@ -210,6 +210,7 @@ cdef class Conn:
 
     cdef int go_on(self, bint answered) except -1:
         """Take up what has waited."""
+        self.engine.look += 1  # since the last look at the kernel anything may have happened
         octets, self.waiting = self.waiting, None
         if octets is None:
             octets = b""

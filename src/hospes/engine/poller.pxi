@@ -314,7 +314,6 @@ cdef class Engine:
         """Take up the requests that were too many for the last turn."""
         cdef Conn conn
         ready, self.ready = self.ready, []
-        self.look += 1
         for each in ready:
             conn = <Conn>each
             if conn.state == WAITING:

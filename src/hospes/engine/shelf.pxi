@@ -232,13 +232,14 @@ cdef class _Shelf:
             return True
         if hospes_look_at(path, &now) < 0:
             return False
+        if self.folder < 0 or now.inode != self.folder_state.inode or now.device != self.folder_state.device:
+            if self.folder >= 0:
+                close(self.folder)
+            self.folder = hospes_open_folder(path)
+            if self.folder < 0 or hospes_look(self.folder, &self.folder_state) < 0:
+                return False
         self.looked = engine.look
-        if self.folder >= 0:
-            if now.inode == self.folder_state.inode and now.device == self.folder_state.device:
-                return True
-            close(self.folder)
-        self.folder = hospes_open_folder(path)
-        return self.folder >= 0 and hospes_look(self.folder, &self.folder_state) == 0
+        return True
 
     cdef bint describe(self, int file, str below, str coding, _Kept kept) except -1:
         """See to it that the fields are those of the file's state; False where the handler has to answer."""
