@@ -114,7 +114,7 @@ PEERS = {
     "hospes-fastapi": Peer(_HOSPES + "fastapi_app:app", HTTP | STATIC),
     "hospes-flask": Peer(_HOSPES + "flask_app:app", HTTP | STATIC),
     "hospes-falcon": Peer(_HOSPES + "falcon_app:app", HTTP),
-    "c": Peer("{program} {port}", frozenset({"plaintext", "json", "echo", "upload"})),
+    "c": Peer("{program} {port}", frozenset({"plaintext", "json", "echo", "upload"}) | SOCKETS),
     "nginx": Peer("nginx -c {scratch}/nginx.conf", CONSTANTS | STATIC),
     "bjoern": Peer("{bin}/python {apps}/wsgi_app.py bjoern {port} wsgi_app", HTTP, "bjoern"),
     "bjoern-falcon": Peer("{bin}/python {apps}/wsgi_app.py bjoern {port} falcon_app", HTTP, "bjoern"),

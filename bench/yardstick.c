@@ -3,13 +3,14 @@
  *     cc -O2 -o yardstick yardstick.c && ./yardstick PORT
  *
  * One thread, one epoll, one buffer for all connections. GET /plaintext and /json give constants, POST /upload the number of octets it
- * got, POST /echo the content itself. It has no limits, no timeouts and no checks but those without which it would fall over: it is
+ * got, POST /echo the content itself, a websocket at /ws the messages that come, for one key only: that of wsload. It has no limits, no timeouts and no checks but those without which it would fall over: it is
  * a yardstick, and no server for anybody.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,7 @@
 #include <unistd.h>
 
 enum { INPUT = 256 * 1024, OUTPUT = 256 * 1024, KEPT = 64 * 1024, EVENTS = 512 };
-enum route { PLAINTEXT, JSON, UPLOAD, ECHO };
+enum route { PLAINTEXT, JSON, UPLOAD, ECHO, WEBSOCKET };
 
 struct peer {
     int fd;
@@ -29,6 +30,8 @@ struct peer {
     long left;   /* of it */
     size_t kept; /* octets in `rest`: the beginning of a request */
     char *rest;
+    int upgraded;          /* a websocket by now: `left` is of the frame under way */
+    unsigned char mask[8]; /* of it, twice, as the next octet wants it */
 };
 
 static char input[INPUT + KEPT], output[OUTPUT];
@@ -88,6 +91,7 @@ static void understand(struct peer *peer, const char *head, const char *end) {
     if (!strncmp(head, "GET /json", 9)) peer->route = JSON;
     if (!strncmp(head, "POST /upload", 12)) peer->route = UPLOAD;
     if (!strncmp(head, "POST /echo", 10)) peer->route = ECHO;
+    if (!strncmp(head, "GET /ws ", 8)) peer->route = WEBSOCKET;
     peer->length = 0;
     for (const char *line = memchr(head, '\n', (size_t)(end - head)); line && ++line < end;
          line = memchr(line, '\n', (size_t)(end - line)))
@@ -95,9 +99,59 @@ static void understand(struct peer *peer, const char *head, const char *end) {
     peer->left = peer->length;
 }
 
+/* Turn octets of a frame's payload, in as many steps as there is room for. Gives 0 where the peer has gone. */
+static int repeat(struct peer *peer, const char *octets, size_t length) {
+    while (length) {
+        size_t room = OUTPUT - written, n = 0, part = length < room ? length : room;
+        unsigned char turned[8];
+        uint64_t key, word;
+        memcpy(&key, peer->mask, 8);
+        for (; n + 8 <= part; n += 8) {
+            memcpy(&word, octets + n, 8);
+            word ^= key;
+            memcpy(output + written + n, &word, 8);
+        }
+        for (size_t i = 0; n < part; n++, i++) output[written + n] = (char)(octets[n] ^ (char)peer->mask[i]);
+        for (size_t i = 0; i < 8; i++) turned[i] = peer->mask[(part + i) & 3];
+        memcpy(peer->mask, turned, 8);
+        written += part;
+        octets += part;
+        length -= part;
+        if (written == OUTPUT && !leave(peer)) return 0;
+    }
+    return 1;
+}
+
+/* Send back the messages in these octets. Gives how many were used, or -1. */
+static ssize_t serve_websocket(struct peer *peer, const char *octets, size_t length) {
+    const unsigned char *at = (const unsigned char *)octets, *end = at + length;
+    while (at < end) {
+        if (!peer->left) {
+            size_t head = end - at < 2 ? 0 : (at[1] & 0x7f) == 127 ? 10 : (at[1] & 0x7f) == 126 ? 4 : 2;
+            if (!head || (size_t)(end - at) < head + 4) break;
+            if ((at[0] & 0x0f) > 2 || !(at[1] & 0x80)) return -1; /* a goodbye, or what wsload does not send */
+            if (written + 16 > OUTPUT && !leave(peer)) return -1;
+            peer->left = head == 2 ? at[1] & 0x7f : 0;
+            for (size_t n = 2; n < head; n++) peer->left = peer->left << 8 | at[n];
+            memcpy(output + written, at, head);
+            output[written + 1] &= 0x7f;
+            written += head;
+            memcpy(peer->mask, at + head, 4);
+            memcpy(peer->mask + 4, at + head, 4);
+            at += head + 4;
+        }
+        size_t part = peer->left < end - at ? (size_t)peer->left : (size_t)(end - at);
+        if (!repeat(peer, (const char *)at, part)) return -1;
+        peer->left -= (long)part;
+        at += part;
+    }
+    return (const char *)at - octets;
+}
+
 /* Answer all that is complete in these octets. Gives how many were used, or -1. */
 static ssize_t serve(struct peer *peer, const char *octets, size_t length) {
     const char *at = octets, *end = octets + length;
+    if (peer->upgraded) return serve_websocket(peer, octets, length);
     while (at < end) {
         if (!peer->left) {
             const char *empty = memmem(at, (size_t)(end - at), "\r\n\r\n", 4);
@@ -109,6 +163,12 @@ static ssize_t serve(struct peer *peer, const char *octets, size_t length) {
             if (peer->route == ECHO) break; /* all at once */
             peer->left -= end - at;
             return (ssize_t)length;
+        }
+        if (peer->route == WEBSOCKET) {
+            written += (size_t)sprintf(output + written, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                                       "Connection: Upgrade\r\nSec-WebSocket-Accept: PE4lKCy6wBiYa7MVpKt1rqm6YVc=\r\n\r\n");
+            peer->upgraded = 1;
+            return at - octets;
         }
         const char *content = at;
         at += peer->left;
