@@ -54,10 +54,11 @@ def _complaint(line: bytes, name: bytes, colon: bytes) -> str:
 
 
 # Outgoing: text, because that is what a handler writes.
+_VALUE_CHARS = r"[^\x00-\x08\x0a-\x1f\x7f]*+"  # said so, for a set up to U+10FFFF takes 2 ms to compile
 _NAME = re.compile(rf"[{TCHAR}]++")
-_VALUE = re.compile(r"[\t\x20-\x7e\x80-\U0010ffff]*+")
-_FIELD = re.compile(rf"[{TCHAR}]++\r[\t\x20-\x7e\x80-\U0010ffff]*+")
-_FIELD_LINES = re.compile(rf"(?:[{TCHAR}]++\r[\t\x20-\x7e\x80-\U0010ffff]*+\n)*+")
+_VALUE = re.compile(_VALUE_CHARS)
+_FIELD = re.compile(rf"[{TCHAR}]++\r{_VALUE_CHARS}")
+_FIELD_LINES = re.compile(rf"(?:[{TCHAR}]++\r{_VALUE_CHARS}\n)*+")
 
 
 def is_field_name(name: str) -> bool:
