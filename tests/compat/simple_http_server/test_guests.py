@@ -215,18 +215,19 @@ def test_a_websocket_in_uvicorn(conf: AppConf, folder: Path) -> None:
 
 def test_a_file_over_a_websocket_in_uvicorn(conf: AppConf, folder: Path) -> None:
     (folder / "static").mkdir()
-    file, content = folder / "file.bin", bytes(range(256)) * 20_000  # more than may wait for the peer
-    file.write_bytes(content)
+    content, few = bytes(range(256)) * 17_000, b"0123456789"  # more than may wait for the peer
+    (folder / "large").write_bytes(content)
+    (folder / "small").write_bytes(few)
 
     @websocket_message("/files")
     def send(session: WebsocketSession, message: str) -> None:
-        session.send_file(file)
-        session.send_file(file, chunk_size=100_000)
+        session.send_file(folder / "large")
+        session.send_file(folder / "small", chunk_size=3)
         session.send_text("in frames", chunk_size=4)
 
     with in_uvicorn() as hosted:
         peer: Any = websocket.create_connection(hosted.replace("http", "ws", 1) + "/files", timeout=WAIT)
         peer.send("go")
-        assert [peer.recv() for _ in range(3)] == [content, content, "in frames"]
+        assert [peer.recv() for _ in range(3)] == [content, few, "in frames"]
         peer.close()
         peer.shutdown()
