@@ -28,6 +28,10 @@ class Keeper:
     def invalidate(self) -> None:
         self.asked.append("invalidate")
 
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        return asyncio.get_running_loop()
+
     async def begin(self) -> bool:
         self.asked.append("begin")
         return not self.refusal

@@ -24,6 +24,10 @@ class Keeper:
         self.begins = begins
         self.said: list[str] = []
 
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        return asyncio.get_running_loop()
+
     async def begin(self) -> bool:
         self.said.append("begin")
         return self.begins

@@ -16,10 +16,10 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping
-from types import TracebackType
 from typing import Any, Final
 
 from hospes.http import Request
+from hospes.http.blocks import Block, BlockKeeper
 from hospes.sessions.options import check_seconds
 
 _FLASHES: Final = "hospes.flashes"
@@ -188,16 +188,16 @@ class Session(MutableMapping[str, Any]):
         return NotImplementedError(f"{name} has to define {what}: see hospes.Session")
 
 
-class SessionTurn:
-    """What `Session.turn()` gives: to be entered once, by `async with`. An own session has no turns, and this does nothing."""
+class SessionTurn(Block):
+    """What `Session.turn()` gives: to be entered once, by `async with`, or in a thread by `with`.
+
+    An own session has no turns, and this does nothing.
+    """
 
     __slots__ = ()
 
-    async def __aenter__(self) -> None:
-        pass
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        pass
+    def __init__(self, keeper: BlockKeeper | None = None) -> None:
+        super().__init__(keeper)
 
 
 class SessionFactory:

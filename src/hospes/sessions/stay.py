@@ -30,7 +30,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from hospes.http import Response
-from hospes.http.asking import LEFT
+from hospes.http.asking import LEFT, running_loop
+from hospes.http.blocks import owner
 from hospes.http.request import DONE
 from hospes.sessions.cookie import SessionCookie
 from hospes.sessions.merging import merge
@@ -45,8 +46,8 @@ _RENEWAL: Final = 60.0  # seconds between two moves of a record's end
 _TRIES: Final = 5
 _EMPTY: Final = fingerprint({})
 _REFUSAL: Final = (
-    "this request has been answered, the change would be lost: write `async with session.turn():` around it, which takes the "
-    "session's turn for as long as the block lasts"
+    "this request has been answered, the change would be lost: write `async with session.turn():` around it (in a thread "
+    "`with session.turn():`), which takes the session's turn for as long as the block lasts"
 )
 TOO_LATE: Final = (
     "there is no session yet, and the answer, which has to bring its cookie, has left without one: begin the session before "
@@ -80,6 +81,7 @@ class House:
         options: How sessions are kept.
         clock: Tells the time in seconds since the epoch.
         writing: Writes under way.
+        loop: Where all of it happens.
     """
 
     store: Store
@@ -87,6 +89,7 @@ class House:
     options: SessionOptions
     clock: Clock
     writing: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
+    loop: asyncio.AbstractEventLoop | None = field(default_factory=running_loop)
 
 
 class Stay:
@@ -134,7 +137,7 @@ class Stay:
         self._id = cookie.value if record is not None else ""
         self._next_id = ""
         self._announce = self._ended = self._is_abandoned = self._is_answered = self._lingers = False
-        self._inside: asyncio.Task[Any] | None = None
+        self._inside: object = None
         self._line: asyncio.Lock | None = None  # of the blocks and the finisher
         now = house.clock()
         if record is None or kept is None:
@@ -143,6 +146,12 @@ class Stay:
         self._take_over(record, kept)
         self.session = StoredSession(created=kept.created, accessed=accessed, is_new=record is None, keeper=self)
         self.session.show(kept.attributes, kept.idle)
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """Where it is."""
+        assert self._house.loop is not None
+        return self._house.loop
 
     @property
     def refusal(self) -> str:
@@ -215,9 +224,9 @@ class Stay:
             await self._finish(response)
 
     async def begin(self) -> bool:
-        """Take the session's turn and bring it up to date; False where it is held already, by the request or by this task."""
-        task = asyncio.current_task()
-        if self._inside is task or (self.is_serving and (self._held is not None or self._record is None)):
+        """Take the session's turn and bring it up to date; False where it is held already, by the request or by whoever asks."""
+        asking = owner()
+        if self._inside is asking or (self.is_serving and (self._held is not None or self._record is None)):
             return False
         if self._line is None:
             self._line = asyncio.Lock()
@@ -231,7 +240,7 @@ class Stay:
             self._give_back()
             self._line.release()
             raise
-        self._inside = task
+        self._inside = asking
         return True
 
     async def end(self, failed: bool) -> None:

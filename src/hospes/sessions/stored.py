@@ -12,14 +12,14 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any, Protocol
 
+from hospes.http.blocks import BlockKeeper
 from hospes.sessions.record import VALUES
 from hospes.sessions.session import Session, SessionTurn
 
 
-class Keeper(Protocol):
+class Keeper(BlockKeeper, Protocol):
     """What keeps a session: a stay, see `hospes.sessions.stay`."""
 
     @property
@@ -37,14 +37,6 @@ class Keeper(Protocol):
 
     def invalidate(self) -> None:
         """Have the record deleted."""
-        ...
-
-    async def begin(self) -> bool:
-        """Take the session's turn and bring it up to date; False where the turn is held already."""
-        ...
-
-    async def end(self, failed: bool) -> None:
-        """Keep the changes, or drop them if the block failed, and give the turn back."""
         ...
 
 
@@ -173,14 +165,14 @@ class StoredSession(Session):
     def turn(self) -> SessionTurn:
         """Take the session's turn, where none is held: `async with session.turn(): session["n"] += 1`.
 
-        For streams and background tasks, and where a GET has to count exactly. At entry what others have stored meanwhile is
-        loaded, at exit the changes are durable; a block that raises changes nothing.
+        For streams and background tasks, and where a GET has to count exactly; in a thread `with session.turn():` does. At entry
+        what others have stored meanwhile is loaded, at exit the changes are durable; a block that raises changes nothing.
 
         Raises:
             HttpError: 503, at entry, if the turn does not come in time or the store is away.
             Conflict: at entry, if the session has ended in the meantime.
         """
-        return SessionTurn() if self._keeper is None else _KeptTurn(self._keeper)
+        return SessionTurn(self._keeper)
 
     def show(self, attributes: dict[str, Any], idle: float) -> None:
         """Be what is in the store; for the keeper."""
@@ -210,20 +202,3 @@ class StoredSession(Session):
         keeper = self._keeper
         if keeper is not None and (refusal := keeper.refusal):
             raise RuntimeError(refusal)
-
-
-class _KeptTurn(SessionTurn):
-    """The turn of a session that is kept."""
-
-    __slots__ = ("_began", "_keeper")
-
-    def __init__(self, keeper: Keeper) -> None:
-        self._keeper = keeper
-        self._began = False
-
-    async def __aenter__(self) -> None:
-        self._began = await self._keeper.begin()
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._began:
-            await self._keeper.end(kind is not None)

@@ -7,7 +7,8 @@
 Laws:
 
 * It is a dict in every respect; what is put in is looked at first, and nested changes are kept as well.
-* It can be changed while the visitor's turn is held: until the handler has answered, and inside `async with user.turn()`.
+* It can be changed while the visitor's turn is held: until the handler has answered, and inside `async with user.turn()`, or
+  in a thread `with user.turn()`.
   Afterwards a change would be lost, so it is an error.
 * What was changed before a handler raised is kept, as it would be in any dict. Only what a cancelled request changed (its
   visitor has gone before there was an answer) is dropped; so is what a `turn()` block changed that ends by an exception.
@@ -17,9 +18,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Any, Final, Protocol, cast
 
+from hospes.http.blocks import Block, BlockKeeper
 from hospes.users.account import Account
 from hospes.users.merging import Merge, keep_both
 from hospes.users.plain import to_plain
@@ -29,20 +30,12 @@ from hospes.users.values import admit
 _NONE: Final = Shapes({})
 
 
-class Keeper(Protocol):
+class Keeper(BlockKeeper, Protocol):
     """What keeps a User: a visit, see `hospes.users.visit`."""
 
     @property
     def refusal(self) -> str:
         """Why the User cannot be changed now; "" if it can."""
-        ...
-
-    async def begin(self) -> bool:
-        """Take the visitor's turn and load the record; False where the turn is held already."""
-        ...
-
-    async def end(self, failed: bool) -> None:
-        """Keep the changes, or drop them if the block failed, and give the turn back."""
         ...
 
     def forget(self) -> None:
@@ -121,9 +114,9 @@ class User(dict[str, Any]):
     def turn(self) -> Turn:
         """Take the visitor's turn, where none is held: `async with user.turn(): user["n"] += 1`.
 
-        For streams, websockets and background tasks. At entry the record is loaded anew, at exit the changes are durable.
-        While a request holds the turn (its handler has not answered yet) the block is part of that turn. Blocks of several
-        tasks wait for each other; a task inside a block must not wait for another that wants one.
+        For streams, websockets and background tasks; in a thread `with user.turn():` does. At entry the record is loaded anew, at
+        exit the changes are durable. While a request holds the turn (its handler has not answered yet) the block is part of that
+        turn. Blocks of several tasks wait for each other; a task inside a block must not wait for another that wants one.
 
         Raises:
             HttpError: 503, at entry, if the turn does not come in time or the store is away.
@@ -279,24 +272,22 @@ def known_user(content: dict[str, Any], id: str, created: float, is_new: bool, k
     return user
 
 
-class Turn:
-    """What `User.turn()` gives: to be entered once, by `async with`."""
+class Turn(Block):
+    """What `User.turn()` gives: to be entered once, by `async with`, or in a thread by `with`."""
 
-    __slots__ = ("_began", "_keeper", "_user")
+    __slots__ = ("_user",)
 
     def __init__(self, user: User, keeper: Keeper | None) -> None:
+        super().__init__(keeper)
         self._user = user
-        self._keeper = keeper
-        self._began = False
 
     async def __aenter__(self) -> User:
-        if self._keeper is not None:
-            self._began = await self._keeper.begin()
+        await super().__aenter__()
         return self._user
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._keeper is not None and self._began:
-            await self._keeper.end(kind is not None)
+    def __enter__(self) -> User:
+        super().__enter__()
+        return self._user
 
 
 class Change:

@@ -29,6 +29,7 @@ from typing import Any, Final, TypeAlias
 
 from hospes.http import Request, Response, SetCookie
 from hospes.http.asking import LEFT
+from hospes.http.blocks import owner
 from hospes.http.request import DONE
 from hospes.store import Conflict, Record, Store
 from hospes.store.contract import Clock
@@ -45,8 +46,8 @@ from hospes.users.user import known_user
 from hospes.users.values import HEAD, Kept, decode, encode, fingerprint, is_plain, plain
 
 _REFUSAL: Final = (
-    "this request's turn is over, the change would be lost: write `async with user.turn():` around it, which takes the "
-    "visitor's turn for as long as the block lasts"
+    "this request's turn is over, the change would be lost: write `async with user.turn():` around it (in a thread "
+    "`with user.turn():`), which takes the visitor's turn for as long as the block lasts"
 )
 _TOO_LATE: Final = (
     "this visitor is new, and the answer, which has to bring a cookie, has left without one: ask for the visitor before that, in "
@@ -172,7 +173,7 @@ class Visit:
         self._state = _State.SERVING
         self._announce = guest.is_new
         self._forgotten = False
-        self._inside: asyncio.Task[Any] | None = None
+        self._inside: object = None
         self._wanted: tuple[str, Merge] | None = None
         self._leaves = _Leaving.NOT
         self._changing: asyncio.Task[None] | None = None
@@ -210,6 +211,11 @@ class Visit:
         if record is None or not is_plain(record.value):
             return None
         return self.user.id, self._created, self._public_id
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """Where it is."""
+        return self._house.loop
 
     @property
     def refusal(self) -> str:
@@ -302,9 +308,9 @@ class Visit:
         await self._tell_after(self._conclude(renews=True), response)
 
     async def begin(self) -> bool:
-        """Take the turn and load the record anew; False if the turn is held already, by the request or by this task."""
-        task = asyncio.current_task()
-        if self._state is _State.SERVING or (self._state is _State.INSIDE and self._inside is task):
+        """Take the turn and load the record anew; False if the turn is held already, by the request or by whoever asks."""
+        asking = owner()
+        if self._state is _State.SERVING or (self._state is _State.INSIDE and self._inside is asking):
             return False
         turns = self._house.turns
         held = await turns.take(SPACE, self._guest.key)
@@ -318,7 +324,7 @@ class Visit:
             turns.give_back(held)
             raise
         self._fill(content)
-        self._held, self._inside, self._state = held, task, _State.INSIDE
+        self._held, self._inside, self._state = held, asking, _State.INSIDE
         return True
 
     async def end(self, failed: bool) -> None:

@@ -19,6 +19,7 @@ from typing import Any, Final
 from hospes.app.application import Placed
 from hospes.app.declarations import ClassEntry, Declaration
 from hospes.app.endpoint import Construct, Target
+from hospes.app.objects import Objects
 from hospes.app.onion import Layer
 from hospes.app.places import Runs
 from hospes.app.threads import Threads
@@ -35,7 +36,7 @@ from hospes.http.problem import phrase_of
 from hospes.http.request import Request as CoreRequest
 from hospes.http.response import JSON
 from hospes.http.response import Response as CoreResponse
-from hospes.routing import Router
+from hospes.routing import Pattern, Router
 from hospes.running import App
 from hospes.sessions import SessionFactory, SessionOptions
 
@@ -98,8 +99,15 @@ class FaceApp(App):
                 declaration = replace(declaration, options=replace(options, url="/"))
             yield declaration, entry
 
-    def _target(self, declaration: Declaration, entry: ClassEntry | None, *more: Any) -> Target:
-        target = super()._target(declaration, entry, *more)
+    def _target(
+        self,
+        declaration: Declaration,
+        entry: ClassEntry | None,
+        pattern: Pattern | None,
+        objects: Objects,
+        threads: Threads,
+    ) -> Target:
+        target = super()._target(declaration, entry, pattern, objects, threads)
         construct = target.construct
         if self._mode.is_on_loop or entry is None or entry.singleton or construct is None or not construct.plan.takes_nothing:
             return target
