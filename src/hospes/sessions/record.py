@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
-from hospes.store.values import Values
+from hospes.store.values import PLAIN, Values
 
 SPACE: Final = "sessions"
 
@@ -65,7 +65,10 @@ def decode(octets: bytes) -> Kept:
         form, created, idle = _HEAD.unpack_from(octets)
     except struct.error as error:
         raise VALUES.damaged(error) from error
-    attributes, now_print = VALUES.unpack(form, octets[_HEAD.size :])
+    content = octets[_HEAD.size :]
+    if form == PLAIN:
+        return Kept(VALUES.unpack_plain(content), created, idle, content)
+    attributes, now_print = VALUES.unpack(form, content)
     return Kept(attributes, created, idle, now_print)
 
 
