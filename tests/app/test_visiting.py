@@ -390,6 +390,30 @@ def test_what_another_sites_page_sends_gets_no_visitor_and_no_session() -> None:
     asyncio.run(main())
 
 
+def test_who_is_known_is_asked_where_a_change_comes_from_as_well() -> None:
+    app = App(store="memory:")
+
+    @app.post("/count")
+    async def count_on(user: User) -> list[int]:
+        user["n"] = user.get("n", 0) + 1
+        return [user["n"]]
+
+    @app.post("/both")
+    async def both(session: Session, user: User) -> list[object]:
+        session["n"] = session.get_attribute("n") or 0
+        session["n"] += 1
+        user["n"] += 1
+        return [session["n"], user["n"]]
+
+    with app.test() as client:
+        for n in range(1, 5):
+            assert client.post("/count").json() == [n]
+            assert client.post("/count", headers=FOREIGN).status == 403
+        for n in range(1, 4):
+            assert client.post("/both").json() == [n, 4 + n]
+        assert client.post("/count").json() == [8]
+
+
 def test_what_may_be_sent_from_elsewhere_is_a_matter_of_options() -> None:
     async def main() -> None:
         async with guarded(csrf=False).test() as client:

@@ -89,11 +89,21 @@ class Visiting(ProviderRegistry):
     def take_soon(self, request: Request) -> User | Awaitable[User]:
         """The request's visitor, or what has to be awaited for it; see `take`."""
         visitors = self._recogniser
-        if visitors is not None and request.method in SAFE_METHODS:
+        if visitors is not None and (request.method in SAFE_METHODS or self._may_take_now(request)):
             user = visitors.take_now(request)
             if user is not None:
                 return user
         return self.take(request)
+
+    def _may_take_now(self, request: Request) -> bool:
+        """Whether a request that asks for a change need not wait; its session's turn would have to step aside.
+
+        Raises:
+            HttpError: 403, if another site's page made it.
+        """
+        if self.guests.csrf is not None:
+            self.guests.csrf.check(request)
+        return request.session is None
 
     async def take(self, request: Request) -> User:
         """The request's visitor, in his turn.
