@@ -54,8 +54,15 @@ def octets_of(ask: Ask, cookies: dict[str, str]) -> bytes:
 
 
 def answer_of(peer: Peer) -> bytes:
-    """One answer: its head, and its content; of a stream what its pieces hold, for where they are cut is a matter of time."""
-    head = peer.until(b"\r\n\r\n")
+    """One answer: its head, and its content; of a stream what its pieces hold, for where they are cut is a matter of time.
+    What was hinted before it stands behind it."""
+    hints, head = b"", peer.until(b"\r\n\r\n")
+    while head.startswith(b"HTTP/1.1 103 "):
+        hints, head = hints + head, peer.until(b"\r\n\r\n")
+    return _whole(peer, head) + hints
+
+
+def _whole(peer: Peer, head: bytes) -> bytes:
     if b"\r\nTransfer-Encoding: chunked\r\n" in head:
         content = b""
         while size := int(peer.until(b"\r\n"), 16):
