@@ -1,9 +1,9 @@
 """Filters: one onion around handlers. The first is the outermost, and each may look at both request and response."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 
-from hospes import App, HttpError, Request, Response
+from hospes import App, HttpError, Request, Response, User
 
 app = App()
 
@@ -38,6 +38,14 @@ def loud(request: Request, call_next: Callable[[Request], Response]) -> Response
     return response
 
 
+@app.filter("/lounge/**")
+def members(request: Request, call_next: Callable[[Request], Response]) -> Response:
+    """In its thread a plain filter has the visitor at once; an `async` one writes `await request.get_user()`."""
+    if not request.user.get("member"):
+        raise HttpError(403, "Members only")
+    return call_next(request)
+
+
 @app.get("/")
 @app.get("/shout")
 def home() -> str:
@@ -47,6 +55,17 @@ def home() -> str:
 @app.get("/admin/keys")
 def keys(request: Request) -> str:
     return f"the keys of {request.state['staff']}"
+
+
+@app.post("/join")
+def join(user: User) -> None:
+    user["member"] = True
+
+
+@app.get("/lounge")
+def lounge() -> Generator[str]:
+    yield "tea "
+    yield "is served"
 
 
 if __name__ == "__main__":
