@@ -386,3 +386,34 @@ def test_an_upload_while_the_answer_leaves(conf: AppConf, on_loop: bool) -> None
     with FaceApp(conf, Ways(on_loop=on_loop)).serving() as server, HttpClient() as client:
         answer = client.post(server.url + "/up", files={"file": ("a.bin", b"x" * 3_000_000 + b"last")})
         assert answer.content == b"first last"
+
+
+@pytest.mark.parametrize("on_loop", BOTH)
+def test_an_answer_that_cannot_be_sent_holds_no_thread(conf: AppConf, on_loop: bool, caplog: pytest.LogCaptureFixture) -> None:
+    ended: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    @route("/status")
+    async def status(res: Response) -> None:
+        res.status_code = 799
+        await wrong(res)
+
+    @route("/cookie")
+    async def cookie(res: Response) -> None:
+        res.cookies["a"] = "b"
+        res.cookies["a"]["path"] = "x;\r\ny"
+        await wrong(res)
+
+    async def wrong(res: Response) -> None:
+        try:
+            await res.write_bytes(b"first")
+            await res.write_bytes(b"second")
+        except (ConnectionError, asyncio.CancelledError) as error:
+            ended.put(type(error).__name__)
+            raise
+
+    with FaceApp(conf, Ways(on_loop=on_loop)).serving() as server, HttpClient() as client:
+        for path in ("/status", "/cookie"):
+            assert client.get(server.url + path).status == 500
+            assert ended.get(timeout=WAIT) in {"ConnectionError", "CancelledError"}
+    assert "status 799: an answer's status is 200 to 599" in caplog.text
+    assert "never retrieved" not in caplog.text

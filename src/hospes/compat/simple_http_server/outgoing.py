@@ -235,7 +235,16 @@ class Response:
 
         Raises:
             HttpError: the one that was sent.
+            ValueError: for what cannot be sent, such as a status that is none.
         """
+        try:
+            return self._respond(request)
+        except BaseException:
+            if self._pieces is not None:
+                self._pieces.refuse()
+            raise
+
+    def _respond(self, request: CoreRequest) -> CoreResponse:
         sent = self._sent or _Sent(self.status_code, self.body, self._headers, self._cookies)
         if self._pieces is not None and self._pieces.has_begun:
             made = CoreResponse(Stream(self._pieces), sent.status_code, content_type=OCTETS)

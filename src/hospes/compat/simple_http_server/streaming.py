@@ -137,12 +137,16 @@ class Pieces:
         """Nobody will take more."""
         if self._is_gone:
             return
-        self.give_up()
+        self.refuse()
         work = self._work
-        if work is not None and not work.done():
-            work.add_done_callback(_tell)
-            if not self._has_ended and self._are_wanted:
-                work.cancel()
+        if work is not None and not work.done() and not self._has_ended and self._are_wanted:
+            work.cancel()
+
+    def refuse(self) -> None:
+        """The answer leaves no more; what goes wrong in the function is only logged."""
+        self.give_up()
+        if self._work is not None:
+            self._work.add_done_callback(_tell)
 
     def give_up(self) -> None:
         """Nobody will take it."""
