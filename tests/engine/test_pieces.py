@@ -213,3 +213,21 @@ def test_a_connection_that_has_ended_leaves_no_descriptor() -> None:
                 await asyncio.sleep(0)
 
     beside(test)
+
+
+@pytest.mark.parametrize("size", [60_000, 64 * 1024, 64 * 1024 + 1, 200_000, 256 * 1024, 256 * 1024 + 1, 600_000])
+def test_content_larger_than_what_is_received_at_once(size: int) -> None:
+    async def test(server: Server) -> None:
+        start = b'{"a":"'
+        head = len(post("/echo", start)) - len(start)
+        for whole in {size, size + head}:  # of the content, and with its head
+            content = start + b"x" * (whole - len(start) - 2 - (head if whole == size else 0)) + b'"}'
+            with Peer(server.address[1]) as peer:
+                octets = post("/echo", content) + request("/", "GET", None, LAST)
+                sending = asyncio.to_thread(peer.send, octets)
+                _, answers = await asyncio.gather(sending, asyncio.to_thread(peer.rest))
+                assert answers.count(b"HTTP/1.1 200") == 2
+                assert content in answers
+                assert answers.endswith(b"home")
+
+    beside(test)

@@ -321,6 +321,8 @@ cdef class Engine:
 
     cdef int _receive(self, Conn conn) except -1:
         cdef ssize_t length = recv(conn.fd, self.received, FIRST, 0)
+        if length == FIRST and conn.state == IDLE:
+            length += self._receive_rest(conn)
         if length < 0:
             if errno != EAGAIN and errno != EINTR:
                 self.drop(conn)
@@ -336,6 +338,18 @@ cdef class Engine:
         else:
             conn.keep(self.received, length)
         return 0
+
+    cdef ssize_t _receive_rest(self, Conn conn) except -1:
+        """Content that is not large may be complete already."""
+        cdef hospes_head head
+        cdef ssize_t length
+        head.size = 0
+        if hospes_parse_head(<const unsigned char *>self.received, FIRST, &self.parser_limits, &head) != USUAL:
+            return 0
+        if head.content_length <= FIRST - <int64_t>head.size or head.content_length > BUFFER - <int64_t>head.size:
+            return 0
+        length = recv(conn.fd, self.received + FIRST, BUFFER - FIRST, 0)
+        return max(length, 0)
 
     cdef int flush_soon(self, WebChannel channel) except -1:
         """Its messages leave at the end of this turn."""
