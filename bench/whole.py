@@ -2,7 +2,7 @@
 
 | | rounds | takes about |
 |---|---|---|
-| `report` | 9 for hospes, nginx, the C program and picows, 3 for the portable carrier, 1 for all others | 17 minutes |
+| `report` | 9 for hospes, nginx, the C program and picows, 3 for the portable carrier, 1 for the other servers | 16 minutes |
 | `report --short` | 3 for the first, 1 for the portable carrier and the strongest others | 6 minutes |
 | `report --again` | writes the page anew from the last figures | a second |
 """
@@ -25,6 +25,8 @@ CORE = ("nginx", "c", "picows", "hospes")
 """Those whom bars compare, always in the same round."""
 STRONGEST = ("bjoern", "fastwsgi", "granian-rsgi", "granian-wsgi", "robyn", "uvicorn", "picows")
 HEAVY = frozenset({"upload", "upload-file", "static10m"})
+FRAMEWORKS = ("-starlette", "-fastapi", "-flask", "-falcon")
+"""Names of peers that `python -m bench hosting` compares; here they would take two minutes more."""
 MODES = ("browser", "pipelined", "c1", "c512")
 IDLE = 2_000
 
@@ -88,6 +90,7 @@ def _groups(short: bool) -> list[macro.Group]:
     everything = [(workload, "c64") for workload in WORKLOADS]
     cases = [*everything, *(("plaintext", mode) for mode in MODES)]
     others = [name for name in (STRONGEST if short else PEERS) if name not in {*CORE, "portable", "two workers"}]
+    others = [name for name in others if not name.endswith(FRAMEWORKS)]
     few = [("plaintext", "c64"), ("typed", "c64")] if short else [case for case in everything if case[0] not in HEAVY]
     return [
         macro.Group(there(list(CORE)), cases),
