@@ -29,7 +29,7 @@ from hospes.app.threads import LOG, Threads, discard, lent_thread
 from hospes.binding import Plan, Reads, note_failure
 from hospes.execution import iterate
 from hospes.http.answer import to_response
-from hospes.http.asking import Answered
+from hospes.http.asking import ANSWERED
 from hospes.http.content import ContentReader, Stream
 from hospes.http.direct import Argument, Content, Direct
 from hospes.http.handler import CallNext, Handler
@@ -189,6 +189,7 @@ class Endpoints:
             except Exception as error:
                 return self._concluded(request, _failing(error))
             if request.finishers is None and type(response.content) is bytes:
+                request.finishers = ANSWERED
                 return response
             return self._concluded(request, _there(response))
 
@@ -205,6 +206,7 @@ class Endpoints:
         def follow(request: Request, response: Response | None, failure: BaseException | None) -> Coroutine[Any, Any, Any] | None:
             if response is not None and failure is None:
                 if request.finishers is None and type(response.content) is bytes:
+                    request.finishers = ANSWERED
                     return None
                 return self._concluded(request, _there(response))
             if isinstance(failure, Exception):
@@ -255,7 +257,10 @@ class Endpoints:
                 except Exception as error:
                     note_failure(request, error)
                     response = await answer(request, error)
-                if not concludes or (request.finishers is None and type(response.content) is bytes):
+                if not concludes:
+                    return response
+                if request.finishers is None and type(response.content) is bytes:
+                    request.finishers = ANSWERED
                     return response
                 return await self._finished(request, response)
             except BaseException as error:
@@ -274,6 +279,7 @@ class Endpoints:
                 note_failure(request, error)
                 response = await self._answer(request, error)
             if request.finishers is None and type(response.content) is bytes:
+                request.finishers = ANSWERED
                 return response
             return await self._finished(request, response)
         except BaseException as error:
@@ -294,7 +300,7 @@ class Endpoints:
                     dropped, response = response, await self._answer(request, error)
                     await discard(dropped)
                     self._pull(response)
-            request.finishers = Answered()
+            request.finishers = ANSWERED
             if type(response.content) is not bytes:  # a finisher may have put another content in
                 self._pull(response)
             return response

@@ -44,6 +44,7 @@ from types import CoroutineType as _CoroutineType, GeneratorType
 from hospes.execution.driver import Driver, _Seat, call_on_loop
 from hospes.execution.pool import Job as _Job
 from hospes.http import json
+from hospes.http.asking import ANSWERED
 from hospes.http.content import ContentReader, FileContent
 from hospes.http.direct import Content, Origin
 from hospes.http.request import Address, Connection as Ends, Request

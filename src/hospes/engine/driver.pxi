@@ -315,8 +315,10 @@ cdef int _go(Conn conn, _Route route, Coming *coming) except -1:
     except BaseException as error:
         failure = error
     _step_out(engine.loop, task)
-    conn.request = None
+    request, conn.request = conn.request, None
     if failure is None and rest is None:
+        if request is not None and came != ASIDE:
+            request.finishers = ANSWERED
         return came
     if suspended:
         conn.handle = driver._adopt(seat, rest, awaited, context, conn.answered)

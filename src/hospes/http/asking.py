@@ -34,6 +34,10 @@ class Answered(list[Finisher]):
     """The finishers of a request whose answer has left: of what is asked for now nothing is held."""
 
 
+ANSWERED: Final = Answered()
+"""That nobody has asked yet; `Request.finish_with` puts a list of the request's own in its place."""
+
+
 class Asked(Coroutine[Any, Any, Any]):
     """What the loop gives who asks: to be awaited.
 

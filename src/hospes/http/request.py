@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from hospes.errors import HttpError
 from hospes.http import json
-from hospes.http.asking import LEFT, Answered, Finisher, ask, running_loop
+from hospes.http.asking import ANSWERED, LEFT, Answered, Finisher, ask, running_loop
 from hospes.http.connection import Address as Address
 from hospes.http.connection import Connection as Connection
 from hospes.http.content import ContentReader
@@ -444,9 +444,12 @@ class Request:
 
         What it raises becomes the answer in place of the response.
         """
-        if self.finishers is None:
-            self.finishers = []
-        self.finishers.append(finisher)
+        finishers = self.finishers
+        if finishers is None:
+            finishers = self.finishers = []
+        elif finishers is ANSWERED:
+            finishers = self.finishers = Answered()
+        finishers.append(finisher)
 
     def has(self, name: str) -> bool:
         """Whether a slot is filled, without filling it."""
