@@ -229,6 +229,26 @@ def test_a_server_that_comes_back_is_found(make: Make) -> None:
             thread.join()
 
 
+@pytest.mark.parametrize(
+    ("method", "retries", "lost", "asked"), [("GET", 2, 2, 3), ("PUT", 2, 3, 3), ("POST", 2, 1, 1), ("GET", 0, 1, 1)]
+)
+def test_a_connection_that_breaks_off_before_the_answer(make: Make, method: str, retries: int, lost: int, asked: int) -> None:
+    count = itertools.count()
+
+    def play(peer: Peer) -> None:
+        peer.request()
+        if next(count) >= lost:
+            peer.send(answer(b"hi"))
+
+    with Script(play) as server, make(retrying(retries)) as client:
+        if asked > lost:
+            assert client.request(method, server.url).content == b"hi"
+        else:
+            with pytest.raises(ReadError):
+                client.request(method, server.url)
+        assert server.connections == asked
+
+
 def test_retries_end_with_the_time(make: Make) -> None:
     options = ClientOptions(retries=1_000, retry_pause=0.05, timeouts=ClientTimeouts(total=0.3))
     began = time.monotonic()

@@ -118,7 +118,10 @@ def test_what_was_begun_and_cannot_be_begun_again() -> None:
         (errors.ClientTimeout("read", "u", "r"), False),
         (errors.TlsError("tls", "u", "r"), False),
         (errors.AddressRefused("resolve", "u", "r"), False),
-        (errors.ReadError("read", "u", "r"), False),
+        (errors.SendError("send", "u", "r"), True),
+        (errors.ReadError("read", "u", "r"), True),
+        (errors.ContentTooLarge("read", "u", "r"), False),
+        (errors.DecodeError("decode", "u", "r"), False),
     ],
 )
 def test_worth_repeating(error: errors.ClientError, expected: bool) -> None:

@@ -87,7 +87,8 @@ class ClientOptions:
     redirects: int = 0
     """Redirects followed in one call; none by default: the program sees the 3xx. One more is a RedirectError."""
     retries: int = 0
-    """Further attempts of an idempotent request, after a failed connection or a 503 that says when to come again."""
+    """Further attempts of an idempotent request, after a connection that failed or broke off, or a 503 that says when to come
+    again."""
     retry_pause: float = 0.5
     """Seconds before the first retry, at most; doubled with each, and drawn at random, so that clients do not come in step."""
     cookies: bool = False

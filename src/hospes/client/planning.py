@@ -62,9 +62,12 @@ def may_repeat(call: Call) -> bool:
 
 
 def is_worth_repeating(error: errors.ClientError) -> bool:
-    """Whether a failure may be over at the next attempt: the connection could not be made, for no lasting reason."""
+    """Whether a failure may be over at the next attempt: the connection could not be made, for no lasting reason, or it broke off
+    before there was an answer (RFC 9110 §9.2.2: an idempotent request may be sent again even if it was acted on)."""
     if isinstance(error, errors.ClientTimeout):
         return error.step in {"resolve", "connect", "tls"}
+    if isinstance(error, (errors.SendError, errors.ReadError)):
+        return True
     return isinstance(error, errors.ConnectError) and not isinstance(error, (errors.AddressRefused, errors.TlsError))
 
 
