@@ -9,18 +9,18 @@ from hospes.logger import FORMAT, get_logger_factory
 
 app = App()
 
-shop = get_logger_factory("shop")
-log = shop.get_logger("orders")
+tearoom = get_logger_factory("tearoom")
+log = tearoom.get_logger("orders")
 
 
 @app.lifespan
 async def logs_to_a_file() -> AsyncIterator[None]:
     """From the start on; what is logged before goes to stderr."""
-    handler = RotatingFileHandler("shop.log", maxBytes=1_000_000, backupCount=5)
+    handler = RotatingFileHandler("tearoom.log", maxBytes=1_000_000, backupCount=5)
     handler.setFormatter(Formatter(FORMAT))
-    shop.set_handler(handler)
+    tearoom.set_handler(handler)
     yield
-    shop.remove_handler(handler)  # when all that was logged is written
+    tearoom.remove_handler(handler)  # when all that was logged is written
     handler.close()
 
 
@@ -32,8 +32,8 @@ async def order(request: Request, item: str) -> str:
 
 @app.get("/log")
 def last_lines() -> str:
-    shop.flush()
-    with open("shop.log", encoding="utf-8") as file:
+    tearoom.flush()
+    with open("tearoom.log", encoding="utf-8") as file:
         return "".join(file.readlines()[-20:])
 
 

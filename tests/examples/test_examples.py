@@ -133,7 +133,7 @@ ASKED: dict[str, list[Ask]] = {
     ],
     "background_logging": [
         Ask(method="POST", target="/orders", sends={"form": {"item": "tea"}}, holds="tea is on its way"),
-        Ask(target="/log", holds=" INFO shop.orders: 127.0.0.1 orders tea"),
+        Ask(target="/log", holds=" INFO tearoom.orders: 127.0.0.1 orders tea"),
     ],
     "several_files.app": [
         Ask(target="/tea", holds="It is ready."),
