@@ -438,6 +438,33 @@ def _child(name: str) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="platform: there is no fork here")
+def test_nobody_is_forked_off_in_the_middle_of_a_record(name: str, tmp_path: Path) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+
+    class Slow(logging.FileHandler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.msg == "parent":
+                begun.set()
+                may_end.wait(WAIT)
+            super().emit(record)
+
+    factory = LoggerFactory(name)
+    handler = Slow(tmp_path / "log")
+    factory.set_handler(handler)
+    factory.get_logger().warning("parent")
+    assert begun.wait(WAIT)
+    process = multiprocessing.get_context("fork").Process(target=_child, args=(name,))
+    release = threading.Timer(0.05, may_end.set)
+    release.start()
+    process.start()  # waits for the record
+    process.join(WAIT)
+    assert process.exitcode == 0
+    release.join()
+    handler.close()
+    assert (tmp_path / "log").read_text().splitlines() == ["parent", *(f"child {number}" for number in range(50))]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="platform: there is no fork here")
 def test_a_forked_process_logs_by_itself(name: str, tmp_path: Path) -> None:
     factory = LoggerFactory(name)
     handler = logging.FileHandler(tmp_path / "log")

@@ -17,8 +17,9 @@ Laws:
   turned over by one, at the right time, however many loggers share it.
 * The message is made by whoever logs, so that later changes of its arguments are not seen; a handler's filters and formatter see
   the context variables of that moment.
-* Nothing is lost when the program ends or a handler is taken away; a process that is forked off has a thread of its own. Memory
-  is bounded all the same: where a handler hangs, who logs waits a moment; then records are dropped, and a line tells how many.
+* Nothing is lost when the program ends or a handler is taken away; a process that is forked off, never in the middle of a record,
+  has a thread of its own. Memory is bounded all the same: where a handler hangs, who logs waits a moment; then records are
+  dropped, and a line tells how many.
 * Control characters in a message are escaped: a visitor's text cannot make up lines (CWE-117).
 """
 
@@ -30,6 +31,8 @@ import os
 import re
 import sys
 import threading
+import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context, copy_context
 from copy import copy
@@ -81,12 +84,14 @@ class BackgroundHandler(logging.Handler):
         self._handlers = handlers
         self._most = most
         self._patience = patience
-        self._closed = False
+        self._closed = self._rests = False
         self._begin()
+        if hasattr(os, "register_at_fork"):
+            _rest_at_fork(self)
 
     def _begin(self) -> None:
         """An empty queue, and nobody who serves it yet."""
-        self._process = os.getpid()
+        self._writing = threading.RLock()  # a handler may log itself
         self._queue: SimpleQueue[_Item] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._room = threading.Event()
@@ -114,7 +119,7 @@ class BackgroundHandler(logging.Handler):
 
     def flush(self) -> None:
         """Wait until what has been logged so far is written; for `FLUSH` seconds at the most."""
-        if self._process == os.getpid() and self._thread is not None and threading.current_thread() is not self._thread:
+        if self._thread is not None and threading.current_thread() is not self._thread:
             written = threading.Event()
             self._queue.put(written)
             written.wait(FLUSH)
@@ -124,15 +129,13 @@ class BackgroundHandler(logging.Handler):
         self.flush()
         self._closed = True
         thread, self._thread = self._thread, None
-        if thread is not None and self._process == os.getpid():
+        if thread is not None:
             atexit.unregister(self.flush)
             self._queue.put(None)
             thread.join(FLUSH)
         super().close()
 
     def _hand_over(self, record: logging.LogRecord) -> None:
-        if self._process != os.getpid():  # the thread, and what waited for it, stayed with the parent
-            self._begin()
         if self._closed or threading.current_thread() is self._thread or not self._serving():
             self._handle(record)
         elif self._has_room():
@@ -170,9 +173,10 @@ class BackgroundHandler(logging.Handler):
         """In the thread."""
         while (item := queue.get()) is not None:
             if isinstance(item, threading.Event):
-                for each in self._handlers:
-                    with suppress(Exception):  # its file was closed by somebody, for one
-                        each.flush()
+                with self._writing:
+                    for each in self._handlers:
+                        with suppress(Exception):  # its file was closed by somebody, for one
+                            each.flush()
                 item.set()
             else:
                 context, record = item
@@ -189,12 +193,46 @@ class BackgroundHandler(logging.Handler):
             self._handle(logging.LogRecord(__name__, logging.WARNING, __file__, 0, text, None, None))
 
     def _handle(self, record: logging.LogRecord) -> None:
-        for each in self._handlers:
-            if record.levelno >= each.level:
-                try:
-                    each.handle(record)
-                except Exception:  # its filter's, for one; a handler looks after its own
-                    self.handleError(record)
+        with self._writing:
+            for each in self._handlers:
+                if record.levelno >= each.level:
+                    try:
+                        each.handle(record)
+                    except Exception:  # its filter's, for one; a handler looks after its own
+                        self.handleError(record)
+
+    # A process that is forked off while the thread writes would have a file in the middle of a line, locked for ever.
+
+    def rest(self) -> None:
+        """Before a fork: wait until nothing is being written; for `FLUSH` seconds at the most."""
+        self._rests = self._writing.acquire(timeout=FLUSH)
+
+    def go_on(self) -> None:
+        """After it, in the parent."""
+        if self._rests:
+            self._writing.release()
+
+    def begin_anew(self) -> None:
+        """After it, in the child: the thread, and what waited for it, stayed with the parent."""
+        self._begin()
+
+
+def _rest_at_fork(handler: BackgroundHandler) -> None:
+    found = weakref.ref(handler)  # the registration is for ever, the handler is not
+
+    def called(method: Callable[[BackgroundHandler], None]) -> Callable[[], None]:
+        def call() -> None:
+            handler = found()
+            if handler is not None:
+                method(handler)
+
+        return call
+
+    os.register_at_fork(
+        before=called(BackgroundHandler.rest),
+        after_in_parent=called(BackgroundHandler.go_on),
+        after_in_child=called(BackgroundHandler.begin_anew),
+    )
 
 
 def _settled(record: logging.LogRecord) -> logging.LogRecord:
