@@ -372,8 +372,11 @@ def test_early_hints_once_the_answer_has_begun() -> None:
 
 
 def test_early_hints_to_a_peer_that_has_gone() -> None:
+    tried: list[str] = []
+
     class Deaf(Host):
         async def send(self, message: Message) -> None:
+            tried.append(message["type"])
             raise OSError
 
     async def work() -> None:
@@ -386,3 +389,4 @@ def test_early_hints_to_a_peer_that_has_gone() -> None:
         await to_asgi(handler)(scope(extensions=HINTS), host.receive, host.send)
 
     on_loop(work)
+    assert tried == ["http.response.early_hint", "http.response.start"]

@@ -30,6 +30,7 @@ from types import CoroutineType, GeneratorType
 from typing import Any, Final, NoReturn, Self, TypeAlias, TypeVar, TypeVarTuple, Unpack, cast
 
 from hospes.execution.pool import Job
+from hospes.execution.showing import Showing
 
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
@@ -263,10 +264,11 @@ class _RequestTask(asyncio.Task[None]):
         return context if context is not None else copy_context()
 
 
-class _Seat(Coroutine[Any, None, None]):
+class _Seat(Showing):
     """The coroutine of a request's Task, and, while it is empty, the future that this coroutine waits on."""
 
     __slots__ = ("_asyncio_future_blocking", "awaited", "context", "coroutine", "done", "driver", "task", "wake")
+    NAME = "parked"
 
     def __init__(self, driver: Driver) -> None:
         self.driver = driver
@@ -360,28 +362,6 @@ class _Seat(Coroutine[Any, None, None]):
             message = failure.args
             del task, done, failure
             raise asyncio.CancelledError(*message)
-
-    # What a Task's repr and stack are made from: they name the handler. (A `__getattr__` would slow down every attribute.)
-
-    @property
-    def __name__(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]  # the stub means a coroutine function's
-        return getattr(self.coroutine, "__qualname__", "parked")
-
-    @property
-    def cr_code(self) -> Any:
-        return getattr(self.coroutine, "cr_code", None)
-
-    @property
-    def cr_frame(self) -> Any:
-        return getattr(self.coroutine, "cr_frame", None)
-
-    @property
-    def cr_await(self) -> Any:
-        return getattr(self.coroutine, "cr_await", None)
-
-    @property
-    def cr_running(self) -> bool:
-        return getattr(self.coroutine, "cr_running", False)
 
     # The future's face: the Task calls these while it is parked.
 

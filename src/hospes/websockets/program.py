@@ -16,10 +16,12 @@ import asyncio
 from collections.abc import Awaitable, Coroutine
 from typing import Any, Final, NoReturn
 
+from hospes.execution.showing import Showing
+
 _NOTHING: Final = object()
 
 
-class Program(Coroutine[Any, None, Any]):
+class Program(Showing):
     """The coroutine of a Task.
 
     Args:
@@ -27,6 +29,7 @@ class Program(Coroutine[Any, None, Any]):
     """
 
     __slots__ = ("_awaited", "_failure", "_value", "coroutine", "task")
+    NAME = "a websocket's program"
 
     def __init__(self, handler: Awaitable[Any]) -> None:
         self.coroutine: Coroutine[Any, Any, Any] = handler if asyncio.iscoroutine(handler) else _wait(handler)
@@ -74,28 +77,6 @@ class Program(Coroutine[Any, None, Any]):
 
     def __await__(self) -> NoReturn:
         raise TypeError("a websocket's Task is awaited, never its coroutine")
-
-    # What a Task's repr and stack are made from: they name the handler.
-
-    @property
-    def __name__(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]  # the stub means a coroutine function's
-        return getattr(self.coroutine, "__qualname__", "a websocket's program")
-
-    @property
-    def cr_code(self) -> Any:
-        return getattr(self.coroutine, "cr_code", None)
-
-    @property
-    def cr_frame(self) -> Any:
-        return getattr(self.coroutine, "cr_frame", None)
-
-    @property
-    def cr_await(self) -> Any:
-        return getattr(self.coroutine, "cr_await", None)
-
-    @property
-    def cr_running(self) -> bool:
-        return getattr(self.coroutine, "cr_running", False)
 
     def _hand_on(self) -> Any:
         awaited, self._awaited = self._awaited, _NOTHING
