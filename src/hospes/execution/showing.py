@@ -14,8 +14,8 @@ class Showing(Coroutine[Any, None, Any]):
     NAME: ClassVar[str]
     """Its own, where there is none to show."""
 
-    coroutine: Coroutine[Any, Any, Any] | None
-    """Which it shows; a slot of the subclass."""
+    coroutine: Any
+    """Which it shows, or None; a slot of the subclass."""
 
     @property
     def __name__(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]  # the stub means a coroutine function's
