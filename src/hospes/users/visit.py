@@ -288,7 +288,7 @@ class Visit:
         self._give_back()
         return True
 
-    async def _tell_after(self, work: Awaitable[object] | None, response: Response) -> None:
+    async def _tell_after(self, work: Awaitable[None] | None, response: Response) -> None:
         if work is not None:
             await work
         if self._announce:
@@ -477,7 +477,7 @@ class Visit:
         dict.clear(user)  # pyright: ignore[reportUnknownMemberType]  # dict's own, past User's checks
         dict.update(user, content)  # pyright: ignore[reportUnknownMemberType]
 
-    def _write(self, renews: bool) -> Coroutine[Any, Any, None] | asyncio.Future[int] | None:
+    def _write(self, renews: bool) -> Coroutine[Any, Any, None] | asyncio.Future[None] | None:
         """What there is to write; None for nothing."""
         if self._forgotten:
             return self._delete() if self._version else None
@@ -512,7 +512,7 @@ class Visit:
             self._announce = True
         self._account, self._print, self._expires = account, print, expires
 
-    def _put_soon(self, octets: bytes, print: bytes, expires: float) -> asyncio.Future[int] | None:
+    def _put_soon(self, octets: bytes, print: bytes, expires: float) -> asyncio.Future[None] | None:
         """As `_put`, begun at once and ended by giving the turn back; None where that has no way."""
         held, house = self._held, self._house
         version = held.record.version if held is not None and held.record is not None else 0
@@ -522,16 +522,25 @@ class Visit:
         if writing is None:
             return None
 
+        told: asyncio.Future[None] = house.loop.create_future()  # who waits may be cancelled, which is not the write's affair
+
         def written(done: asyncio.Future[int]) -> None:
             house.writing.discard(done)
             self._give_back()
-            if not done.cancelled() and done.exception() is None:
+            failure = done.exception()
+            if failure is None:
                 self._announce = self._announce or expires != self._expires
                 self._version, self._print, self._expires = done.result(), print, expires
+            if told.done():
+                return
+            if failure is None:
+                told.set_result(None)
+            else:
+                told.set_exception(failure)
 
         house.writing.add(writing)
         writing.add_done_callback(written)
-        return writing
+        return told
 
     async def _set(self, octets: bytes, end: float | None) -> int:
         house, held = self._house, self._held
@@ -551,7 +560,7 @@ class Visit:
         else:
             await self._house.store.delete(SPACE, self._guest.key)
 
-    def _conclude(self, renews: bool) -> Awaitable[object] | None:
+    def _conclude(self, renews: bool) -> Awaitable[None] | None:
         """Give the turn back, now or when what there is to write has been written: by awaiting what this gives."""
         self._state = _State.CLOSED
         try:
@@ -562,7 +571,7 @@ class Visit:
         if write is None:
             self._give_back()
             return None
-        return asyncio.shield(write) if isinstance(write, asyncio.Future) else self._undisturbed(write)
+        return write if isinstance(write, asyncio.Future) else self._undisturbed(write)
 
     async def _undisturbed(self, write: Coroutine[Any, Any, None]) -> None:
         """Write in a task of its own, which nobody cancels."""
