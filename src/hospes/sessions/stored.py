@@ -12,6 +12,7 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Protocol
 
 from hospes.http.blocks import BlockKeeper
@@ -25,6 +26,10 @@ class Keeper(BlockKeeper, Protocol):
     @property
     def refusal(self) -> str:
         """Why the session cannot be changed now; "" if it can."""
+        ...
+
+    def note_change(self) -> None:
+        """What was put in counts as a change, though its octets may be those of what was there: a datetime's, its text's."""
         ...
 
     def establish(self) -> str:
@@ -122,6 +127,8 @@ class StoredSession(Session):
             RuntimeError: where it would be lost: the session has ended, or the answer has left.
         """
         self._change()
+        if self._keeper is not None and datetime in (type(value), type(self._attributes.get(name))):
+            self._keeper.note_change()
         self._attributes[name] = VALUES.admit(name, value)
 
     def remove_attribute(self, name: str) -> None:

@@ -9,7 +9,8 @@ Laws:
 * What comes back is what was stored, with two exceptions: a tuple comes back as a list, and a datetime with a time zone
   as the same instant in UTC.
 * Equal octets mean that nothing changed, at any depth: `fingerprint` of content just decoded is its `fingerprint` until a
-  program changes it. That is how nested changes are noticed.
+  program changes it. That is how nested changes are noticed. Only a datetime without a time zone has the print of its own text:
+  who puts a datetime in, or over one, says so.
 * What cannot be kept is refused, naming where it stands: `user["cart"][3]`. Nothing is kept in part.
 * Nothing in a record can make the reader run anything (it is no pickle).
 """

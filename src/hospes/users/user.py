@@ -38,6 +38,10 @@ class Keeper(BlockKeeper, Protocol):
         """Why the User cannot be changed now; "" if it can."""
         ...
 
+    def note_change(self) -> None:
+        """What was put in counts as a change, though its octets may be those of what was there: a datetime's, its text's."""
+        ...
+
     def forget(self) -> None:
         """Have the record deleted."""
         ...
@@ -245,6 +249,8 @@ class User(dict[str, Any]):
         return dict, (dict(self),)
 
     def _admitted(self, key: str, value: Any) -> Any:
+        if self._keeper is not None and datetime in (type(value), type(self.get(key))):
+            self._keeper.note_change()
         if key in self._shapes.types:
             admit(key, self._shapes.admit(key, value))
             return value
