@@ -56,7 +56,7 @@ def test_who_only_reads_waits_for_nobody_and_keeps_nobody_waiting() -> None:
     run(main)
 
 
-TIMES = ["2020-01-02T03:04:05", datetime(2020, 1, 2, 3, 4, 5)]
+TIMES = ["2020-01-02T03:04:05", datetime.fromisoformat("2020-01-02T03:04:05")]
 
 
 @pytest.mark.parametrize(("before", "after"), [TIMES, TIMES[::-1]])

@@ -45,7 +45,7 @@ def test_after_the_answer_a_change_needs_a_turn(url: str) -> None:
     asyncio.run(main())
 
 
-TIMES = ["2020-01-02T03:04:05", datetime(2020, 1, 2, 3, 4, 5)]
+TIMES = ["2020-01-02T03:04:05", datetime.fromisoformat("2020-01-02T03:04:05")]
 
 
 @pytest.mark.parametrize(("before", "after"), [TIMES, TIMES[::-1]])
