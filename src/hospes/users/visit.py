@@ -21,9 +21,8 @@ Laws:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Coroutine, Mapping
+from dataclasses import replace
 from enum import Enum
 from typing import Any, Final, TypeAlias
 
@@ -31,17 +30,15 @@ from hospes.http import Request, Response, SetCookie
 from hospes.http.asking import LEFT
 from hospes.http.blocks import owner
 from hospes.http.request import DONE
-from hospes.store import Conflict, Record, Store
-from hospes.store.contract import Clock
+from hospes.store import Conflict, Record
 from hospes.users import guest as guests
 from hospes.users.account import Account, Kind, login_key, new_secret, open_account, open_moving
-from hospes.users.entrance import SPACE, Arrival, Entrance
+from hospes.users.entrance import SPACE, Arrival
 from hospes.users.guest import Guest
+from hospes.users.house import House
 from hospes.users.merging import Merge
-from hospes.users.options import VisitorOptions, renewal
-from hospes.users.seal import Sealer, public_id
-from hospes.users.shapes import Shapes
-from hospes.users.turns import Held, Turns
+from hospes.users.seal import public_id
+from hospes.users.turns import Held
 from hospes.users.user import known_user
 from hospes.users.values import HEAD, Kept, decode, encode, fingerprint, is_plain, plain
 
@@ -61,52 +58,8 @@ _EMPTY: Final = fingerprint({})
 _ACCOUNT: Final = bytes([Kind.ACCOUNT.value])
 _MOVING: Final = bytes([Kind.MOVING.value])
 
-Company: TypeAlias = Callable[[Request], AbstractAsyncContextManager[None]]
-"""What stands around signing in and out: entered before, left after it. A failure passes through it."""
-
-
 Face: TypeAlias = tuple[str, float, bytes]
 """What stays the same of a record, as it is asked for: public id in hexadecimal, first request, public id."""
-
-
-def alone(request: Request) -> AbstractAsyncContextManager[None]:
-    """No company."""
-    return nullcontext()
-
-
-@dataclass(frozen=True, slots=True)
-class House:
-    """What all visits share.
-
-    Args:
-        store: Keeps the records; it is open.
-        turns: Gives the turns.
-        options: How visitors are remembered.
-        clock: Tells the time in seconds since the epoch.
-        loop: Where all of it happens.
-        sealer: Issues the cookies of anonymous visitors.
-        entrance: Where visitors sign in.
-        company: What goes along with a visitor who signs in or out.
-        writing: Writes under way.
-        shapes: What is declared of visitors' values.
-        renewals: Seconds between two renewals of the cookie, of who is anonymous and of who is signed in.
-    """
-
-    store: Store
-    turns: Turns
-    options: VisitorOptions
-    clock: Clock
-    loop: asyncio.AbstractEventLoop
-    sealer: Sealer
-    entrance: Entrance
-    company: Company
-    writing: set[asyncio.Future[Any]] = field(default_factory=set)
-    shapes: Shapes = field(init=False)
-    renewals: tuple[float, float] = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "shapes", Shapes(self.options.types))
-        object.__setattr__(self, "renewals", (renewal(self.options, is_member=False), renewal(self.options, is_member=True)))
 
 
 class _State(Enum):

@@ -31,13 +31,14 @@ from hospes.users import seal
 from hospes.users.account import read_pass
 from hospes.users.entrance import SPACE, Entrance
 from hospes.users.guest import Guest
+from hospes.users.house import Company, House, alone
 from hospes.users.options import VisitorOptions
 from hospes.users.rangelock import RangeLock
 from hospes.users.sweeping import Sweeper
 from hospes.users.turns import Turns, place_of
 from hospes.users.user import User
 from hospes.users.values import HEAD
-from hospes.users.visit import Company, Face, House, Visit, alone
+from hospes.users.visit import Face, Visit
 
 _MOST_FAMILIAR: Final = 8_192
 _LONGEST_FAMILIAR: Final = 512  # octets of a Cookie field
