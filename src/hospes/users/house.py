@@ -14,11 +14,12 @@ from typing import Any, TypeAlias
 from hospes.http import Request
 from hospes.store import Store
 from hospes.store.contract import Clock
+from hospes.store.shapes import Shapes
 from hospes.users.entrance import Entrance
 from hospes.users.options import VisitorOptions, renewal
 from hospes.users.seal import Sealer
-from hospes.users.shapes import Shapes
 from hospes.users.turns import Turns
+from hospes.users.values import VALUES
 
 Company: TypeAlias = Callable[[Request], AbstractAsyncContextManager[None]]
 """What stands around signing in and out: entered before, left after it. A failure passes through it."""
@@ -60,5 +61,5 @@ class House:
     renewals: tuple[float, float] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "shapes", Shapes(self.options.types))
+        object.__setattr__(self, "shapes", Shapes(self.options.types, VALUES))
         object.__setattr__(self, "renewals", (renewal(self.options, is_member=False), renewal(self.options, is_member=True)))
