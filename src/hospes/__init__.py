@@ -14,87 +14,118 @@ app.run()
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from hospes.app import Event, EventStream, Template
-from hospes.binding import (
-    BytesBody,
-    Cookie,
-    Environment,
-    Header,
-    JSONBody,
-    ModelBinding,
-    ModelDict,
-    Parameter,
-    Parameters,
-    PathValue,
-    RegGroup,
-    RegGroups,
-    RequestBodyReader,
-)
-from hospes.errors import ClientDisconnected, HospesError, HttpError, ProtocolError, SetupError
-from hospes.files import File, StaticFile
-from hospes.filters import Compress, Cors, Csrf, RateLimit, SecurityHeaders, TimeLimit, TrustedHosts, csrf_matches, csrf_token
-from hospes.http import (
-    Address,
-    CallNext,
-    Cookies,
-    FieldError,
-    Headers,
-    InvalidRequest,
-    MultipartFile,
-    Redirect,
-    Request,
-    Response,
-    SetCookie,
-    Stream,
-)
-from hospes.limits import GiB, KiB, Limits, MiB, Timeouts
-from hospes.quick import (
-    controller,
-    default_app,
-    default_model_binding,
-    delete,
-    error,
-    files,
-    filter,
-    get,
-    lifespan,
-    model_binding,
-    mount,
-    patch,
-    post,
-    provide,
-    put,
-    request_map,
-    route,
-    run,
-    scan,
-    using,
-    websocket,
-    websocket_close,
-    websocket_handler,
-    websocket_handshake,
-    websocket_message,
-    websocket_open,
-)
-from hospes.running import App, host
-from hospes.server import AccessLog, Proxies, ServerOptions, Tls, Workers
-from hospes.sessions import Flash, Session, SessionFactory, SessionOptions
-from hospes.signing import ExpiredSignature, InvalidSignature, Keyring, Signer
-from hospes.users import User, VisitorOptions
-from hospes.websockets import (
-    WebSocket,
-    WebSocketClosed,
-    WebSocketCloseReason,
-    WebSocketHandler,
-    WebSocketOptions,
-    WebSocketSession,
-)
+from hospes.lazily import lazily
 
 if TYPE_CHECKING:
     from hospes.adapters import from_asgi, from_wsgi, to_asgi, to_wsgi
+    from hospes.app import Event, EventStream, Template
+    from hospes.binding import (
+        BytesBody,
+        Cookie,
+        Environment,
+        Header,
+        JSONBody,
+        ModelBinding,
+        ModelDict,
+        Parameter,
+        Parameters,
+        PathValue,
+        RegGroup,
+        RegGroups,
+        RequestBodyReader,
+    )
     from hospes.client import AsyncHttpClient, ClientError, ClientLimits, ClientOptions, ClientTimeouts, HttpClient
+    from hospes.errors import ClientDisconnected, HospesError, HttpError, ProtocolError, SetupError
+    from hospes.files import File, StaticFile
+    from hospes.filters import Compress, Cors, Csrf, RateLimit, SecurityHeaders, TimeLimit, TrustedHosts, csrf_matches, csrf_token
+    from hospes.http import (
+        Address,
+        CallNext,
+        Cookies,
+        FieldError,
+        Headers,
+        InvalidRequest,
+        MultipartFile,
+        Redirect,
+        Request,
+        Response,
+        SetCookie,
+        Stream,
+    )
+    from hospes.limits import GiB, KiB, Limits, MiB, Timeouts
+    from hospes.quick import (
+        controller,
+        default_app,
+        default_model_binding,
+        delete,
+        error,
+        files,
+        filter,
+        get,
+        lifespan,
+        model_binding,
+        mount,
+        patch,
+        post,
+        provide,
+        put,
+        request_map,
+        route,
+        run,
+        scan,
+        using,
+        websocket,
+        websocket_close,
+        websocket_handler,
+        websocket_handshake,
+        websocket_message,
+        websocket_open,
+    )
+    from hospes.running import App, host
+    from hospes.server import AccessLog, Proxies, ServerOptions, Tls, Workers
+    from hospes.sessions import Flash, Session, SessionFactory, SessionOptions
+    from hospes.signing import ExpiredSignature, InvalidSignature, Keyring, Signer
+    from hospes.users import User, VisitorOptions
+    from hospes.websockets import (
+        WebSocket,
+        WebSocketClosed,
+        WebSocketCloseReason,
+        WebSocketHandler,
+        WebSocketOptions,
+        WebSocketSession,
+    )
+else:
+    # The package first, whose name a decorator has too: whoever imported it later would put it in the decorator's place.
+    from hospes import files
+
+    del files
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "adapters": "from_asgi from_wsgi to_asgi to_wsgi",
+            "app": "Event EventStream Template",
+            "binding": "BytesBody Cookie Environment Header JSONBody ModelBinding ModelDict Parameter Parameters PathValue "
+            "RegGroup RegGroups RequestBodyReader",
+            "client": "AsyncHttpClient ClientError ClientLimits ClientOptions ClientTimeouts HttpClient",
+            "errors": "ClientDisconnected HospesError HttpError ProtocolError SetupError",
+            "files": "File StaticFile",
+            "filters": "Compress Cors Csrf RateLimit SecurityHeaders TimeLimit TrustedHosts csrf_matches csrf_token",
+            "http": "Address CallNext Cookies FieldError Headers InvalidRequest MultipartFile Redirect Request Response "
+            "SetCookie Stream",
+            "limits": "GiB KiB Limits MiB Timeouts",
+            "quick": "controller default_app default_model_binding delete error files filter get lifespan model_binding "
+            "mount patch post provide put request_map route run scan using websocket websocket_close "
+            "websocket_handler websocket_handshake websocket_message websocket_open",
+            "running": "App host",
+            "server": "AccessLog Proxies ServerOptions Tls Workers",
+            "sessions": "Flash Session SessionFactory SessionOptions",
+            "signing": "ExpiredSignature InvalidSignature Keyring Signer",
+            "users": "User VisitorOptions",
+            "websockets": "WebSocket WebSocketClosed WebSocketCloseReason WebSocketHandler WebSocketOptions WebSocketSession",
+        },
+    )
 
 __all__ = [
     "AccessLog",
@@ -206,19 +237,3 @@ __all__ = [
     "websocket_message",
     "websocket_open",
 ]
-
-_ADAPTERS = frozenset({"from_asgi", "from_wsgi", "to_asgi", "to_wsgi"})
-_CLIENT = frozenset({"AsyncHttpClient", "ClientError", "ClientLimits", "ClientOptions", "ClientTimeouts", "HttpClient"})
-
-
-def __getattr__(name: str) -> Any:
-    # Most programs only serve, and their own: the client and the adapters are loaded when they are asked for.
-    if name in _CLIENT:
-        import hospes.client
-
-        return getattr(hospes.client, name)
-    if name in _ADAPTERS:
-        import hospes.adapters
-
-        return getattr(hospes.adapters, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,6 +4,7 @@ Laws:
 
 * This is one of the few rooms where application, server and store meet; each of them knows nothing of the others.
 * However an app is run, it is the same handler behind the same waist.
+* Who only declares, and who is served by somebody else, loads no server: `server` is a package that loads what it is asked for.
 * The server stops before the application does, so that no request meets an application that is being taken down.
 """
 
@@ -20,19 +21,19 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from hospes.app import Application
+from hospes import server
+from hospes.app.application import Application
 from hospes.app.life import Life
 from hospes.errors import SetupError
 from hospes.http.handler import Handler
 from hospes.http.request import Address, Connection
 from hospes.limits import Limits, Timeouts
 from hospes.logger import LineFormatter
-from hospes.server import Foreman, Server, ServerOptions, ServingThread, Tls, Worker, Workers, serve
-from hospes.server.carriers import carrier_name
-from hospes.testing import TestDoor
 
 if TYPE_CHECKING:
     from hospes.adapters import AsgiGuest, WsgiGuest
+    from hospes.server import Server, ServerOptions, ServingThread, Tls, Worker, Workers
+    from hospes.testing import TestDoor
 
 
 class Runnable(ABC):
@@ -104,8 +105,8 @@ class Runnable(ABC):
             raise SetupError("run() was called where an event loop runs already", remedy="write `await app.serve()` there")
         show_log()
         chosen = options if options is not None else _options(host, port, tls, limits, timeouts)
-        many = workers if isinstance(workers, Workers) or workers is None else Workers(workers)
-        worker = Worker.of_this_process(many.max_requests) if many is not None else None
+        many = workers if isinstance(workers, server.Workers) or workers is None else server.Workers(workers)
+        worker = server.Worker.of_this_process(many.max_requests) if many is not None else None
         if many is not None and worker is None:
             status = run_workers(chosen, many)
         else:
@@ -126,7 +127,7 @@ class Runnable(ABC):
         Raises:
             SetupError: for a mistake in the program, or an address that cannot be had.
         """
-        return await self._serve(options if options is not None else ServerOptions(), signals, None)
+        return await self._serve(options if options is not None else server.ServerOptions(), signals, None)
 
     async def _serve(self, options: ServerOptions, signals: bool, worker: Worker | None) -> int:
         ready: Callable[[Server], object] | None = self._announce
@@ -136,7 +137,7 @@ class Runnable(ABC):
             options = replace(options, bind=tuple(f"fd:{number}" for number in worker.sockets()))
         draining = self.begin_to_drain if isinstance(self, Application) else None
         async with self.started(options.timeouts.queue) as handler:
-            return await serve(handler, options, ready=ready, draining=draining, signals=signals, worker=worker)
+            return await server.serve(handler, options, ready=ready, draining=draining, signals=signals, worker=worker)
 
     def serving(
         self,
@@ -157,11 +158,11 @@ class Runnable(ABC):
             timeouts: How long it may take.
         """
         options = _options(host, port, tls, limits, timeouts)
-        return ServingThread(partial(self.started, options.timeouts.queue), options)
+        return server.ServingThread(partial(self.started, options.timeouts.queue), options)
 
-    def _announce(self, server: Server) -> None:
+    def _announce(self, started: Server) -> None:
         """The start-up panel."""
-        _show_panel(server.options, server.urls, self.panel())
+        _show_panel(started.options, started.urls, self.panel())
 
 
 class App(Application, Runnable):
@@ -184,6 +185,8 @@ class App(Application, Runnable):
             scheme: What the requests seem to have come by, "http" or "https".
             limits: How much they may bring.
         """
+        from hospes.testing import TestDoor  # for tests only
+
         peers = Address("127.0.0.1", 50_000), Address("testserver", 443 if scheme == "https" else 80)
         return TestDoor(self, Connection(*peers, scheme, limits or Limits()))
 
@@ -280,12 +283,12 @@ def run_workers(options: ServerOptions, workers: Workers) -> int:
     def announce(urls: tuple[str, ...], count: int, facts: Mapping[str, str]) -> None:
         _show_panel(options, urls, {"workers": str(count), **facts})
 
-    return Foreman(options, workers, announce).run()
+    return server.Foreman(options, workers, announce).run()
 
 
 def _show_panel(options: ServerOptions, urls: tuple[str, ...], more: Mapping[str, str]) -> None:
     rows = [("address", url) for url in urls]
-    rows.append(("carrier", f"{carrier_name(tls=not options.is_plain)}, {python()}"))
+    rows.append(("carrier", f"{server.carrier_name(tls=not options.is_plain)}, {python()}"))
     rows += more.items()
     rows.append(("stop", "Ctrl+C"))
     lines = "".join(f"    {name:<9}{value}\n" for name, value in rows)
@@ -306,7 +309,7 @@ def python() -> str:
 
 
 def _options(host: str, port: int, tls: Tls | None, limits: Limits | None, timeouts: Timeouts | None) -> ServerOptions:
-    return ServerOptions(host, port, tls=tls, limits=limits or Limits(), timeouts=timeouts or Timeouts())
+    return server.ServerOptions(host, port, tls=tls, limits=limits or Limits(), timeouts=timeouts or Timeouts())
 
 
 def _without_password(url: str) -> str:

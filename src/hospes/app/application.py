@@ -16,10 +16,11 @@ import inspect
 import os
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, overload
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from hospes.app.declarations import ClassEntry, Declaration, F, RouteOptions
 from hospes.app.dispatcher import Dispatcher, Mount, miss
@@ -373,8 +374,7 @@ class Application(Registrar):
         return Target(plan, runs, options.status, options.body_limit, construct)
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(Struct, frozen=True):
     """An application that is checked and ready to begin."""
 
     handler: Handler

@@ -17,9 +17,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from types import EllipsisType
 from typing import Any, TypeAlias, TypeVar, cast
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from hospes.app.onion import Layer
 from hospes.binding.signature import name_of
@@ -34,8 +36,7 @@ BodyLimit: TypeAlias = "int | EllipsisType | None"
 """Octets of content; None for no bound; `...` for the server's limit."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RouteOptions:
+class RouteOptions(Struct, frozen=True, kw_only=True):
     """One `@route(...)` as written."""
 
     url: str = ""
@@ -55,8 +56,7 @@ class RouteOptions:
     """Local names that the handler's string annotations use."""
 
 
-@dataclass(frozen=True, slots=True)
-class Declaration:
+class Declaration(Struct, frozen=True):
     """A handler and the route it was given."""
 
     options: RouteOptions
@@ -65,8 +65,7 @@ class Declaration:
     """Whether it is a method, called with an object of its class in front."""
 
 
-@dataclass(slots=True)
-class Routed:
+class Routed(Struct):
     """What decorators have noted of a class's own methods."""
 
     methods: list[tuple[str, RouteOptions, object]] = field(default_factory=list[tuple[str, RouteOptions, object]])
@@ -94,8 +93,7 @@ def _routed(cls: type) -> Routed | None:
     return found if isinstance(found, Routed) else None
 
 
-@dataclass(slots=True)
-class ClassEntry:
+class ClassEntry(Struct):
     """A class whose methods are handlers."""
 
     cls: type

@@ -17,9 +17,10 @@ import asyncio
 import inspect
 from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Sequence
 from contextvars import copy_context
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Protocol
+
+from msgspec import Struct
 
 from hospes.app.declarations import BodyLimit
 from hospes.app.failures import Failures
@@ -55,8 +56,7 @@ class Construct(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """A handler as the endpoint calls it."""
 
     plan: Plan

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from hospes.app.places import awaited, is_async
 from hospes.app.threads import Inside, Threads
@@ -27,8 +28,7 @@ from hospes.http.response import Response
 from hospes.routing import compile_path_test
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(Struct, frozen=True):
     """One registered filter."""
 
     function: Callable[..., Any]

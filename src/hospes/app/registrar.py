@@ -11,11 +11,13 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, overload
 from urllib.parse import quote
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from hospes.app.declarations import (
     BodyLimit,
@@ -44,8 +46,7 @@ from hospes.files import FilePattern, StaticFolder, parse_file_pattern
 C = TypeVar("C", bound=type)
 
 
-@dataclass(frozen=True, slots=True)
-class Below:
+class Below(Struct, frozen=True):
     """Something that owns the paths below a prefix: a folder, or another application."""
 
     prefix: str

@@ -16,8 +16,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from hospes.binding import Provided, ProviderRegistry
 from hospes.binding import VisitorOptions as ObjectOptions
@@ -30,8 +31,7 @@ from hospes.store import Store, answers
 from hospes.users import User, VisitorOptions, Visitors
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Guests:
+class Guests(Struct, frozen=True, kw_only=True):
     """How an application knows who comes.
 
     Args:
@@ -43,8 +43,8 @@ class Guests:
     """
 
     store_url: str
-    visitors: VisitorOptions = VisitorOptions()  # noqa: RUF009 (frozen)
-    sessions: SessionOptions | SessionFactory = SessionOptions()  # noqa: RUF009 (frozen)
+    visitors: VisitorOptions = VisitorOptions()
+    sessions: SessionOptions | SessionFactory = SessionOptions()
     keys: Keys = ()
     csrf: Csrf | None = None
 

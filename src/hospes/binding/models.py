@@ -11,17 +11,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NotRequired, Required, get_args, get_origin, get_type_hints, is_typeddict
 
 import msgspec
+from msgspec import Struct
 
 from hospes.binding.annotations import class_of, is_union, plain
 from hospes.binding.pydantic import is_pydantic
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """One member of a model."""
 
     name: str

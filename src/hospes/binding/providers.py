@@ -17,9 +17,11 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Hashable, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import Context, copy_context
-from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, TypeVar, get_args, get_origin
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from hospes.binding.annotations import plain
 from hospes.binding.plan import Plan, compile_plan
@@ -59,8 +61,7 @@ class _Makes(Enum):
     YIELDS_AWAITED = "yields asynchronously"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VisitorOptions:
+class VisitorOptions(Struct, frozen=True, kw_only=True):
     """How the objects of visitors are kept."""
 
     key: Callable[[Request], Hashable | None] | None = None

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import Enum
@@ -21,6 +20,7 @@ from typing import Any, Literal, get_args, get_origin
 from uuid import UUID
 
 import msgspec
+from msgspec import Struct
 
 from hospes.binding.annotations import is_union, meta_of, plain, strip_meta
 from hospes.binding.errors import SHOWN
@@ -29,8 +29,7 @@ from hospes.binding.words import in_words
 Make = Callable[[str], Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Converter:
+class Converter(Struct, frozen=True):
     """How one text becomes a value."""
 
     make: Make | None

@@ -14,9 +14,10 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, get_type_hints
+
+from msgspec import Struct, field
 
 from hospes.binding.annotations import type_of
 from hospes.errors import SetupError
@@ -27,8 +28,7 @@ EMPTY = inspect.Parameter.empty
 _Kind = inspect.Parameter
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(Struct, frozen=True):
     """One parameter of a handler."""
 
     name: str
@@ -50,8 +50,7 @@ class Argument:
         return SetupError(f"parameter {self.name!r} of {self.handler}() {text}", where=self.where, remedy=remedy)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
+class Site(Struct, frozen=True, kw_only=True):
     """What a route says about the handler it leads to."""
 
     path_names: frozenset[str] | None = frozenset()

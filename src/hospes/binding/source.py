@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, IntEnum
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct
 
 from hospes.binding.annotations import type_of
 from hospes.binding.errors import Unfit, unfit
@@ -41,8 +42,7 @@ class Reads(IntEnum):
     """All of it as octets, and as a form too if it is one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """Where an argument comes from."""
 
     read: Read
@@ -62,8 +62,7 @@ class Source:
     """What `read` gives for the usual request, for those who can tell by themselves."""
 
 
-@dataclass(frozen=True, slots=True)
-class Otherwise:
+class Otherwise(Struct, frozen=True):
     """What an argument is where the request does not bring it: `value`, or what `make` gives or raises."""
 
     value: Any = None

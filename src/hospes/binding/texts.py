@@ -10,8 +10,9 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from hospes.binding.errors import Unfit, shown, unfit
 from hospes.binding.markers import RegGroup
@@ -21,8 +22,7 @@ from hospes.http.direct import Origin, Usual
 from hospes.http.request import Request
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where a text is looked for."""
 
     source: str

@@ -11,8 +11,24 @@
 | `media_types` | from a name's ending to a media type |
 """
 
-from hospes.files.file import File, StaticFile
-from hospes.files.folder import StaticFolder
-from hospes.files.patterns import FilePattern, parse_file_pattern
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hospes.lazily import lazily
+
+if TYPE_CHECKING:
+    from hospes.files.file import File, StaticFile
+    from hospes.files.folder import StaticFolder
+    from hospes.files.patterns import FilePattern, parse_file_pattern
+else:
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "file": "File StaticFile",
+            "folder": "StaticFolder",
+            "patterns": "FilePattern parse_file_pattern",
+        },
+    )
 
 __all__ = ["File", "FilePattern", "StaticFile", "StaticFolder", "parse_file_pattern"]

@@ -11,9 +11,10 @@ Law: a path is taken apart before it is decoded, as everywhere: an encoded slash
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from hospes.errors import SetupError
 from hospes.routing import split_path
@@ -21,8 +22,7 @@ from hospes.routing import split_path
 _LAST: Final = re.compile(r"(\*\*?+)([^*]*+)")
 
 
-@dataclass(frozen=True, slots=True)
-class FilePattern:
+class FilePattern(Struct, frozen=True):
     """A pattern, read."""
 
     prefix: str

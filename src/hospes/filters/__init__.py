@@ -12,13 +12,33 @@
 | `exemption` | paths that a filter leaves alone |
 """
 
-from hospes.filters.compress import Compress
-from hospes.filters.cors import Cors
-from hospes.filters.csrf import CrossSiteRequest, Csrf, MissingToken, csrf_matches, csrf_token
-from hospes.filters.hosts import TrustedHosts
-from hospes.filters.ratelimit import RateLimit, StoreSource
-from hospes.filters.security import SecurityHeaders
-from hospes.filters.timelimit import TimeLimit
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hospes.lazily import lazily
+
+if TYPE_CHECKING:
+    from hospes.filters.compress import Compress
+    from hospes.filters.cors import Cors
+    from hospes.filters.csrf import CrossSiteRequest, Csrf, MissingToken, csrf_matches, csrf_token
+    from hospes.filters.hosts import TrustedHosts
+    from hospes.filters.ratelimit import RateLimit, StoreSource
+    from hospes.filters.security import SecurityHeaders
+    from hospes.filters.timelimit import TimeLimit
+else:
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "compress": "Compress",
+            "cors": "Cors",
+            "csrf": "CrossSiteRequest Csrf MissingToken csrf_matches csrf_token",
+            "hosts": "TrustedHosts",
+            "ratelimit": "RateLimit StoreSource",
+            "security": "SecurityHeaders",
+            "timelimit": "TimeLimit",
+        },
+    )
 
 __all__ = [
     "Compress",

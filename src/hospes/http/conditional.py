@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
+
+from msgspec import Struct
 
 from hospes.wire.date import parse_date
 
@@ -23,8 +24,7 @@ _ETAG = re.compile(r'(W/)?+"([!#-~\x80-\xff]*+)"')
 _MEMBER = re.compile(r'[ \t]*+(?:(W/)?+"([!#-~\x80-\xff]*+)"[ \t]*+(?=,|\Z)|[^,]*+),?+')
 
 
-@dataclass(frozen=True, slots=True)
-class ETag:
+class ETag(Struct, frozen=True):
     """An entity tag: names one state of a representation.
 
     Args:

@@ -16,8 +16,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import BinaryIO, Protocol, cast
+
+from msgspec import Struct
 
 from hospes.errors import HttpError
 from hospes.http.bell import Bell
@@ -319,8 +320,7 @@ def octets_of(piece: object) -> bytes:
     raise TypeError(f"a stream gave {type(piece).__qualname__}; it may give bytes and str")
 
 
-@dataclass(frozen=True, slots=True)
-class FileContent:
+class FileContent(Struct, frozen=True):
     """A part of an open regular file, sent by the kernel where the carrier can."""
 
     file: BinaryIO

@@ -24,9 +24,10 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Generic, TypeAlias, TypeVar
+
+from msgspec import Struct, field
 
 from hospes.http.handler import Handler
 from hospes.http.headers import Headers
@@ -46,8 +47,7 @@ class Origin(Enum):
     CONTENT = "the content, which says that it is application/json"
 
 
-@dataclass(frozen=True, slots=True)
-class Usual:
+class Usual(Struct, frozen=True):
     """What an argument is where it comes as it usually does. For all else its reader is asked."""
 
     origin: Origin
@@ -60,8 +60,7 @@ class Usual:
     """Makes the value of the content. What it raises means nothing but that the reader has to be asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(Struct, frozen=True):
     """One argument of a function."""
 
     read: Read
@@ -81,8 +80,7 @@ class Content(Enum):
     OTHER = "the endpoint knows"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Direct:
+class Direct(Struct, frozen=True, kw_only=True):
     """The way from a route to its function and back."""
 
     endpoint: Handler
@@ -110,8 +108,7 @@ class Direct:
     """Whether the endpoint has to look at a request that brings cookies."""
 
 
-@dataclass(slots=True)
-class Way(Generic[E]):
+class Way(Struct, Generic[E]):
     """The segments of a path that were matched so far, and where it goes on from there; see `hospes.routing.tree`."""
 
     literals: dict[str, Way[E]] = field(default_factory=dict[str, "Way[E]"])
@@ -123,8 +120,7 @@ class Way(Generic[E]):
     """Whether only the handler knows where a path that ends here leads."""
 
 
-@dataclass(frozen=True, slots=True)
-class Branch(Generic[E]):
+class Branch(Struct, Generic[E], frozen=True):
     """A way on for segments that no literal names."""
 
     expression: str
@@ -134,8 +130,7 @@ class Branch(Generic[E]):
     way: Way[E]
 
 
-@dataclass(frozen=True, slots=True)
-class End(Generic[E]):
+class End(Struct, Generic[E], frozen=True):
     """A route."""
 
     names: tuple[str, ...]
@@ -144,8 +139,7 @@ class End(Generic[E]):
     """None: only the handler knows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ways(Generic[E]):
+class Ways(Struct, Generic[E], frozen=True):
     """All routes that may answer one method."""
 
     paths: Mapping[str, E | None]
@@ -154,8 +148,7 @@ class Ways(Generic[E]):
     """Where a path's first segment is looked for next. Whatever leads nowhere is the handler's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shelved:
+class Shelved(Struct, frozen=True):
     """What is said of a file."""
 
     whole: Headers
@@ -164,8 +157,7 @@ class Shelved:
     """With a 304, which answers whoever repeats the ETag or the Last-Modified in here, octet for octet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shelf:
+class Shelf(Struct, frozen=True):
     """Files below a prefix. Whoever asks for one by GET, without content and ranges, may be given it directly, if it is a small
     regular file which is opened without following any link on the way from the folder to it.
 
@@ -187,8 +179,7 @@ class Shelf:
     with."""
 
 
-@dataclass(frozen=True, slots=True)
-class Map:
+class Map(Struct, frozen=True):
     """The routes of an application that may be gone directly."""
 
     methods: Mapping[str, Ways[Direct]]

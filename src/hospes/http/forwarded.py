@@ -19,9 +19,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from typing import Final
+
+from msgspec import Struct
 
 from hospes.errors import HttpError
 from hospes.http.headers import Headers
@@ -39,8 +40,7 @@ _PAIR: Final = re.compile(
 back, so the time is linear."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Where a request came from, as trusted proxies say; None or "" where they do not."""
 
     client: Address | None = None

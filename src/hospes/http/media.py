@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 from urllib.parse import quote, unquote_to_bytes
+
+from msgspec import Struct
 
 from hospes.errors import HttpError
 
@@ -34,8 +35,7 @@ _DRIVE = re.compile(r"(?: *+[A-Za-z]:)*+ *+")
 _CONTROL_IN_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
-@dataclass(frozen=True, slots=True)
-class MediaType:
+class MediaType(Struct, frozen=True):
     """A media type: `text/html; charset=utf-8`. Type, subtype and the parameters' names are in lower case."""
 
     type: str
@@ -56,8 +56,7 @@ class MediaType:
         return self.essence + _format_parameters(self.parameters)
 
 
-@dataclass(frozen=True, slots=True)
-class ContentDisposition:
+class ContentDisposition(Struct, frozen=True):
     """A content disposition: `attachment; filename="a.txt"`. Type and the parameters' names are in lower case."""
 
     type: str

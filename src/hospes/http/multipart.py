@@ -26,10 +26,11 @@ import re
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from threading import Lock
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Protocol, cast
+
+from msgspec import Struct
 
 from hospes.errors import HttpError
 from hospes.http.media import MediaType, base_name, parse_content_disposition, parse_media_type
@@ -65,8 +66,7 @@ class _Parser(Protocol):
     def close(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class FormPart:
+class FormPart(Struct, frozen=True):
     """The head of a part."""
 
     name: str
@@ -283,8 +283,7 @@ class _Spool:
                 self._file = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
+class _Source(Struct, frozen=True):
     """Where a file's content is: in memory, or in the spool from `start` on. Both end with the form."""
 
     spool: _Spool

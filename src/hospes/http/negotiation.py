@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from hospes.errors import HttpError
 from hospes.http.headers import Headers
@@ -26,8 +27,7 @@ _FULL = 1000
 _LONGEST_TAG = 64  # RFC 5646 §4.4.1: 35 characters are enough; a longer one is not shortened again and again
 
 
-@dataclass(frozen=True, slots=True)
-class MediaRange:
+class MediaRange(Struct, frozen=True):
     """A member of Accept: a media type in which `*` stands for any, and its weight in thousandths."""
 
     range: MediaType

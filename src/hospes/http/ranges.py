@@ -13,8 +13,9 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from hospes.errors import HttpError
 
@@ -76,8 +77,7 @@ def content_range(part: ByteRange, size: int) -> str:
     return f"bytes {part.start}-{part.stop - 1}/{size}"
 
 
-@dataclass(frozen=True, slots=True)
-class MultipartRanges:
+class MultipartRanges(Struct, frozen=True):
     """An answer of several ranges (RFC 9110 §14.6): `heads[0]`, octets of `ranges[0]`, `heads[1]`, … and `end` after the last."""
 
     content_type: str

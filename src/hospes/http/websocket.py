@@ -20,6 +20,8 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
+from msgspec import Struct
+
 from hospes.limits import KiB, MiB
 
 Message: TypeAlias = "str | bytes"
@@ -117,8 +119,7 @@ class Receiver(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class Listener:
+class Listener(Struct, frozen=True):
     """Functions that hear messages, each with a subject: `text(subject, message)`."""
 
     subject: object

@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, TypeAlias
+
+from msgspec import Struct
 
 from hospes.errors import SetupError
 
@@ -59,8 +60,7 @@ class Operator(Enum):
     BEGINS = "^="
 
 
-@dataclass(frozen=True, slots=True)
-class Expression:
+class Expression(Struct, frozen=True):
     """One expression, read."""
 
     name: str
@@ -120,8 +120,7 @@ def parse_field_expression(text: str, source: str = "") -> Expression:
     return expression
 
 
-@dataclass(frozen=True, slots=True)
-class Conditions:
+class Conditions(Struct, frozen=True):
     """All that a route demands of a request beside method and path. Two that demand the same are equal.
 
     Attributes:

@@ -23,10 +23,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import IntEnum
 from itertools import pairwise
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from hospes.errors import SetupError
 
@@ -62,16 +63,14 @@ class Kind(IntEnum):
     DEEP = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """A `{name:converter}` of a pattern."""
 
     name: str
     converter: str = "str"
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(Struct, frozen=True):
     """One segment of a pattern.
 
     Attributes:
@@ -89,8 +88,7 @@ class Segment:
     rank: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(Struct, frozen=True):
     """A pattern, read.
 
     Attributes:

@@ -21,8 +21,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Generic, Literal, TypeAlias, TypeVar
+
+from msgspec import Struct
 
 from hospes.errors import SetupError
 from hospes.http.direct import Ways
@@ -60,8 +61,7 @@ _NOT_FOUND = NotFound()
 _BAD_PATH = BadPath()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route(Generic[E]):
+class Route(Struct, Generic[E], frozen=True, kw_only=True):
     """A declaration: which requests lead to an endpoint.
 
     Args:
@@ -88,8 +88,7 @@ class Route(Generic[E]):
     source: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Declared(Generic[E]):
+class _Declared(Struct, Generic[E], frozen=True):
     """A route with all that was read out of it."""
 
     route: Route[E]

@@ -19,9 +19,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
+
+from msgspec import Struct
 
 from hospes.routing.conditions import Condition, Conditioned
 from hospes.routing.pattern import Kind, Pattern, Segment
@@ -45,29 +46,25 @@ class Match(NamedTuple, Generic[E]):
     reg_groups: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class NotFound:
+class NotFound(Struct, frozen=True):
     """No route has this path, or those that have it want other parameters or fields. 404 (RFC 9110 §15.5.5)."""
 
 
-@dataclass(frozen=True, slots=True)
-class MethodNotAllowed:
+class MethodNotAllowed(Struct, frozen=True):
     """The path is there for other methods. 405 with the Allow field (RFC 9110 §15.5.6)."""
 
     allow: tuple[str, ...]
     """The methods of the Allow field, sorted."""
 
 
-@dataclass(frozen=True, slots=True)
-class AutomaticOptions:
+class AutomaticOptions(Struct, frozen=True):
     """OPTIONS for a path whose routes leave the answer to the framework. 204 with Allow (RFC 9110 §9.3.7)."""
 
     allow: tuple[str, ...]
     """The methods of the Allow field, sorted."""
 
 
-@dataclass(frozen=True, slots=True)
-class BadPath:
+class BadPath(Struct, frozen=True):
     """The path's percent-encoding is malformed, or is not UTF-8. 400."""
 
 

@@ -34,6 +34,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
+from msgspec import Struct
 
 from hospes.errors import HttpError, SetupError
 from hospes.http.content import FileContent, Stream
@@ -113,8 +114,7 @@ class AccessLog:
         )
 
 
-@dataclass(slots=True)
-class _Entry:
+class _Entry(Struct):
     """What is kept of an answer until its line is written."""
 
     ended: float

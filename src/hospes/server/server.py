@@ -17,6 +17,8 @@ from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
+
 from hospes.errors import SetupError
 from hospes.execution import Driver
 from hospes.http.handler import Handler
@@ -80,8 +82,7 @@ class ServerOptions:
         return self.bind or ((self.unix,) if self.unix is not None else ())
 
 
-@dataclass(frozen=True, slots=True)
-class Stopped:
+class Stopped(Struct, frozen=True):
     """What a stop came to."""
 
     finished: int

@@ -10,9 +10,26 @@
 | `record`, `cookie`, `options` | its octets, its cookie, how it is kept |
 """
 
-from hospes.sessions.options import SessionOptions
-from hospes.sessions.session import Flash, Session, SessionFactory
-from hospes.sessions.sessions import OwnSessions, Sessions, StoredSessions
-from hospes.sessions.stored import StoredSession
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hospes.lazily import lazily
+
+if TYPE_CHECKING:
+    from hospes.sessions.options import SessionOptions
+    from hospes.sessions.session import Flash, Session, SessionFactory
+    from hospes.sessions.sessions import OwnSessions, Sessions, StoredSessions
+    from hospes.sessions.stored import StoredSession
+else:
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "options": "SessionOptions",
+            "session": "Flash Session SessionFactory",
+            "sessions": "OwnSessions Sessions StoredSessions",
+            "stored": "StoredSession",
+        },
+    )
 
 __all__ = ["Flash", "OwnSessions", "Session", "SessionFactory", "SessionOptions", "Sessions", "StoredSession", "StoredSessions"]

@@ -6,14 +6,13 @@ and bound to its host by `__Host-`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from hospes.http import Request, Response, SetCookie
 from hospes.sessions.options import SessionOptions
 
 
-@dataclass(frozen=True, slots=True)
-class SessionCookie:
+class SessionCookie(Struct, frozen=True):
     """The cookie as one request has it.
 
     Args:

@@ -3,21 +3,38 @@
 `contract` says what every engine promises, `url` opens the one a URL names; an engine is imported when it is opened.
 """
 
-from hospes.store.contract import (
-    Conflict,
-    PromptStore,
-    QuickStore,
-    Record,
-    Store,
-    StoreCorrupt,
-    StoreError,
-    StoreFull,
-    StoreUnavailable,
-    Taken,
-    TurnStore,
-)
-from hospes.store.health import answers
-from hospes.store.url import open_store
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hospes.lazily import lazily
+
+if TYPE_CHECKING:
+    from hospes.store.contract import (
+        Conflict,
+        PromptStore,
+        QuickStore,
+        Record,
+        Store,
+        StoreCorrupt,
+        StoreError,
+        StoreFull,
+        StoreUnavailable,
+        Taken,
+        TurnStore,
+    )
+    from hospes.store.health import answers
+    from hospes.store.url import open_store
+else:
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "contract": "Conflict PromptStore QuickStore Record Store "
+            "StoreCorrupt StoreError StoreFull StoreUnavailable Taken TurnStore",
+            "health": "answers",
+            "url": "open_store",
+        },
+    )
 
 __all__ = [
     "Conflict",

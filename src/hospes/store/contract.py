@@ -20,8 +20,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
+
+from msgspec import Struct
 
 from hospes.errors import HttpError, SetupError
 
@@ -29,8 +30,7 @@ Clock = Callable[[], float]
 """Tells the time in seconds since the epoch, as `time.time` does."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """What the store keeps under one key.
 
     Args:
@@ -170,8 +170,7 @@ class PromptStore(Store, Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Struct, frozen=True):
     """A turn at a record, which the engine has given out.
 
     Args:

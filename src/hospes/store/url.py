@@ -19,9 +19,10 @@ import re
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Literal, TypeVar
 from urllib.parse import unquote
+
+from msgspec.structs import replace
 
 from hospes.errors import SetupError
 from hospes.store.contract import Clock, Store

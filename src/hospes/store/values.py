@@ -9,8 +9,7 @@ Laws:
 * What comes back is what was stored, with two exceptions: a tuple comes back as a list, and a datetime with a time zone
   as the same instant in UTC.
 * Equal octets mean that nothing changed, at any depth: `fingerprint` of content just decoded is its `fingerprint` until a
-  program changes it. That is how nested changes are noticed. Only a datetime without a time zone has the print of its own text:
-  who puts a datetime in, or over one, says so.
+  program changes it. That is how nested changes are noticed.
 * What cannot be kept is refused, naming where it stands: `user["cart"][3]`. Nothing is kept in part.
 * Nothing in a record can make the reader run anything (it is no pickle).
 """
@@ -18,12 +17,13 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, is_dataclass
+from dataclasses import is_dataclass
 from datetime import UTC, datetime
 from types import NoneType
 from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 import msgspec
+from msgspec import Struct
 
 from hospes.store.contract import StoreError, StoreFull
 
@@ -71,8 +71,7 @@ class Unpacked(NamedTuple):
     print: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Values:
+class Values(Struct, frozen=True):
     """The values of one kind of record.
 
     Args:
@@ -118,7 +117,14 @@ class Values:
         octets = _ENCODER.encode(_cleaned(content, self))
         if len(octets) > most:
             raise RecordTooLarge(f"{self.owner}'s record would have {len(octets)} octets, at most {most} are kept ({self.limit})")
-        return Packed(PLAIN if octets == _as_it_is(content) else EXTENDED, octets)
+        # Decoding anew tells whether there are extensions: it is exact, and a change costs a commit anyway.
+        seen: list[int] = []
+
+        def note(code: int, data: memoryview) -> None:
+            seen.append(code)
+
+        msgspec.msgpack.Decoder(ext_hook=note).decode(octets)
+        return Packed(EXTENDED if seen else PLAIN, octets)
 
     def unpack(self, form: int, octets: bytes) -> Unpacked:
         """What `pack` was given.
@@ -150,20 +156,13 @@ class Values:
 
 def fingerprint(content: Mapping[str, Any]) -> bytes:
     """Octets that change when anything in the content does; b"" for content that cannot be kept."""
-    octets = _as_it_is(content)
-    if octets:
-        return octets
-    try:
-        return _ENCODER.encode(_cleaned(content, _NOBODYS))  # for integers beyond 64 bits
-    except (TypeError, ValueError):
-        return b""
-
-
-def _as_it_is(content: Mapping[str, Any]) -> bytes:
-    """Content as every library would write it, without extensions of ours; b"" for what only these, or nobody, can write."""
     try:
         return _ENCODER.encode(content)
     except (TypeError, ValueError, OverflowError, RecursionError):  # UnicodeEncodeError is a ValueError
+        pass
+    try:
+        return _ENCODER.encode(_cleaned(content, _NOBODYS))  # for integers beyond 64 bits
+    except (TypeError, ValueError):
         return b""
 
 

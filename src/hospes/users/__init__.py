@@ -15,12 +15,31 @@
 | `values`, `plain` | what may be stored, and its octets; the same as JSON |
 """
 
-from hospes.users.merging import Merge, keep_both, keep_mine, keep_theirs
-from hospes.users.options import VisitorOptions
-from hospes.users.turns import TurnTimeout
-from hospes.users.user import User
-from hospes.users.values import RecordTooLarge
-from hospes.users.visitors import Visitors
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hospes.lazily import lazily
+
+if TYPE_CHECKING:
+    from hospes.users.merging import Merge, keep_both, keep_mine, keep_theirs
+    from hospes.users.options import VisitorOptions
+    from hospes.users.turns import TurnTimeout
+    from hospes.users.user import User
+    from hospes.users.values import RecordTooLarge
+    from hospes.users.visitors import Visitors
+else:
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "merging": "Merge keep_both keep_mine keep_theirs",
+            "options": "VisitorOptions",
+            "turns": "TurnTimeout",
+            "user": "User",
+            "values": "RecordTooLarge",
+            "visitors": "Visitors",
+        },
+    )
 
 __all__ = [
     "Merge",

@@ -25,13 +25,14 @@ Laws:
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, replace
 from enum import Enum
 from hashlib import sha256
 from hmac import compare_digest
 from typing import Final, NamedTuple
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from hospes.store import StoreError
 
@@ -80,8 +81,7 @@ class Pass(NamedTuple):
     until: float
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True):
     """Whose account it is, and who may use it.
 
     Args:

@@ -10,8 +10,10 @@ Laws:
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import Any, Final, cast
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from hospes.store import Conflict, Record, Store, StoreError
 from hospes.store.contract import Clock
@@ -28,8 +30,7 @@ LOGINS: Final = "logins"
 _TRIES: Final = 5
 
 
-@dataclass(slots=True)
-class Arrival:
+class Arrival(Struct):
     """An anonymous visitor who signs in.
 
     Args:
@@ -47,8 +48,7 @@ class Arrival:
     is_known: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Entered:
+class Entered(Struct, frozen=True):
     """Signed in.
 
     Args:

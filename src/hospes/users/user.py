@@ -21,13 +21,13 @@ from datetime import UTC, datetime
 from typing import Any, Final, Protocol, cast
 
 from hospes.http.blocks import Block, BlockKeeper
-from hospes.store.shapes import Shapes
 from hospes.users.account import Account
 from hospes.users.merging import Merge, keep_both
 from hospes.users.plain import to_plain
-from hospes.users.values import VALUES
+from hospes.users.shapes import Shapes
+from hospes.users.values import admit
 
-_NONE: Final = Shapes({}, VALUES)
+_NONE: Final = Shapes({})
 
 
 class Keeper(BlockKeeper, Protocol):
@@ -36,10 +36,6 @@ class Keeper(BlockKeeper, Protocol):
     @property
     def refusal(self) -> str:
         """Why the User cannot be changed now; "" if it can."""
-        ...
-
-    def note_change(self) -> None:
-        """What was put in counts as a change, though its octets may be those of what was there: a datetime's, its text's."""
         ...
 
     def forget(self) -> None:
@@ -249,9 +245,10 @@ class User(dict[str, Any]):
         return dict, (dict(self),)
 
     def _admitted(self, key: str, value: Any) -> Any:
-        if self._keeper is not None and datetime in (type(value), type(self.get(key))):
-            self._keeper.note_change()
-        return self._shapes.admit(key, value)
+        if key in self._shapes.types:
+            admit(key, self._shapes.admit(key, value))
+            return value
+        return admit(key, value)
 
     def _change(self) -> None:
         keeper = self._keeper

@@ -8,12 +8,30 @@
 | `route` | what is looked at before a handler, and how its first use answers the handshake |
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from hospes.http.websocket import WebSocketOptions
-from hospes.websockets.events import WebSocketCloseReason, WebSocketHandler
-from hospes.websockets.inbox import WebSocketClosed
-from hospes.websockets.route import WebSocketRoute
-from hospes.websockets.session import WebSocketSession
-from hospes.websockets.websocket import WebSocket
+from hospes.lazily import lazily
+
+if TYPE_CHECKING:
+    from hospes.websockets.events import WebSocketCloseReason, WebSocketHandler
+    from hospes.websockets.inbox import WebSocketClosed
+    from hospes.websockets.route import WebSocketRoute
+    from hospes.websockets.session import WebSocketSession
+    from hospes.websockets.websocket import WebSocket
+else:
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "events": "WebSocketCloseReason WebSocketHandler",
+            "inbox": "WebSocketClosed",
+            "route": "WebSocketRoute",
+            "session": "WebSocketSession",
+            "websocket": "WebSocket",
+        },
+    )
 
 __all__ = [
     "WebSocket",

@@ -30,9 +30,10 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Generic, Protocol, TypeVar, cast
+
+from msgspec import Struct
 
 from hospes.errors import HttpError
 from hospes.http.handshake import switch
@@ -170,8 +171,7 @@ def hears(owner: object, event: str) -> bool:
     return callable(method) and getattr(method, "__func__", method) is not getattr(Hooks, event)
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """What hears an event, and where it runs."""
 
     call: Callable[..., Any]

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from hospes.http.answer import to_response
 from hospes.http.handshake import Origins, check_handshake, choose_subprotocol, switch
@@ -23,8 +24,7 @@ from hospes.websockets.program import Program
 from hospes.websockets.websocket import SUBPROTOCOL, WebSocket
 
 
-@dataclass(frozen=True, slots=True)
-class WebSocketRoute:
+class WebSocketRoute(Struct, frozen=True):
     """One `@app.websocket(...)` as written.
 
     Args:
@@ -36,7 +36,7 @@ class WebSocketRoute:
 
     origins: Origins = field(default_factory=Origins)
     subprotocols: tuple[str, ...] = ()
-    options: WebSocketOptions = WebSocketOptions()  # noqa: RUF009 (frozen)
+    options: WebSocketOptions = WebSocketOptions()
     events: bool = False
 
     def check(self, request: Request) -> None:

@@ -10,7 +10,7 @@ Laws:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from hospes.errors import ProtocolError
 
@@ -22,8 +22,7 @@ PIECE = 64 * 1024
 TOO_LARGE = "the content is too large"
 
 
-@dataclass(frozen=True, slots=True)
-class EndOfContent:
+class EndOfContent(Struct, frozen=True):
     """The content of a request is complete.
 
     Args:

@@ -18,9 +18,10 @@ Laws:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
+
+from msgspec import Struct
 
 from hospes.errors import ProtocolError
 
@@ -37,8 +38,7 @@ _SIZES: Final = {0x11: 12, 0x21: 36, 0x31: 216}
 _NO_FAMILY: Final = 0x00
 
 
-@dataclass(frozen=True, slots=True)
-class Preamble:
+class Preamble(Struct, frozen=True):
     """What a proxy said; host and port of each end. No client where it did not say."""
 
     client: tuple[str, int] | None = None

@@ -25,8 +25,9 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final, Protocol
+
+from msgspec import Struct
 
 from .closing import BAD_DATA, TOO_BIG, WebSocketError
 
@@ -45,8 +46,7 @@ _FLAGS: Final = frozenset({"server_no_context_takeover", "client_no_context_take
 _WINDOWS: Final = frozenset({"server_max_window_bits", "client_max_window_bits"})
 
 
-@dataclass(frozen=True, slots=True)
-class Deflate:
+class Deflate(Struct, frozen=True):
     """What was agreed on."""
 
     server_no_context_takeover: bool = False

@@ -1,56 +1,49 @@
-"""Declared values: under some keys a visitor, or a session, keeps dataclasses, or what is made of them.
+"""Declared values: under some keys a visitor keeps dataclasses, or what is made of them.
 
-    App(visitors=VisitorOptions(types={"cart": list[Item]}), sessions=SessionOptions(types={"order": Order}))
+    App(visitors=VisitorOptions(types={"cart": list[Item]}))
 
 Laws:
 
 * The store has nothing but the plain form of a value: dicts with the names of its members. It names no class and no module, so
   that reading it makes nothing but what the program has declared, and the program may rename and move its classes.
-* What is put in fits its declaration, or is an error there and then. What the store has fits too, or the requests that want it
-  fail with an error that says why; the record stays as it is.
+* What is put in fits its declaration, or is an error there and then. What the store has fits too, or the visitor's requests fail
+  with an error that says why; the record stays as it is.
 * Where nothing is declared, nothing here runs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 
 from hospes.store.contract import StoreError
-from hospes.store.values import Values, fingerprint
 
 _AS_THEY_ARE: Final = (bytes, datetime)  # the store has a form for them
 _UNFIT: Final = (TypeError, ValueError, RecursionError)  # msgspec.ValidationError is a ValueError
 
 
-@dataclass(frozen=True, slots=True)
-class Shapes:
-    """What is declared of the values of one kind of record.
+class Shapes(Struct, frozen=True):
+    """What is declared of a visitor's values.
 
     Args:
         types: The declared types, by key.
-        values: The values of that kind of record.
     """
 
     types: Mapping[str, Any]
-    values: Values
 
-    def admit(self, key: Any, value: Any) -> Any:
-        """Look at a value that a program puts in; give what to hold of it, see `Values.admit`.
+    def admit(self, key: str, value: object) -> object:
+        """The plain form of a value that a program puts in under a declared key.
 
         Raises:
-            TypeError, ValueError: if it does not fit, or cannot be kept.
+            TypeError: if it does not fit.
         """
-        if key not in self.types:
-            return self.values.admit(key, value)
         plain = self._plain(key, value)
         self._check(key, plain)
-        self.values.admit(key, plain)
-        return value
+        return plain
 
     def plain(self, content: Mapping[str, Any]) -> Mapping[str, Any]:
         """Content, as the store has it.
@@ -61,13 +54,6 @@ class Shapes:
         if not self.types:
             return content
         return {key: self._plain(key, value) if key in self.types else value for key, value in content.items()}
-
-    def fingerprint(self, content: Mapping[str, Any]) -> bytes:
-        """The `fingerprint` of content, as the store has it; b"" for content that cannot be kept."""
-        try:
-            return fingerprint(self.plain(content))
-        except TypeError:
-            return b""
 
     def check(self, plain: Mapping[str, Any]) -> None:
         """See to it that plain content can be read again: values may have changed since they were put in.
@@ -89,8 +75,8 @@ class Shapes:
                 plain[key] = _shaped(plain[key], self.types[key])
             except _UNFIT as error:
                 raise StoreError(
-                    f"what is kept as {self.values.variable}[{key!r}] does not fit {_name(self.types[key])}: {error}; nothing of "
-                    "it is changed: give a new member a default, and let the type take what it took before",
+                    f"what is kept as user[{key!r}] does not fit {_name(self.types[key])}: {error}; nothing of it is changed: "
+                    "give a new member a default, and let the type take what it took before",
                     500,
                 ) from error
         return plain
@@ -99,30 +85,13 @@ class Shapes:
         try:
             return msgspec.to_builtins(value, builtin_types=_AS_THEY_ARE, str_keys=True)
         except _UNFIT as error:
-            raise TypeError(f"{self.values.variable}[{key!r}]: {error}") from error
+            raise TypeError(f"user[{key!r}]: {error}") from error
 
     def _check(self, key: str, plain: object) -> None:
         try:
             _shaped(plain, self.types[key])
         except _UNFIT as error:
-            raise TypeError(f"{self.values.variable}[{key!r}] is declared as {_name(self.types[key])}: {error}") from error
-
-
-def check_types(option: str, types: Mapping[str, Any]) -> None:
-    """See to it that values of the declared types can be kept.
-
-    Args:
-        option: What declares them, in errors: "VisitorOptions".
-        types: The types, by key.
-
-    Raises:
-        TypeError: if one cannot be kept.
-    """
-    for key, kind in types.items():
-        try:
-            msgspec.msgpack.Decoder(kind)
-        except TypeError as error:
-            raise TypeError(f"{option}(types={{{key!r}: …}}): {error}") from error
+            raise TypeError(f"user[{key!r}] is declared as {_name(self.types[key])}: {error}") from error
 
 
 def _shaped(value: object, kind: Any) -> Any:
