@@ -117,6 +117,29 @@ class AsgiExchange:
         self._room: asyncio.Event | None = None
         self._left: asyncio.Event | None = None
 
+    @classmethod
+    def completed(cls) -> AsgiExchange:
+        """One that is over; whoever has kept `receive` or `send` hears so."""
+        exchange = cls.__new__(cls)
+        exchange._phase = COMPLETE
+        exchange._all_received, exchange._gone = True, False
+        return exchange
+
+    def take_up(self, all_received: bool, start: Message | None, content: bytes | None, is_complete: bool) -> None:
+        """Go on where the engine stops: it has heard what is usual.
+
+        Args:
+            all_received: Whether the application has the content.
+            start: The message of this kind, if it has come.
+            content: What has come of the answer's; None: nothing, not even an empty piece.
+            is_complete: Whether that is all.
+        """
+        self._all_received = all_received
+        if start is not None:
+            self._start(start)
+        if content is not None:
+            self._take_body(content, not is_complete)
+
     def run(self) -> Awaitable[None]:
         """Call the application."""
         return self._application(self._scope, self.receive, self.send)

@@ -20,7 +20,7 @@ from contextlib import asynccontextmanager, suppress
 from types import EllipsisType
 from typing import Any, Final
 
-from hospes.adapters.asgi import AsgiApplication
+from hospes.adapters.asgi import AsgiApplication, Scope
 from hospes.adapters.asgi_exchange import AsgiExchange
 from hospes.adapters.asgi_lifespan import AsgiLifespan, LifespanMode
 from hospes.adapters.asgi_scope import http_scope, websocket_scope
@@ -44,7 +44,14 @@ class HostedAsgi:
         application: Its `async (scope, receive, send)`.
         lifespan: "auto", "on" or "off".
         body_limit: Octets of content taken, None for no bound; the server's limit by default.
+
+    Attributes:
+        driver: Runs the application; None until the first request.
+        state: What its lifespan has left for every scope; None where it has none.
     """
+
+    is_asgi: Final = True
+    """A carrier that knows how to may call `application` by itself, in `driver`'s seat, and have an `exchange` take over."""
 
     def __init__(
         self, application: AsgiApplication, lifespan: LifespanMode = "auto", body_limit: int | EllipsisType | None = ...
@@ -53,30 +60,44 @@ class HostedAsgi:
             raise SetupError(f"lifespan={lifespan!r}", remedy='it is "auto", "on" or "off"')
         self.application = application
         self._lifespan: LifespanMode = lifespan
-        self._body_limit = body_limit
-        self._state: dict[str, Any] | None = None
-        self._driver: Driver | None = None
+        self.body_limit = body_limit
+        self.state: dict[str, Any] | None = None
+        self.driver: Driver | None = None
 
     def __call__(self, request: Request) -> Response | Awaitable[Response]:
         """Have the application answer: the response, where that takes one step."""
         content = request.content
         if content is not None:
-            if self._body_limit is not ...:
-                content.limit = self._body_limit
+            if self.body_limit is not ...:
+                content.limit = self.body_limit
             content.check_declared()
-        driver = self._driver
+        driver = self.driver
         if driver is None or driver.loop is not asyncio.get_running_loop():
-            driver = self._driver = Driver()
+            driver = self.driver = Driver()
         application = self.application
         if request.head.upgrade and asks_for_websocket(request):
             check_handshake(request)
             websocket = AsgiWebSocket(request)
-            scope = websocket_scope(request, self._state)
+            scope = websocket_scope(request, self.state)
             driver.start_inside(lambda each: application(scope, each.receive, each.send), websocket, websocket.ended)
             return websocket.answered()
-        exchange = AsgiExchange(application, http_scope(request, self._state), request)
+        exchange = self.exchange(request, http_scope(request, self.state))
         driver.start_inside(AsgiExchange.run, exchange, exchange.ended)
         return exchange.response() if exchange.answers else exchange.answered()
+
+    def exchange(self, request: Request, scope: Scope) -> AsgiExchange:
+        """A conversation with the application, which has not begun.
+
+        Args:
+            request: What it is about.
+            scope: What the application is told of it.
+        """
+        return AsgiExchange(self.application, scope, request)
+
+    @staticmethod
+    def completed() -> AsgiExchange:
+        """A conversation that is over, of which nothing is known any more."""
+        return AsgiExchange.completed()
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -88,7 +109,7 @@ class HostedAsgi:
         lifespan: AsgiLifespan | None = None
         if self._lifespan != "off":
             lifespan = AsgiLifespan(self.application, self._lifespan == "on")
-            self._state = await lifespan.begin()
+            self.state = await lifespan.begin()
         try:
             yield
         finally:
@@ -97,11 +118,11 @@ class HostedAsgi:
             finally:
                 if lifespan is not None:
                     await lifespan.end()
-                self._state = None
+                self.state = None
 
     async def _settle(self) -> None:
         """Wait for what goes on after its answer."""
-        driver, self._driver = self._driver, None
+        driver, self.driver = self.driver, None
         if driver is None:
             return
         with suppress(TimeoutError):

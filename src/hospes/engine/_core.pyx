@@ -11,6 +11,7 @@
     fields.pxi       heads of answers with fields of the program's own
     connection.pxi   a connection in its small form: usual requests, usual answers
     transport.pxi    what carries it in its large form, where `hospes.server.Connection` does all that is not usual
+    asgi.pxi         a conversation with a hosted ASGI application
     mailbox.pxi      what a task waits on, and its messages
     websocket.pxi    usual messages of websockets
     poller.pxi       epoll, listening sockets, slots, turns
@@ -34,7 +35,8 @@ from cpython.unicode cimport PyUnicode_AsUTF8String, PyUnicode_DecodeASCII, PyUn
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy, memset
 
-from asyncio import CancelledError, current_task as _current, tasks as _tasks
+import inspect as _inspect
+from asyncio import CancelledError, coroutines as _coroutines, current_task as _current, tasks as _tasks
 from asyncio.tasks import _enter_task as _enter, _leave_task as _leave
 from os import fsdecode, fsencode, strerror
 from inspect import isawaitable
@@ -77,5 +79,6 @@ include "fields.pxi"
 include "connection.pxi"
 include "transport.pxi"
 include "mailbox.pxi"
+include "asgi.pxi"
 include "websocket.pxi"
 include "poller.pxi"

@@ -160,6 +160,10 @@ cdef class Conn:
             came = self.engine.map.fetch(self, coming)
             if came != ASIDE:
                 return came
+        elif self.engine.host is not None and not (coming.at.method_length == 4 and memcmp(coming.octets, b"HEAD", 4) == 0):
+            came = _converse(self, self.engine.host, coming)
+            if came != ASIDE:
+                return came
         if route is None:
             self.handle = _first_step(self, self.engine.handler, self.made(coming, False))
         else:

@@ -28,7 +28,11 @@ cdef object _usual_ends(Head head, request):
         or memchr(PyUnicode_DATA(path), c"%", PyUnicode_GET_LENGTH(path)) != NULL
     ):
         return None
-    ends = <object>hospes_read(request, _AT.connection)
+    return _usual_addresses(<object>hospes_read(request, _AT.connection))
+
+
+cdef object _usual_addresses(ends):
+    """The connection; None where it is not a usual one."""
     if type(ends) is not Ends or hospes_read(ends, _END.tls) != Py_None:
         return None
     client, server = <object>hospes_read(ends, _END.client), <object>hospes_read(ends, _END.server)
@@ -40,9 +44,14 @@ cdef object _usual_ends(Head head, request):
 cdef object _asgi_scope(Head head, request):
     """The scope; None where it is not usual."""
     ends = _usual_ends(head, request)
-    if ends is None or head.field(b"te") is not None:
-        return None
+    return None if ends is None else _scope_of(head, <object>hospes_read(request, _AT.method), ends)
+
+
+cdef dict _scope_of(Head head, method, ends):
+    """The scope; None where the head is not usual."""
     cdef str path = head.path
+    if memchr(PyUnicode_DATA(path), c"%", PyUnicode_GET_LENGTH(path)) != NULL or head.field(b"te") is not None:
+        return None
     client, server = <object>hospes_read(ends, _END.client), <object>hospes_read(ends, _END.server)
     cdef dict extensions = {"http.response.pathsend": {}, "http.response.zerocopysend": {}}
     if hospes_read(ends, _END.hint) != Py_None:
@@ -51,7 +60,7 @@ cdef object _asgi_scope(Head head, request):
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.5"},
         "http_version": "1.1",
-        "method": <object>hospes_read(request, _AT.method),
+        "method": method,
         "scheme": <object>hospes_read(ends, _END.scheme),
         "path": path,
         "raw_path": PyBytes_FromStringAndSize(<char *>PyUnicode_DATA(path), PyUnicode_GET_LENGTH(path)),

@@ -45,6 +45,7 @@ cdef class Engine:
     cdef object context  # what every request's context is a copy of
     cdef object handler
     cdef Map map  # of the handler, where it has one
+    cdef object host  # the handler, where it hosts an ASGI application
     cdef object guest
     cdef object server  # the Address that is listened on, where there is one
     cdef object on_full
@@ -74,6 +75,8 @@ cdef class Engine:
     cdef Conn gathering  # whose answers are in `gathered`
     cdef int64_t prefixes_second
     cdef tuple prefixes
+    cdef bytes type_octets  # the last media type that a hosted application gave,
+    cdef str type_text  # and its text
 
     def __cinit__(self):
         self.epoll = -1
@@ -90,6 +93,7 @@ cdef class Engine:
         self.context = service.driver._context
         self.handler = service.handler
         self.map = Map(getattr(service.handler, "map", None), self.limits)
+        self.host = service.handler if getattr(service.handler, "is_asgi", False) else None
         self.guest = guest
         self.most = most
         self.on_full = on_full
@@ -386,6 +390,12 @@ cdef class Engine:
         prefix = self.service.prefixes.head(status, content_type)
         self.prefixes = ((content_type, status, prefix), *self.prefixes[: PREFIXES - 1])
         return prefix
+
+    cdef str text_of(self, bytes octets):
+        """A media type as text: the same object for the same octets, by which `prefix` finds it."""
+        if octets is not self.type_octets:
+            self.type_octets, self.type_text = octets, intern(octets.decode("latin-1"))
+        return self.type_text
 
     cdef object hand_over(self, Conn conn):
         """Give a connection its large form."""
