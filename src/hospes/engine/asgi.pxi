@@ -430,6 +430,9 @@ cdef int _converse(Conn conn, host, Coming *coming) except -1:
     conversation = _conversation(conn, host, coming)
     if conversation is None:
         return ASIDE
+    # Whoever waits for the answer takes his steps before the application, as where it is called inside of the request.
+    if <object>hospes_read(engine.driver, _AT.spare) is None:
+        engine.driver._park()
     seat = <object>hospes_read(driver, _AT.spare)
     if seat is None:
         seat = driver._park()
