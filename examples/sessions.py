@@ -1,15 +1,24 @@
 """Sessions: what is remembered of a browser while it is here, and messages that are shown once.
 
-A session ends half an hour after the last request. Signing in gives it a new id, signing out ends it.
+A session ends half an hour after the last request. Signing in gives it a new id, signing out ends it. An order is an object,
+because the app declares it.
 """
 
+from dataclasses import dataclass, field
 from html import escape
 
-from hospes import App, Redirect, Session
+from hospes import App, Redirect, Session, SessionOptions
 
-app = App()
 
-PAGE = """<!doctype html><title>Tea room</title>{messages}<h1>{greeting}</h1><p>Pages seen: {seen}</p>
+@dataclass
+class Order:
+    dishes: list[str] = field(default_factory=list[str])
+
+
+app = App(sessions=SessionOptions(types={"order": Order}))
+
+PAGE = """<!doctype html><title>Tea room</title>{messages}<h1>{greeting}</h1><p>Pages seen: {seen}</p><p>Ordered: {ordered}</p>
+<form method="post" action="/order"><input name="dish"> <button>Order</button></form>
 <form method="post" action="/login"><input name="name"> <button>Sign in</button></form>
 <form method="post" action="/logout"><button>Sign out</button></form>"""
 
@@ -19,7 +28,16 @@ def home(session: Session) -> str:
     session["seen"] = session.get("seen", 0) + 1
     messages = "".join(f"<p>{escape(message)}</p>" for message in session.flashes())
     greeting = f"Hello, {escape(session.get('name', 'stranger'))}"
-    return PAGE.format(messages=messages, greeting=greeting, seen=session["seen"])
+    order: Order = session.get("order", Order())
+    ordered = escape(", ".join(order.dishes)) or "nothing yet"
+    return PAGE.format(messages=messages, greeting=greeting, seen=session["seen"], ordered=ordered)
+
+
+@app.post("/order")
+def order(session: Session, dish: str) -> Redirect:
+    order: Order = session.setdefault("order", Order())
+    order.dishes.append(dish)
+    return Redirect("/", 303)
 
 
 @app.post("/login")

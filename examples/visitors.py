@@ -5,8 +5,7 @@ Requests of one visitor take turns, so counting needs no lock, however many come
 
 from dataclasses import dataclass
 
-from hospes import App, Redirect, User
-from hospes.users import VisitorOptions
+from hospes import App, Redirect, User, VisitorOptions
 
 
 @dataclass

@@ -209,7 +209,12 @@ ASKED: dict[str, list[Ask]] = {
             fields={"Set-Cookie": "hospes_session="},
         ),
         Ask(target="/", holds="<p>You have signed in.</p><h1>Hello, &lt;Ada&gt;</h1><p>Pages seen: 2"),
-        Ask(target="/", holds="<title>Tea room</title><h1>Hello, &lt;Ada&gt;</h1><p>Pages seen: 3"),
+        Ask(method="POST", target="/order", sends={"form": {"dish": "tea"}}, status=303),
+        Ask(method="POST", target="/order", sends={"form": {"dish": "<cake>"}}, status=303),
+        Ask(
+            target="/",
+            holds="<title>Tea room</title><h1>Hello, &lt;Ada&gt;</h1><p>Pages seen: 3</p><p>Ordered: tea, &lt;cake&gt;</p>",
+        ),
         Ask(method="POST", target="/logout", status=303, fields={"Set-Cookie": "hospes_session=; Max-Age=0"}),
         Ask(target="/", holds="<h1>Hello, stranger</h1><p>Pages seen: 1"),
     ],

@@ -38,3 +38,8 @@ def test_seconds() -> None:
     assert check_seconds("x", 3) == 3
     with pytest.raises(ValueError, match="x: it is a positive number of seconds"):
         check_seconds("x", 0)
+
+
+def test_what_cannot_be_declared() -> None:
+    with pytest.raises(TypeError, match=r"SessionOptions\(types=\{'a': …\}\): Type unions may not contain more than one"):
+        SessionOptions(types={"a": list[int] | list[str]})

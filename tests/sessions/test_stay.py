@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 
 import pytest
 from tests.sessions.support import House, ask, begun, content, cookie_of, count, finish, met, run, serve, set_cookie
@@ -51,6 +52,22 @@ def test_who_only_reads_waits_for_nobody_and_keeps_nobody_waiting() -> None:
             assert set_cookie(await end()) == ""
         await end_writing()
         assert await content(house, cookie) == {"n": 7}
+
+    run(main)
+
+
+TIMES = ["2020-01-02T03:04:05", datetime.fromisoformat("2020-01-02T03:04:05")]
+
+
+@pytest.mark.parametrize(("before", "after"), [TIMES, TIMES[::-1]])
+def test_a_datetime_in_the_place_of_its_text_is_a_change(before: object, after: object) -> None:
+    async def main(house: House) -> None:
+        cookie = await met(house)
+        for value in (before, after):
+            session, end = await begun(house, cookie)
+            session["at"] = value
+            await end()
+        assert await content(house, cookie) == {"n": 1, "at": after}
 
     run(main)
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hospes.store import StoreError, StoreFull
-from hospes.users.values import RecordTooLarge, admit, decode, encode, fingerprint
+from hospes.users.values import VALUES, RecordTooLarge, decode, encode, fingerprint
 
 PUBLIC = bytes(range(16))
 
@@ -44,7 +44,7 @@ def test_a_record_of_a_newer_release_is_left_alone() -> None:
 
 def test_errors_say_that_it_is_a_visitors() -> None:
     with pytest.raises(TypeError, match=r"user\['a'\]: a visitor keeps .*, not object"):
-        admit("a", object())
+        VALUES.admit("a", object())
     with pytest.raises(TypeError, match=r"user\['a'\]\[0\]: a visitor keeps .*, not set"):
         encode({"a": [set()]}, 0.0, PUBLIC, 100)
     with pytest.raises(RecordTooLarge, match=r"507 a visitor's record would have 6 .* \(VisitorOptions.size\)") as caught:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,22 @@ def test_after_the_answer_a_change_needs_a_turn(url: str) -> None:
                 count(user)
             user, _ = await serve(visitors, cookie)
             assert user == {"n": 3}
+
+    asyncio.run(main())
+
+
+TIMES = ["2020-01-02T03:04:05", datetime.fromisoformat("2020-01-02T03:04:05")]
+
+
+@pytest.mark.parametrize(("before", "after"), [TIMES, TIMES[::-1]])
+def test_a_datetime_in_the_place_of_its_text_is_a_change(url: str, before: object, after: object) -> None:
+    async def main() -> None:
+        async with Visitors.at(url) as visitors:
+            _, response = await serve(visitors, change=lambda user: user.update(at=before))
+            cookie = cookie_of(response)
+            await serve(visitors, cookie, lambda user: user.update(at=after))
+            user, _ = await serve(visitors, cookie)
+            assert user == {"at": after}
 
     asyncio.run(main())
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from math import isfinite
+from typing import Any
 
 from hospes.limits import KiB
+from hospes.store.shapes import check_types
 
 _DAY = 86_400
 
@@ -20,8 +23,11 @@ class SessionOptions:
             session: `session.max_inactive_interval`.
         lifetime: Seconds after which a session ends in any case; 7 days by default.
         size: Octets one session may have, encoded; 64 KiB by default. One more: 507.
+        types: Types of values that are more than plain ones, by name: `{"order": Order}` with a dataclass `Order`. Such a value
+            is kept as dicts, and is an `Order` again at the next request. None by default.
 
     Raises:
+        TypeError: if a type is declared that cannot be kept.
         ValueError: if a number is not positive, or the name is no cookie's.
     """
 
@@ -29,6 +35,7 @@ class SessionOptions:
     idle: float = 1_800
     lifetime: float = 7 * _DAY
     size: int = 64 * KiB
+    types: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
         if type(self.size) is not int or self.size < 1:
@@ -37,6 +44,7 @@ class SessionOptions:
             check_seconds(f"SessionOptions({name}={getattr(self, name)!r})", getattr(self, name))
         if not self.cookie.isascii() or not self.cookie.replace("-", "").replace("_", "").isalnum() or self.cookie[0] in "-_":
             raise ValueError(f"SessionOptions(cookie={self.cookie!r}): take letters, digits, - and _, a letter or a digit first")
+        check_types("SessionOptions", self.types)
 
 
 def check_seconds(what: str, value: object) -> float:

@@ -17,7 +17,7 @@ from hospes.store.values import PLAIN, Values
 
 SPACE: Final = "sessions"
 
-VALUES: Final = Values("session", "a session", "SessionOptions.size")
+VALUES: Final = Values("session", "a session", "SessionOptions.size", "SessionOptions.types")
 
 _HEAD: Final = struct.Struct(">Bdd")
 _ID: Final = re.compile(r"[\w-]{24}", re.ASCII)

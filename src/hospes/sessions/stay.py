@@ -26,9 +26,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Coroutine
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
-
-from msgspec import Struct, field
 
 from hospes.http import Response
 from hospes.http.asking import LEFT, running_loop
@@ -37,10 +36,11 @@ from hospes.http.request import DONE
 from hospes.sessions.cookie import SessionCookie
 from hospes.sessions.merging import merge
 from hospes.sessions.options import SessionOptions
-from hospes.sessions.record import SPACE, Kept, decode, encode, key_of, new_id
+from hospes.sessions.record import SPACE, VALUES, Kept, decode, encode, key_of, new_id
 from hospes.sessions.stored import StoredSession
 from hospes.store import Conflict, Record, Store
 from hospes.store.contract import Clock
+from hospes.store.shapes import Shapes
 from hospes.store.values import fingerprint
 
 _RENEWAL: Final = 60.0  # seconds between two moves of a record's end
@@ -72,7 +72,8 @@ class Turns(Protocol):
         ...
 
 
-class House(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class House:
     """What all stays share.
 
     Args:
@@ -82,6 +83,7 @@ class House(Struct, frozen=True):
         clock: Tells the time in seconds since the epoch.
         writing: Writes under way.
         loop: Where all of it happens.
+        shapes: What is declared of sessions' values.
     """
 
     store: Store
@@ -90,6 +92,10 @@ class House(Struct, frozen=True):
     clock: Clock
     writing: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
     loop: asyncio.AbstractEventLoop | None = field(default_factory=running_loop)
+    shapes: Shapes = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shapes", Shapes(self.options.types, VALUES))
 
 
 class Stay:
@@ -144,8 +150,9 @@ class Stay:
             kept = Kept({}, now, house.options.idle, _EMPTY)
         accessed = record.expires - kept.idle if record is not None and record.expires is not None else now
         self._take_over(record, kept)
-        self.session = StoredSession(created=kept.created, accessed=accessed, is_new=record is None, keeper=self)
-        self.session.show(kept.attributes, kept.idle)
+        shapes = house.shapes
+        self.session = StoredSession(created=kept.created, accessed=accessed, is_new=record is None, keeper=self, shapes=shapes)
+        self.session.show(shapes.shaped(kept.attributes), kept.idle)
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -166,6 +173,10 @@ class Stay:
         if not self._id and self.is_serving and not self._is_answered:
             self._id = new_id()
         return self._next_id or self._id
+
+    def note_change(self) -> None:
+        """Have the attributes written, whatever their octets are."""
+        self._print = b""
 
     def rotate(self) -> None:
         """Have the session go on under a new id."""
@@ -251,7 +262,7 @@ class Stay:
             self._inside = None
             if failed:
                 kept = decode(self._record.value)
-                self.session.show(kept.attributes, kept.idle)
+                self.session.show(self._house.shapes.shaped(kept.attributes), kept.idle)
                 self._give_back()
             elif self._is_changed():
                 await self._undisturbed(self._commit())
@@ -310,7 +321,9 @@ class Stay:
             return
         session, theirs, base = self.session, decode(record.value), decode(mine.value)
         idle = theirs.idle if session.max_inactive_interval == base.idle else session.max_inactive_interval
-        session.show(merge(base.attributes, session.attributes, theirs.attributes, session.looked_at), idle)
+        shapes = self._house.shapes
+        merged = merge(base.attributes, shapes.plain(session.attributes), theirs.attributes, session.looked_at)
+        session.show(shapes.shaped(merged), idle)
         self._take_over(record, theirs)
 
     def _check_record(self) -> None:
@@ -321,7 +334,7 @@ class Stay:
         session = self.session
         if self._record is None and not self._id:
             return bool(session.attributes)
-        now_print = fingerprint(session.attributes)
+        now_print = self._house.shapes.fingerprint(session.attributes)
         is_same = now_print == self._print and now_print and session.max_inactive_interval == self._idle
         return not is_same or self._record is None or bool(self._next_id)
 
@@ -346,8 +359,10 @@ class Stay:
     async def _put(self) -> None:
         house, session = self._house, self.session
         idle = session.max_inactive_interval
-        octets = encode(session.attributes, self._created, idle, house.options.size)
-        now_print, expires = fingerprint(session.attributes), house.clock() + idle
+        attributes = house.shapes.plain(session.attributes)
+        house.shapes.check(attributes)
+        octets = encode(attributes, self._created, idle, house.options.size)
+        now_print, expires = fingerprint(attributes), house.clock() + idle
         if self._record is not None and not self._next_id:
             version = await house.turns.write(self._held, octets, expires)
         else:

@@ -12,11 +12,15 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from datetime import datetime
+from typing import Any, Final, Protocol
 
 from hospes.http.blocks import BlockKeeper
 from hospes.sessions.record import VALUES
 from hospes.sessions.session import Session, SessionTurn
+from hospes.store.shapes import Shapes
+
+_NONE: Final = Shapes({}, VALUES)
 
 
 class Keeper(BlockKeeper, Protocol):
@@ -25,6 +29,10 @@ class Keeper(BlockKeeper, Protocol):
     @property
     def refusal(self) -> str:
         """Why the session cannot be changed now; "" if it can."""
+        ...
+
+    def note_change(self) -> None:
+        """What was put in counts as a change, though its octets may be those of what was there: a datetime's, its text's."""
         ...
 
     def establish(self) -> str:
@@ -44,7 +52,8 @@ class StoredSession(Session):
     """A session in the store. One that a program makes itself, say in a test, is kept nowhere.
 
     Values are None, bool, int, float, str, bytes, datetime, list and dict with str keys, inside each other as you like; a
-    tuple becomes a list, and a datetime with a time zone comes back in UTC.
+    tuple becomes a list, and a datetime with a time zone comes back in UTC. Under a name that `SessionOptions.types`
+    declares, values are of that type.
 
     Args:
         attributes: What it begins with.
@@ -52,6 +61,7 @@ class StoredSession(Session):
         accessed: When the last request before this one came.
         is_new: Whether it begins with this request.
         keeper: What keeps it; None for nothing.
+        shapes: What is declared of its values.
 
     Raises:
         TypeError: for a name that is no str, or a value that cannot be kept; so does every method that puts something in.
@@ -65,7 +75,9 @@ class StoredSession(Session):
         accessed: float = 0.0,
         is_new: bool = True,
         keeper: Keeper | None = None,
+        shapes: Shapes = _NONE,
     ) -> None:
+        self._shapes = shapes
         self._attributes: dict[str, Any] = {}
         self._keeper: Keeper | None = None
         self._is_valid = True
@@ -122,7 +134,9 @@ class StoredSession(Session):
             RuntimeError: where it would be lost: the session has ended, or the answer has left.
         """
         self._change()
-        self._attributes[name] = VALUES.admit(name, value)
+        if self._keeper is not None and datetime in (type(value), type(self._attributes.get(name))):
+            self._keeper.note_change()
+        self._attributes[name] = self._shapes.admit(name, value)
 
     def remove_attribute(self, name: str) -> None:
         """Take an attribute out, if there is one.

@@ -9,7 +9,8 @@ Laws:
 * What comes back is what was stored, with two exceptions: a tuple comes back as a list, and a datetime with a time zone
   as the same instant in UTC.
 * Equal octets mean that nothing changed, at any depth: `fingerprint` of content just decoded is its `fingerprint` until a
-  program changes it. That is how nested changes are noticed.
+  program changes it. That is how nested changes are noticed. Only a datetime without a time zone has the print of its own text:
+  who puts a datetime in, or over one, says so.
 * What cannot be kept is refused, naming where it stands: `user["cart"][3]`. Nothing is kept in part.
 * Nothing in a record can make the reader run anything (it is no pickle).
 """
@@ -117,14 +118,7 @@ class Values(Struct, frozen=True):
         octets = _ENCODER.encode(_cleaned(content, self))
         if len(octets) > most:
             raise RecordTooLarge(f"{self.owner}'s record would have {len(octets)} octets, at most {most} are kept ({self.limit})")
-        # Decoding anew tells whether there are extensions: it is exact, and a change costs a commit anyway.
-        seen: list[int] = []
-
-        def note(code: int, data: memoryview) -> None:
-            seen.append(code)
-
-        msgspec.msgpack.Decoder(ext_hook=note).decode(octets)
-        return Packed(EXTENDED if seen else PLAIN, octets)
+        return Packed(PLAIN if octets == _as_it_is(content) else EXTENDED, octets)
 
     def unpack(self, form: int, octets: bytes) -> Unpacked:
         """What `pack` was given.
@@ -156,13 +150,20 @@ class Values(Struct, frozen=True):
 
 def fingerprint(content: Mapping[str, Any]) -> bytes:
     """Octets that change when anything in the content does; b"" for content that cannot be kept."""
-    try:
-        return _ENCODER.encode(content)
-    except (TypeError, ValueError, OverflowError, RecursionError):  # UnicodeEncodeError is a ValueError
-        pass
+    octets = _as_it_is(content)
+    if octets:
+        return octets
     try:
         return _ENCODER.encode(_cleaned(content, _NOBODYS))  # for integers beyond 64 bits
     except (TypeError, ValueError):
+        return b""
+
+
+def _as_it_is(content: Mapping[str, Any]) -> bytes:
+    """Content as every library would write it, without extensions of ours; b"" for what only these, or nobody, can write."""
+    try:
+        return _ENCODER.encode(content)
+    except (TypeError, ValueError, OverflowError, RecursionError):  # UnicodeEncodeError is a ValueError
         return b""
 
 

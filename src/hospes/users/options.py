@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
-
 from hospes.limits import KiB
+from hospes.store.shapes import check_types
 
 _DAY = 86_400
 _RENEWAL = 86_400.0
@@ -56,11 +55,7 @@ class VisitorOptions:
                 raise ValueError(f"VisitorOptions({name}={getattr(self, name)!r}): it is a positive number of seconds")
         if not self.cookie.isascii() or not self.cookie.replace("-", "").replace("_", "").isalnum() or self.cookie[0] in "-_":
             raise ValueError(f"VisitorOptions(cookie={self.cookie!r}): take letters, digits, - and _, a letter or a digit first")
-        for key, kind in self.types.items():
-            try:
-                msgspec.msgpack.Decoder(kind)
-            except TypeError as error:
-                raise TypeError(f"VisitorOptions(types={{{key!r}: …}}): {error}") from error
+        check_types("VisitorOptions", self.types)
 
 
 def renewal(options: VisitorOptions, is_member: bool) -> float:

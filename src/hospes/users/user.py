@@ -21,13 +21,13 @@ from datetime import UTC, datetime
 from typing import Any, Final, Protocol, cast
 
 from hospes.http.blocks import Block, BlockKeeper
+from hospes.store.shapes import Shapes
 from hospes.users.account import Account
 from hospes.users.merging import Merge, keep_both
 from hospes.users.plain import to_plain
-from hospes.users.shapes import Shapes
-from hospes.users.values import admit
+from hospes.users.values import VALUES
 
-_NONE: Final = Shapes({})
+_NONE: Final = Shapes({}, VALUES)
 
 
 class Keeper(BlockKeeper, Protocol):
@@ -36,6 +36,10 @@ class Keeper(BlockKeeper, Protocol):
     @property
     def refusal(self) -> str:
         """Why the User cannot be changed now; "" if it can."""
+        ...
+
+    def note_change(self) -> None:
+        """What was put in counts as a change, though its octets may be those of what was there: a datetime's, its text's."""
         ...
 
     def forget(self) -> None:
@@ -245,10 +249,9 @@ class User(dict[str, Any]):
         return dict, (dict(self),)
 
     def _admitted(self, key: str, value: Any) -> Any:
-        if key in self._shapes.types:
-            admit(key, self._shapes.admit(key, value))
-            return value
-        return admit(key, value)
+        if self._keeper is not None and datetime in (type(value), type(self.get(key))):
+            self._keeper.note_change()
+        return self._shapes.admit(key, value)
 
     def _change(self) -> None:
         keeper = self._keeper

@@ -11,14 +11,11 @@ from typing import Any, Final, NamedTuple
 
 from hospes.store.values import PLAIN, RecordTooLarge, Values, fingerprint
 
-__all__ = ["Kept", "RecordTooLarge", "admit", "decode", "encode", "fingerprint", "is_plain", "plain"]
+__all__ = ["VALUES", "Kept", "RecordTooLarge", "decode", "encode", "fingerprint", "is_plain", "plain"]
 
 _HEAD: Final = struct.Struct(">Bd16s")
 HEAD: Final = _HEAD.size
-_VALUES: Final = Values("user", "a visitor", "VisitorOptions.size", "VisitorOptions.types")
-
-admit: Final = _VALUES.admit
-"""Looks at what a program puts into a User; see `Values.admit`."""
+VALUES: Final = Values("user", "a visitor", "VisitorOptions.size", "VisitorOptions.types")
 
 
 class Kept(NamedTuple):
@@ -49,7 +46,7 @@ def encode(content: Mapping[str, Any], created: float, public_id: bytes, most: i
     Raises:
         TypeError, ValueError, RecordTooLarge: if it cannot be kept; see `Values.pack`.
     """
-    form, octets = _VALUES.pack(content, most)
+    form, octets = VALUES.pack(content, most)
     return _HEAD.pack(form, created, public_id) + octets
 
 
@@ -58,7 +55,7 @@ def is_plain(octets: bytes) -> bool:
     return octets[0] == PLAIN
 
 
-plain: Final = _VALUES.unpack_plain
+plain: Final = VALUES.unpack_plain
 """The content of what stands behind a plain record's head, which is the content's print."""
 
 
@@ -71,6 +68,6 @@ def decode(octets: bytes) -> Kept:
     try:
         form, created, public_id = _HEAD.unpack_from(octets)
     except struct.error as error:
-        raise _VALUES.damaged(error) from error
-    content, now_print = _VALUES.unpack(form, octets[_HEAD.size :])
+        raise VALUES.damaged(error) from error
+    content, now_print = VALUES.unpack(form, octets[_HEAD.size :])
     return Kept(content, created, public_id, now_print)

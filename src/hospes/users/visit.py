@@ -21,9 +21,7 @@ Laws:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Coroutine, Mapping
 from enum import Enum
 from typing import Any, Final, TypeAlias
 
@@ -33,17 +31,15 @@ from hospes.http import Request, Response, SetCookie
 from hospes.http.asking import LEFT
 from hospes.http.blocks import owner
 from hospes.http.request import DONE
-from hospes.store import Conflict, Record, Store
-from hospes.store.contract import Clock
+from hospes.store import Conflict, Record
 from hospes.users import guest as guests
 from hospes.users.account import Account, Kind, login_key, new_secret, open_account, open_moving
-from hospes.users.entrance import SPACE, Arrival, Entrance
+from hospes.users.entrance import SPACE, Arrival
 from hospes.users.guest import Guest
+from hospes.users.house import House
 from hospes.users.merging import Merge
-from hospes.users.options import VisitorOptions, renewal
-from hospes.users.seal import Sealer, public_id
-from hospes.users.shapes import Shapes
-from hospes.users.turns import Held, Turns
+from hospes.users.seal import public_id
+from hospes.users.turns import Held
 from hospes.users.user import known_user
 from hospes.users.values import HEAD, Kept, decode, encode, fingerprint, is_plain, plain
 
@@ -63,52 +59,8 @@ _EMPTY: Final = fingerprint({})
 _ACCOUNT: Final = bytes([Kind.ACCOUNT.value])
 _MOVING: Final = bytes([Kind.MOVING.value])
 
-Company: TypeAlias = Callable[[Request], AbstractAsyncContextManager[None]]
-"""What stands around signing in and out: entered before, left after it. A failure passes through it."""
-
-
 Face: TypeAlias = tuple[str, float, bytes]
 """What stays the same of a record, as it is asked for: public id in hexadecimal, first request, public id."""
-
-
-def alone(request: Request) -> AbstractAsyncContextManager[None]:
-    """No company."""
-    return nullcontext()
-
-
-@dataclass(frozen=True, slots=True)
-class House:
-    """What all visits share.
-
-    Args:
-        store: Keeps the records; it is open.
-        turns: Gives the turns.
-        options: How visitors are remembered.
-        clock: Tells the time in seconds since the epoch.
-        loop: Where all of it happens.
-        sealer: Issues the cookies of anonymous visitors.
-        entrance: Where visitors sign in.
-        company: What goes along with a visitor who signs in or out.
-        writing: Writes under way.
-        shapes: What is declared of visitors' values.
-        renewals: Seconds between two renewals of the cookie, of who is anonymous and of who is signed in.
-    """
-
-    store: Store
-    turns: Turns
-    options: VisitorOptions
-    clock: Clock
-    loop: asyncio.AbstractEventLoop
-    sealer: Sealer
-    entrance: Entrance
-    company: Company
-    writing: set[asyncio.Future[Any]] = field(default_factory=set)
-    shapes: Shapes = field(init=False)
-    renewals: tuple[float, float] = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "shapes", Shapes(self.options.types))
-        object.__setattr__(self, "renewals", (renewal(self.options, is_member=False), renewal(self.options, is_member=True)))
 
 
 class _State(Enum):
@@ -274,8 +226,6 @@ class Visit:
         ):
             return False
         house = self._house
-        if house.shapes.types:  # whose plain form there may be none of, which is an answer of its own
-            return False
         if self._version:
             if self._account is not None:
                 due = self._end(house.clock()) - self._expires >= house.renewals[1]
@@ -283,14 +233,14 @@ class Visit:
                 due = house.clock() + house.options.max_age - self._expires >= house.renewals[0]
             if due:
                 return False
-        now_print = fingerprint(self.user)
+        now_print = house.shapes.fingerprint(self.user)
         if now_print != self._print or not now_print:
             return False
         self._state = _State.CLOSED
         self._give_back()
         return True
 
-    async def _tell_after(self, work: Awaitable[object] | None, response: Response) -> None:
+    async def _tell_after(self, work: Awaitable[None] | None, response: Response) -> None:
         if work is not None:
             await work
         if self._announce:
@@ -339,6 +289,10 @@ class Visit:
             work = self._conclude(renews=False)
             if work is not None:
                 await work
+
+    def note_change(self) -> None:
+        """Have the content written, whatever its octets are."""
+        self._print = b""
 
     def forget(self) -> None:
         """Have the record deleted at the request's end, and the cookie removed."""
@@ -479,7 +433,7 @@ class Visit:
         dict.clear(user)  # pyright: ignore[reportUnknownMemberType]  # dict's own, past User's checks
         dict.update(user, content)  # pyright: ignore[reportUnknownMemberType]
 
-    def _write(self, renews: bool) -> Coroutine[Any, Any, None] | asyncio.Future[int] | None:
+    def _write(self, renews: bool) -> Coroutine[Any, Any, None] | asyncio.Future[None] | None:
         """What there is to write; None for nothing."""
         if self._forgotten:
             return self._delete() if self._version else None
@@ -514,7 +468,7 @@ class Visit:
             self._announce = True
         self._account, self._print, self._expires = account, print, expires
 
-    def _put_soon(self, octets: bytes, print: bytes, expires: float) -> asyncio.Future[int] | None:
+    def _put_soon(self, octets: bytes, print: bytes, expires: float) -> asyncio.Future[None] | None:
         """As `_put`, begun at once and ended by giving the turn back; None where that has no way."""
         held, house = self._held, self._house
         version = held.record.version if held is not None and held.record is not None else 0
@@ -524,16 +478,25 @@ class Visit:
         if writing is None:
             return None
 
+        told: asyncio.Future[None] = house.loop.create_future()  # who waits may be cancelled, which is not the write's affair
+
         def written(done: asyncio.Future[int]) -> None:
             house.writing.discard(done)
             self._give_back()
-            if not done.cancelled() and done.exception() is None:
+            failure = done.exception()
+            if failure is None:
                 self._announce = self._announce or expires != self._expires
                 self._version, self._print, self._expires = done.result(), print, expires
+            if told.done():
+                return
+            if failure is None:
+                told.set_result(None)
+            else:
+                told.set_exception(failure)
 
         house.writing.add(writing)
         writing.add_done_callback(written)
-        return writing
+        return told
 
     async def _set(self, octets: bytes, end: float | None) -> int:
         house, held = self._house, self._held
@@ -553,7 +516,7 @@ class Visit:
         else:
             await self._house.store.delete(SPACE, self._guest.key)
 
-    def _conclude(self, renews: bool) -> Awaitable[object] | None:
+    def _conclude(self, renews: bool) -> Awaitable[None] | None:
         """Give the turn back, now or when what there is to write has been written: by awaiting what this gives."""
         self._state = _State.CLOSED
         try:
@@ -564,7 +527,7 @@ class Visit:
         if write is None:
             self._give_back()
             return None
-        return asyncio.shield(write) if isinstance(write, asyncio.Future) else self._undisturbed(write)
+        return write if isinstance(write, asyncio.Future) else self._undisturbed(write)
 
     async def _undisturbed(self, write: Coroutine[Any, Any, None]) -> None:
         """Write in a task of its own, which nobody cancels."""

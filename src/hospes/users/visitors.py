@@ -31,12 +31,14 @@ from hospes.users import seal
 from hospes.users.account import read_pass
 from hospes.users.entrance import SPACE, Entrance
 from hospes.users.guest import Guest
+from hospes.users.house import Company, House, alone
 from hospes.users.options import VisitorOptions
 from hospes.users.rangelock import RangeLock
 from hospes.users.sweeping import Sweeper
 from hospes.users.turns import Turns, place_of
 from hospes.users.user import User
-from hospes.users.visit import Company, Face, House, Visit, alone
+from hospes.users.values import HEAD
+from hospes.users.visit import Face, Visit
 
 _MOST_FAMILIAR: Final = 8_192
 _LONGEST_FAMILIAR: Final = 512  # octets of a Cookie field
@@ -53,16 +55,16 @@ class _Familiar:
         is_sealed: Whether we have looked at the seal.
     """
 
-    __slots__ = ("face", "guest", "is_sealed", "place", "version")
+    __slots__ = ("face", "guest", "head", "is_sealed", "place")
 
     def __init__(self, guest: Guest, is_sealed: bool) -> None:
         self.guest = guest
         self.is_sealed = is_sealed
         self.place = place_of(guest.key)
-        self.version = 0
-        """Of the record for which the cookie is known to count, whoever asks and whenever; 0 for none."""
+        self.head = b""
+        """Of the plain record for which the cookie is known to count, whoever asks and whenever, and whatever its content."""
         self.face: Face | None = None
-        """That record's."""
+        """That record's; None where there was none yet."""
 
 
 class Visitors:
@@ -210,13 +212,13 @@ class Visitors:
         record = held.record
         visit: Visit | None = None
         try:
-            if record is not None and record.version == familiar.version:  # for which this was found out before
+            if familiar.face is not None and record is not None and record.value.startswith(familiar.head):
                 visit = Visit(house, guest, held, request, familiar.face)
             elif familiar.is_sealed if record is None else house.entrance.knows_now(record, guest.secret):
                 visit = Visit(house, guest, held, request)
                 face = visit.face
                 if face is not None and record is not None:
-                    familiar.version, familiar.face = record.version, face
+                    familiar.head, familiar.face = record.value[:HEAD], face
         finally:
             if visit is None:
                 house.turns.give_back(held)

@@ -14,11 +14,14 @@ import pytest
 from tests.users.support import ask, cookie_of, finish, serve, set_cookie
 
 from hospes import App, User
+from hospes.http import Request, Response
+from hospes.http.request import QuickFinisher
 from hospes.store.contract import StoreError
 from hospes.store.memory import MemoryStore
+from hospes.store.shapes import Shapes
 from hospes.users import VisitorOptions, Visitors, keep_both
 from hospes.users.entrance import SPACE
-from hospes.users.shapes import Shapes
+from hospes.users.values import VALUES
 
 
 @dataclass
@@ -88,11 +91,11 @@ def test_reading_is_no_change_and_a_change_inside_is_one() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("cart", TEA, "user['cart'] is declared as list[tests.users.test_shapes.Item]: Expected `array`, got `object`"),
+        ("cart", TEA, "user['cart'] is declared as list[tests.store.test_shapes.Item]: Expected `array`, got `object`"),
         (
             "place",
             misfit(),
-            "user['place'] is declared as tests.users.test_shapes.Place | None: Expected `str`, got `int` - at `$.street`",
+            "user['place'] is declared as tests.store.test_shapes.Place | None: Expected `str`, got `int` - at `$.street`",
         ),
         ("cart", [object()], "user['cart']: Encoding objects of type object is unsupported"),
         ("cart", [Item("\ud800")], "user['cart'][0]['name']: the text holds half of a surrogate pair, which has no UTF-8"),
@@ -105,7 +108,7 @@ def test_reading_is_no_change_and_a_change_inside_is_one() -> None:
     ],
 )
 def test_what_does_not_fit_is_refused_where_it_is_put_in(key: str, value: object, message: str) -> None:
-    user = User(shapes=Shapes(TYPES))
+    user = User(shapes=Shapes(TYPES, VALUES))
     with pytest.raises((TypeError, ValueError)) as caught:
         user[key] = value
     assert str(caught.value) == message
@@ -125,7 +128,7 @@ def test_what_has_become_unfit_is_not_kept() -> None:
 
 
 def test_another_declaration_says_what_does_not_fit() -> None:
-    shapes = Shapes({"place": Place})
+    shapes = Shapes({"place": Place}, VALUES)
     assert shapes.shaped({"place": {"street": "a", "house": 7}}) == {"place": Place("a")}
     with pytest.raises(StoreError) as caught:
         shapes.shaped({"place": {"house": 7}})
@@ -160,6 +163,34 @@ def test_export_and_signing_in_have_the_plain_form() -> None:
 
     asyncio.run(run())
     assert [[each["name"] for each in cart] for cart in seen] == [["tea"]]  # type: ignore[attr-defined]
+
+
+def test_who_changed_nothing_is_done_quietly() -> None:
+    def quietly(request: Request) -> bool:
+        assert request.finishers
+        (finisher,) = request.finishers
+        assert isinstance(finisher, QuickFinisher)
+        return finisher.finish_quietly()
+
+    async def run() -> None:
+        async with visitors() as house:
+            cookie = await visited(house, lambda user: user.update(cart=[TEA], by_number={7: TEA}))
+            request = ask(cookie)
+            assert (await house.take(request))["cart"] == [TEA]
+            assert quietly(request)
+
+            request = ask(cookie)
+            (await house.take(request))["cart"][0].amount = 5
+            assert not quietly(request)
+            await finish(request, None)
+
+            request = ask(cookie)
+            (await house.take(request))["cart"].append(object())  # which has no plain form
+            assert not quietly(request)
+            with pytest.raises(TypeError, match=r"user\['cart'\]: Encoding objects of type object is unsupported"):
+                await finish(request, Response("ok"))
+
+    asyncio.run(run())
 
 
 def test_an_app_with_declared_values() -> None:

@@ -1,13 +1,13 @@
-"""Declared values: under some keys a visitor keeps dataclasses, or what is made of them.
+"""Declared values: under some keys a visitor, or a session, keeps dataclasses, or what is made of them.
 
-    App(visitors=VisitorOptions(types={"cart": list[Item]}))
+    App(visitors=VisitorOptions(types={"cart": list[Item]}), sessions=SessionOptions(types={"order": Order}))
 
 Laws:
 
 * The store has nothing but the plain form of a value: dicts with the names of its members. It names no class and no module, so
   that reading it makes nothing but what the program has declared, and the program may rename and move its classes.
-* What is put in fits its declaration, or is an error there and then. What the store has fits too, or the visitor's requests fail
-  with an error that says why; the record stays as it is.
+* What is put in fits its declaration, or is an error there and then. What the store has fits too, or the requests that want it
+  fail with an error that says why; the record stays as it is.
 * Where nothing is declared, nothing here runs.
 """
 
@@ -21,29 +21,35 @@ import msgspec
 from msgspec import Struct
 
 from hospes.store.contract import StoreError
+from hospes.store.values import Values, fingerprint
 
 _AS_THEY_ARE: Final = (bytes, datetime)  # the store has a form for them
 _UNFIT: Final = (TypeError, ValueError, RecursionError)  # msgspec.ValidationError is a ValueError
 
 
 class Shapes(Struct, frozen=True):
-    """What is declared of a visitor's values.
+    """What is declared of the values of one kind of record.
 
     Args:
         types: The declared types, by key.
+        values: The values of that kind of record.
     """
 
     types: Mapping[str, Any]
+    values: Values
 
-    def admit(self, key: str, value: object) -> object:
-        """The plain form of a value that a program puts in under a declared key.
+    def admit(self, key: Any, value: Any) -> Any:
+        """Look at a value that a program puts in; give what to hold of it, see `Values.admit`.
 
         Raises:
-            TypeError: if it does not fit.
+            TypeError, ValueError: if it does not fit, or cannot be kept.
         """
+        if key not in self.types:
+            return self.values.admit(key, value)
         plain = self._plain(key, value)
         self._check(key, plain)
-        return plain
+        self.values.admit(key, plain)
+        return value
 
     def plain(self, content: Mapping[str, Any]) -> Mapping[str, Any]:
         """Content, as the store has it.
@@ -54,6 +60,13 @@ class Shapes(Struct, frozen=True):
         if not self.types:
             return content
         return {key: self._plain(key, value) if key in self.types else value for key, value in content.items()}
+
+    def fingerprint(self, content: Mapping[str, Any]) -> bytes:
+        """The `fingerprint` of content, as the store has it; b"" for content that cannot be kept."""
+        try:
+            return fingerprint(self.plain(content))
+        except TypeError:
+            return b""
 
     def check(self, plain: Mapping[str, Any]) -> None:
         """See to it that plain content can be read again: values may have changed since they were put in.
@@ -75,8 +88,8 @@ class Shapes(Struct, frozen=True):
                 plain[key] = _shaped(plain[key], self.types[key])
             except _UNFIT as error:
                 raise StoreError(
-                    f"what is kept as user[{key!r}] does not fit {_name(self.types[key])}: {error}; nothing of it is changed: "
-                    "give a new member a default, and let the type take what it took before",
+                    f"what is kept as {self.values.variable}[{key!r}] does not fit {_name(self.types[key])}: {error}; nothing of "
+                    "it is changed: give a new member a default, and let the type take what it took before",
                     500,
                 ) from error
         return plain
@@ -85,13 +98,30 @@ class Shapes(Struct, frozen=True):
         try:
             return msgspec.to_builtins(value, builtin_types=_AS_THEY_ARE, str_keys=True)
         except _UNFIT as error:
-            raise TypeError(f"user[{key!r}]: {error}") from error
+            raise TypeError(f"{self.values.variable}[{key!r}]: {error}") from error
 
     def _check(self, key: str, plain: object) -> None:
         try:
             _shaped(plain, self.types[key])
         except _UNFIT as error:
-            raise TypeError(f"user[{key!r}] is declared as {_name(self.types[key])}: {error}") from error
+            raise TypeError(f"{self.values.variable}[{key!r}] is declared as {_name(self.types[key])}: {error}") from error
+
+
+def check_types(option: str, types: Mapping[str, Any]) -> None:
+    """See to it that values of the declared types can be kept.
+
+    Args:
+        option: What declares them, in errors: "VisitorOptions".
+        types: The types, by key.
+
+    Raises:
+        TypeError: if one cannot be kept.
+    """
+    for key, kind in types.items():
+        try:
+            msgspec.msgpack.Decoder(kind)
+        except TypeError as error:
+            raise TypeError(f"{option}(types={{{key!r}: …}}): {error}") from error
 
 
 def _shaped(value: object, kind: Any) -> Any:
