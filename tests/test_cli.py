@@ -48,6 +48,29 @@ async def life():
 """
 
 
+VISITED = """
+from hospes import App, User
+
+app = App(store="redis://127.0.0.1:1")
+
+@app.get("/")
+def home(user: User) -> str:
+    return "here"
+"""
+
+UNGUARDED = """
+from hospes import App, run
+
+app = App(store="memory:")
+
+@app.get("/")
+def home() -> str:
+    return "here"
+
+app.run(port=1)
+run(port=1)
+"""
+
 GUESTS = """
 def application(environ, start_response):
     start_response("200 OK", [])
@@ -140,12 +163,16 @@ def mistaken(folder: Path, name: str) -> list[str]:
     (folder / "guests.py").write_text(GUESTS)
     (folder / "several.py").write_text("from hospes import App\none = App()\ntwo = App()\n")
     (folder / "wrong.py").write_text("from hospes import App\napp = App()\n@app.get('/{x:nothing}')\ndef show(x): ...\n")
+    (folder / "visited.py").write_text(VISITED)
     (folder / "refused.py").write_text("from hospes import App\napp = App()\napp.get('/x')(3)\n")
     commands = {
         "no_module": ["run", "nowhere:app"],
         "no_module_in_package": ["run", "nowhere.inner"],
         "no_file": ["run", "nowhere.py"],
         "no_attribute": ["run", "program:nothing"],
+        "no_attribute_in_attribute": ["run", "program:app.nothing"],
+        "no_name": ["run", ":app"],
+        "no_variable": ["run", "program:"],
         "no_app": ["routes", "program:other"],
         "empty": ["run", "empty"],
         "several": ["run", "several"],
@@ -159,6 +186,7 @@ def mistaken(folder: Path, name: str) -> list[str]:
         "refused_declaration": ["routes", "refused.py"],
         "key_without_certificate": ["run", "program", "--tls-key", "key.pem"],
         "certificate_not_there": ["run", "program", "--port", "0", "--tls-cert", "nowhere.pem"],
+        "store_not_there": ["run", "visited:app", "--port", "0"],
     }
     return commands[name]
 
@@ -170,6 +198,9 @@ def mistaken(folder: Path, name: str) -> list[str]:
         "no_module_in_package",
         "no_file",
         "no_attribute",
+        "no_attribute_in_attribute",
+        "no_name",
+        "no_variable",
         "no_app",
         "empty",
         "several",
@@ -183,6 +214,7 @@ def mistaken(folder: Path, name: str) -> list[str]:
         "refused_declaration",
         "key_without_certificate",
         "certificate_not_there",
+        "store_not_there",
     ],
 )
 def test_mistakes(folder: Path, name: str) -> None:
@@ -196,6 +228,24 @@ def test_mistakes(folder: Path, name: str) -> None:
 def test_what_click_refuses(folder: Path, arguments: list[str]) -> None:
     status, text = says(*arguments)
     assert (status, "Error:" in text) == (2, True)
+
+
+@pytest.mark.parametrize("target", ["unguarded.py", "unguarded:app"])
+def test_a_program_that_runs_itself_is_served_by_the_command_line(
+    folder: Path, target: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / "unguarded.py").write_text(UNGUARDED)
+    with using(App()):
+        assert isinstance(find(target), App)
+    name = target.partition(":")[0]
+    message = f'run() in {name} is passed over, the command line serves: put it below `if __name__ == "__main__":`'
+    assert caplog.messages == [message, message]
+
+
+def test_an_app_inside_of_something(folder: Path) -> None:
+    (folder / "holding.py").write_text("from hospes import App\nclass Shop:\n    app = App()\n")
+    assert isinstance(load("holding:Shop.app"), App)
+    assert isinstance(load("./holding.py:Shop.app"), App)
 
 
 def test_a_module_that_fails_shows_its_traceback(folder: Path) -> None:

@@ -22,10 +22,11 @@ import click
 from hospes.adapters import kind_of
 from hospes.app import Application
 from hospes.errors import SetupError
-from hospes.running import App, Interface, Runnable, python, run_workers, show_log, version
+from hospes.running import App, Interface, Runnable, loading, python, run_workers, show_log, version
 from hospes.running import host as host_application
 from hospes.server import ServerOptions, Worker, Workers
 from hospes.server.carriers import carrier_name
+from hospes.store import StoreError
 from hospes.tools.folder import serve
 from hospes.tools.grouped import GroupedCommand
 from hospes.tools.serving import GROUPS, VARIABLES, notes, serving
@@ -34,7 +35,7 @@ from hospes.tools.users import users
 
 
 class _Group(click.Group):
-    """Turns a `SetupError` into a message and status 2."""
+    """Turns a `SetupError`, and a store that is away at the start, into a message and status 2."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
@@ -47,6 +48,11 @@ class _Group(click.Group):
             return super().invoke(ctx)
         except SetupError as error:
             raise _Mistake(str(error)) from None
+        except StoreError as error:
+            mistake = SetupError(
+                f"the store failed: {error.reason}", remedy="start it, or name another: HOSPES_STORE, App(store=…)"
+            )
+            raise _Mistake(str(mistake)) from None
 
 
 class _Mistake(click.ClickException):
@@ -79,6 +85,7 @@ main.add_command(sessions)
 
 @main.command(
     cls=GroupedCommand,
+    short_help="Serve an application: `hospes run main:app`.",
     groups={"The application": ["--interface", "--factory"], **GROUPS},
     notes=notes(),
     epilog=VARIABLES,
@@ -100,7 +107,7 @@ def run(
     interface: Literal["auto", "hospes", "asgi", "wsgi"],
     factory: bool,
 ) -> None:
-    """Serve an application: `hospes run main:app`, `hospes run main.py`; of hospes, or any ASGI or WSGI application."""
+    """Serve an application of hospes, or any ASGI or WSGI application: `hospes run main:app`, `hospes run main.py`."""
     if workers is not None and not Worker.is_this_process():  # then each of them loads the app, and this process none
         show_log()
         sys.exit(run_workers(options, workers))
@@ -133,7 +140,7 @@ def load(target: str) -> App:
     """Find an app of hospes.
 
     Args:
-        target: `package.module:attribute`, `file.py:attribute`; without attribute `app`, or the one App there is.
+        target: `package.module:attribute`, `file.py:attribute`, also with dots; without attribute `app`, or the one App there is.
 
     Raises:
         SetupError: if the module or the app in it is not there.
@@ -194,13 +201,21 @@ _FACTORIES = ("create_app", "make_app")
 def _parts(target: str) -> tuple[str, str]:
     """Module, or file, and attribute."""
     name, colon, attribute = target.rpartition(":")
-    return (name, attribute) if colon and attribute.isidentifier() else (target, "")  # C:\\main.py
+    if not colon or target.endswith(".py"):  # C:\\main.py
+        return target, ""
+    is_module = name.endswith(".py") or all(name.split("."))
+    if not is_module or not all(map(str.isidentifier, attribute.split("."))):
+        raise SetupError(f"{target!r} names no application", remedy="write package.module:app, or file.py:app")
+    return name, attribute
 
 
 def _attribute(module: ModuleType, name: str, attribute: str) -> Any:
-    if not hasattr(module, attribute):
-        raise SetupError(f"{attribute!r} in {name} is not there", remedy=f"name the variable that holds the App: {name}:app")
-    return getattr(module, attribute)
+    found: Any = module
+    for each in attribute.split("."):
+        if not hasattr(found, each):
+            raise SetupError(f"{attribute!r} in {name} is not there", remedy=f"name the variable that holds the App: {name}:app")
+        found = getattr(found, each)
+    return found
 
 
 def _only_app(module: ModuleType, name: str) -> App | None:
@@ -224,6 +239,14 @@ def _used_default_app() -> App | None:
 
 
 def _module(name: str) -> ModuleType:
+    token = loading.set(name)
+    try:
+        return _loaded(name)
+    finally:
+        loading.reset(token)
+
+
+def _loaded(name: str) -> ModuleType:
     if name.endswith(".py"):
         path = Path(name)
         spec = importlib.util.spec_from_file_location(path.stem, path)

@@ -17,9 +17,10 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from hospes import server
 from hospes.app.application import Application
@@ -34,6 +35,11 @@ if TYPE_CHECKING:
     from hospes.adapters import AsgiGuest, WsgiGuest
     from hospes.server import Server, ServerOptions, ServingThread, Tls, Worker, Workers
     from hospes.testing import TestDoor
+
+_log: Final = logging.getLogger("hospes.running")
+
+loading: Final[ContextVar[str]] = ContextVar("hospes_loading", default="")
+"""The program that the command line is loading; it serves what it finds there, so `run()` in it has nothing to do."""
 
 
 class Runnable(ABC):
@@ -87,6 +93,8 @@ class Runnable(ABC):
         With workers, this program is started again for each of them, up to this very call, and serves there; here they are only
         looked after. In a worker the call does not return.
 
+        Where `hospes run` is loading the program, that serves it, and this only says so.
+
         Args:
             host: Address to listen on; this machine alone by default, "" for every interface.
             port: Port; 8080. 0 takes a free one.
@@ -104,6 +112,11 @@ class Runnable(ABC):
             asyncio.get_running_loop()
             raise SetupError("run() was called where an event loop runs already", remedy="write `await app.serve()` there")
         show_log()
+        if program := loading.get():
+            _log.warning(
+                'run() in %s is passed over, the command line serves: put it below `if __name__ == "__main__":`', program
+            )
+            return
         chosen = options if options is not None else _options(host, port, tls, limits, timeouts)
         many = workers if isinstance(workers, server.Workers) or workers is None else server.Workers(workers)
         worker = server.Worker.of_this_process(many.max_requests) if many is not None else None
