@@ -1,5 +1,5 @@
 -- What wrk asks, and one JSON line at the end.
--- Arguments behind "--": body=FILE type=MEDIA pipeline=N browser=1 cookies=FILE
+-- Arguments behind "--": body=FILE type=MEDIA pipeline=N browser=1 cookies=FILE connection=keep-alive|close
 local BROWSER = {
   ["User-Agent"] = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36",
   ["Accept"] = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
@@ -35,6 +35,7 @@ function init(arguments)
   if given.browser then
     for name, value in pairs(BROWSER) do wrk.headers[name] = value end
   end
+  if given.connection then wrk.headers["Connection"] = given.connection end
   if given.body then
     local file = io.open(given.body, "rb")
     wrk.body = file:read("*a")
@@ -54,8 +55,9 @@ end
 function done(summary, latency)
   local errors = summary.errors
   io.write(string.format(
-    '\n@@{"requests":%d,"seconds":%.6f,"errors":%d,"p50":%.1f,"p99":%.1f}\n',
+    '\n@@{"requests":%d,"seconds":%.6f,"errors":%d,"ended":%d,"p50":%.1f,"p99":%.1f}\n',
     summary.requests, summary.duration / 1e6,
-    errors.connect + errors.read + errors.write + errors.timeout + errors.status,
+    errors.connect + errors.write + errors.timeout + errors.status,
+    errors.read,
     latency:percentile(50), latency:percentile(99)))
 end

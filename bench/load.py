@@ -30,13 +30,22 @@ class Run:
     p99: float
 
 
-def measure(workload: Workload, mode: str, port: int, pid: int, seconds: float, scratch: Path) -> Run:
+def measure(workload: Workload, mode: str, port: int, pid: int, seconds: float, scratch: Path, connection: str = "") -> Run:
     """Load a server for some seconds.
+
+    Args:
+        workload: What is asked for.
+        mode: How; one of `MODES`.
+        port: The server's.
+        pid: Its process.
+        seconds: For how long.
+        scratch: Where files lie.
+        connection: What requests say of their connections; see `Peer`.
 
     Raises:
         RuntimeError: if the load failed, or any answer was no success.
     """
-    command = ["taskset", "-c", str(LOAD_CORE), *_command(workload, mode, port, seconds, scratch)]
+    command = ["taskset", "-c", str(LOAD_CORE), *_command(workload, mode, port, seconds, scratch, connection)]
     before = cpu_seconds(pid)
     output = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60, check=False)
     used = cpu_seconds(pid) - before
@@ -44,18 +53,20 @@ def measure(workload: Workload, mode: str, port: int, pid: int, seconds: float, 
     if not line:
         raise RuntimeError(f"the load said: {(output.stderr or output.stdout)[-200:]}")
     result = json.loads(line[2:])
-    if result["errors"] or not result["requests"]:
-        raise RuntimeError(f"{result['errors']} of {result['requests']} requests failed")
+    ended = result.get("ended", 0)  # connections by the server; wrk cannot tell an answer's end from a failure
+    failed = result["errors"] + (max(0, ended - result["requests"]) if connection == "close" else ended)
+    if failed or not result["requests"]:
+        raise RuntimeError(f"{failed} of {result['requests']} requests failed")
     return Run(result["requests"] / result["seconds"], used * 1e6 / result["requests"], result["p99"])
 
 
-def _command(workload: Workload, mode: str, port: int, seconds: float, scratch: Path) -> list[str]:
+def _command(workload: Workload, mode: str, port: int, seconds: float, scratch: Path, connection: str) -> list[str]:
     connections, extra = MODES[mode]
     connections = min(connections, workload.connections)
     if workload.message:
         depth = "16" if mode == "pipelined" else "1"
         return [str(program("wsload")), str(port), workload.path, str(connections), str(workload.message), str(seconds), depth]
-    arguments = list(extra)
+    arguments = [*extra, *([f"connection={connection}"] if connection else [])]
     if workload.body:
         arguments += [f"body={scratch / workload.body}", f"type={workload.media_type}"]
     if workload.introduction:

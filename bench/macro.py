@@ -81,13 +81,14 @@ def _ask(name: str, cases: Sequence[tuple[str, str]], seconds: float, scratch: P
         return
     port = free_port()
     try:
-        with PEERS[name].serving(port, scratch, SERVER_CORE) as pid:
+        peer = PEERS[name]
+        with peer.serving(port, scratch, SERVER_CORE) as pid:
             for target in sorted({WORKLOADS[workload].introduction for workload, _ in cases} - {""}):
                 introduce(port, scratch, target)
             for workload, mode in cases:
                 try:
-                    WORKLOADS[workload].check(port, scratch)
-                    measured = measure(WORKLOADS[workload], mode, port, pid, seconds, scratch)
+                    WORKLOADS[workload].check(port, scratch, peer.connection)
+                    measured = measure(WORKLOADS[workload], mode, port, pid, seconds, scratch, peer.connection)
                     results.setdefault((workload, mode, name), []).append(measured)
                 except PROBLEMS as error:
                     yield f"{name}, {workload}, {mode}: {error}"

@@ -52,6 +52,8 @@ class Peer:
         venv: The environment it is installed in; "" for none.
         environment: Variables it is started with.
         cores: Where it runs, if not on the one core of all others.
+        connection: What requests have to say to it: "keep-alive" where it keeps a connection for nobody else, "close" where it
+            ends each after one answer, whatever it was told.
     """
 
     command: str
@@ -59,6 +61,7 @@ class Peer:
     venv: str = ""
     environment: tuple[tuple[str, str], ...] = ()
     cores: str = ""
+    connection: str = ""
 
     @property
     def is_there(self) -> bool:
@@ -143,8 +146,12 @@ PEERS = {
     "waitress-wsgi": Peer("{bin}/waitress-serve --listen 127.0.0.1:{port} --threads 4 wsgi_app:app", HTTP, "servers"),
     "gunicorn-flask": Peer(_GUNICORN + "--worker-class gthread --threads 4 flask_app:app", HTTP | STATIC, "servers"),
     "waitress-flask": Peer("{bin}/waitress-serve --listen 127.0.0.1:{port} --threads 4 flask_app:app", HTTP | STATIC, "servers"),
-    "simple-coroutine": Peer("{bin}/python {apps}/simple_app.py {port} coroutine", HTTP - {"upload"}, "simple"),
-    "simple-thread": Peer("{bin}/python {apps}/simple_app.py {port} thread", HTTP - {"upload"}, "simple"),
+    "simple-coroutine": Peer(
+        "{bin}/python {apps}/simple_app.py {port} coroutine", HTTP - {"upload"}, "simple", connection="close"
+    ),
+    "simple-thread": Peer(
+        "{bin}/python {apps}/simple_app.py {port} thread", HTTP - {"upload"}, "simple", connection="keep-alive"
+    ),
     "picows": Peer("{bin}/python {apps}/picows_app.py {port}", SOCKETS, "servers"),
     "websockets": Peer("{bin}/python {apps}/websockets_app.py {port}", SOCKETS, "servers"),
 }

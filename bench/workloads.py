@@ -37,27 +37,36 @@ class Workload:
     introduction: str = ""
     against: str = "plaintext"
 
-    def check(self, port: int, scratch: Path) -> None:
+    def check(self, port: int, scratch: Path, connection: str = "") -> None:
         """Ask twice over one connection; what brings a message is checked by its load program.
+
+        Args:
+            port: The server's.
+            scratch: Where the request's content is.
+            connection: What a request says of its connection; see `Peer`. With "close" each has its own.
 
         Raises:
             RuntimeError: if an answer is not the right one.
         """
         if self.message:
             return
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        asking = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         content = (scratch / self.body).read_bytes() if self.body else None
         fields = {"Content-Type": self.media_type} if self.body else {}
+        if connection:
+            fields["Connection"] = connection
         for _ in range(2):
-            connection.request("POST" if content is not None else "GET", self.path, content, fields)
-            response = connection.getresponse()
+            asking.request("POST" if content is not None else "GET", self.path, content, fields)
+            response = asking.getresponse()
             got = response.read()
             same = got == self.answer or not self.answer
             if not same and response.headers.get_content_subtype() == "json":
                 same = json.loads(got) == json.loads(self.answer)
             if response.status != 200 or not same:
                 raise RuntimeError(f"{self.path}: {response.status} {got[:60]!r}")
-        connection.close()
+            if connection == "close":
+                asking.close()
+        asking.close()
 
 
 _RECORD = {"id": 7, "name": "Ada Lovelace", "active": True, "score": 12.5, "tags": ["a", "b", "c"], "note": "x" * 40}
