@@ -10,7 +10,6 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-
 from bench.workloads import WORKLOADS
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\nHello, World!"
