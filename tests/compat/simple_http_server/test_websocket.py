@@ -32,6 +32,7 @@ from hospes.compat.simple_http_server.app_conf import AppConf
 from hospes.compat.simple_http_server.application import FaceApp, Ways
 from hospes.compat.simple_http_server.websocket import hearing
 from hospes.errors import SetupError
+from hospes.http.asking import running_loop
 from hospes.testing import WebSocketRefused
 from hospes.websockets.events import EVENTS
 
@@ -274,7 +275,7 @@ def test_what_only_the_base_has_is_not_heard(conf: AppConf, on_loop: bool) -> No
         def on_text_message(self, session: WebsocketSession, message: str) -> None:
             session.send(message)
 
-    assert [name for name in EVENTS if hasattr(hearing(Text), name)] == ["on_text_message"]
+    assert [name for name in EVENTS if hasattr(hearing(Text), name)] == ["on_handshake", "on_text_message"]
     websocket_handler("/text")(Text)
     with served(conf, on_loop) as url:
         peer: Any = websocket.create_connection(url + "/text", timeout=WAIT)
@@ -287,3 +288,27 @@ def test_what_only_the_base_has_is_not_heard(conf: AppConf, on_loop: bool) -> No
         peer.shutdown()
     with pytest.raises(SetupError, match="hears nothing"):
         websocket_handler("/a")(WebsocketHandler)
+
+
+@pytest.mark.parametrize("singleton", [True, False])
+@pytest.mark.parametrize("on_loop", BOTH)
+def test_objects_are_made_at_the_handshake_where_their_methods_run(conf: AppConf, on_loop: bool, singleton: bool) -> None:
+    made: list[bool] = []
+
+    class Telling:
+        def __init__(self) -> None:
+            made.append(running_loop() is not None)
+
+        def on_text_message(self, session: WebsocketSession, message: str) -> None:
+            session.send(f"{len(made)} {running_loop() is not None}")
+
+    websocket_handler("/telling", singleton=singleton)(Telling)
+    with served(conf, on_loop) as url:
+        assert made == []
+        peers: list[Any] = [websocket.create_connection(url + "/telling", timeout=WAIT) for _ in range(2)]
+        assert made == ([on_loop] if singleton else [on_loop, on_loop])
+        for peer in peers:
+            peer.send("")
+            assert peer.recv() == f"{len(made)} {on_loop}"
+            peer.close()
+            peer.shutdown()

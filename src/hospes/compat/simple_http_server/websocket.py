@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from threading import Lock
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -175,10 +176,37 @@ def hearing(cls: type) -> type:
     """A program's class as the core's: an object of it hears what its methods are there for."""
 
     def make(self: Any) -> None:
-        owner = cls()
+        owner = _Owner(cls)
         for name in events:
-            setattr(self, name, heard(getattr(owner, name)))
+            setattr(self, name, heard(owner.hearing(name)))
 
     events = [name for name in EVENTS if hears(cls, name)]
+    if events and "on_handshake" not in events:
+        events.append("on_handshake")  # the object is made then, where its methods run
     # The methods are there for the core to see; each object has its own.
-    return type(cls.__name__, (), {"__init__": make, **{name: heard(getattr(cls, name)) for name in events}})
+    return type(cls.__name__, (), {"__init__": make, **dict.fromkeys(events, heard(cls))})
+
+
+class _Owner:
+    """A program's object, made when its first event is heard; a constructor may wait.
+
+    Args:
+        cls: The program's class.
+    """
+
+    def __init__(self, cls: type) -> None:
+        self._cls = cls
+        self._lock = Lock()  # one object may hear several websockets, in several threads
+        self._made: object = None
+
+    def hearing(self, event: str) -> Callable[..., Any]:
+        """What hears an event."""
+        is_heard = hears(self._cls, event)
+
+        def hear(*arguments: Any) -> Any:
+            with self._lock:
+                if self._made is None:
+                    self._made = self._cls()
+            return getattr(self._made, event)(*arguments) if is_heard else None
+
+        return hear
