@@ -29,7 +29,6 @@ from hospes.errors import SetupError
 from hospes.http.handler import Handler
 from hospes.http.request import Address, Connection
 from hospes.limits import Limits, Timeouts
-from hospes.logger import LineFormatter
 
 if TYPE_CHECKING:
     from hospes.adapters import AsgiGuest, WsgiGuest
@@ -334,6 +333,8 @@ def show_log() -> None:
     """Show what hospes has to say where the program has set up no logging of its own. Not in the background: the last words of a
     process that is killed are worth waiting for."""
     if not logging.getLogger().handlers and not logging.getLogger("hospes").handlers:
+        from hospes.logger import LineFormatter
+
         handler = logging.StreamHandler()
         handler.setFormatter(LineFormatter())
         logging.getLogger("hospes").addHandler(handler)

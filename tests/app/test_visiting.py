@@ -248,7 +248,7 @@ def test_own_sessions(factory: Nothing) -> None:
         assert client.get("/own").json() == []
 
 
-@pytest.mark.parametrize("wrong", [Nothing, "sid", None])
+@pytest.mark.parametrize("wrong", [Nothing, "sid", 0])
 def test_sessions_come_from_a_factory(wrong: Any) -> None:
     with pytest.raises(SetupError, match="neither SessionOptions nor a SessionFactory"):
         App(sessions=wrong)

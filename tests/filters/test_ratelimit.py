@@ -17,8 +17,8 @@ from tests.servers import ValkeyServer
 
 from hospes import Address, App, RateLimit, Request, Response
 from hospes.filters import ratelimit
-from hospes.filters.ratelimit import Rate, StoreSource
-from hospes.store import Conflict, StoreUnavailable
+from hospes.filters.ratelimit import Rate
+from hospes.store import Conflict, StoreSource, StoreUnavailable
 
 
 class Clock:

@@ -41,8 +41,7 @@ from hospes.binding import ProviderRegistry, Site, compile_plan, local_names
 from hospes.binding.signature import name_of
 from hospes.errors import HttpError, SetupError
 from hospes.execution import ThreadPool, default_threads
-from hospes.files import StaticFolder
-from hospes.filters import CrossSiteRequest, Csrf, StoreSource
+from hospes.filters import CrossSiteRequest, Csrf
 from hospes.http.direct import Direct, Map, Shelf
 from hospes.http.handler import Handler
 from hospes.http.problem import problem_response
@@ -51,12 +50,14 @@ from hospes.http.response import Response
 from hospes.limits import Timeouts
 from hospes.routing import Matcher, Pattern, Route, Router, parse_pattern
 from hospes.routing.pattern import Kind
-from hospes.sessions import SessionFactory, SessionOptions
-from hospes.signing import Keys
-from hospes.users import VisitorOptions
+from hospes.store import StoreSource
 
 if TYPE_CHECKING:
     import jinja2
+
+    from hospes.sessions import SessionFactory, SessionOptions
+    from hospes.signing import Keys
+    from hospes.users import VisitorOptions
 
 E = TypeVar("E")
 
@@ -86,10 +87,10 @@ class Application(Registrar):
         store: str = "",
         threads: int = 0,
         templates: str | Path | jinja2.Environment = "templates",
-        sessions: SessionOptions | SessionFactory = SessionOptions(),  # noqa: B008 (frozen)
+        sessions: SessionOptions | SessionFactory | None = None,
         keys: Keys = (),
         csrf: Csrf | bool = True,
-        visitors: VisitorOptions = VisitorOptions(),  # noqa: B008 (frozen)
+        visitors: VisitorOptions | None = None,
     ) -> None:
         super().__init__()
         self.store_url = store or os.environ.get("HOSPES_STORE", "") or DEFAULT_STORE
@@ -246,8 +247,10 @@ class Application(Registrar):
 
     def _shelves(self) -> tuple[Shelf, ...]:
         """The folders whose paths nobody else has a say in: no filter, no route, nothing mounted below."""
-        if self._layers:
+        if self._layers or not self._below:
             return ()
+        from hospes.files import StaticFolder  # loaded by who serves one
+
         routes = [declaration.options for declaration, _ in self._declarations()]
         if any(options.regexp for options in routes):
             return ()

@@ -18,7 +18,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import EllipsisType
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -26,7 +26,9 @@ from msgspec.structs import replace
 from hospes.app.onion import Layer
 from hospes.binding.signature import name_of
 from hospes.errors import SetupError
-from hospes.websockets import WebSocketRoute
+
+if TYPE_CHECKING:
+    from hospes.websockets import WebSocketRoute
 
 F = TypeVar("F", bound=Callable[..., Any])
 

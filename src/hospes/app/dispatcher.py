@@ -14,17 +14,19 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hospes.app.favicon import favicon, is_favicon
 from hospes.binding.content import is_form
 from hospes.errors import HttpError
-from hospes.files import FilePattern
 from hospes.http.direct import Map
 from hospes.http.handler import Handler
 from hospes.http.headers import Headers
 from hospes.http.request import Request
 from hospes.http.response import Response
+
+if TYPE_CHECKING:
+    from hospes.files import FilePattern
 from hospes.routing import AutomaticOptions, BadPath, Match, Matcher, MethodNotAllowed, NotFound, Outcome, split_path
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 from urllib.parse import quote
 
 from msgspec import Struct
@@ -35,13 +35,15 @@ from hospes.app.declarations import (
 )
 from hospes.app.failures import ErrorHandler, ErrorHandlers, ErrorKey
 from hospes.app.onion import Layer
-from hospes.app.scanning import Place, scan
 from hospes.app.sites import called_of, is_method, line_of, program_frame, program_line, visible_names
 from hospes.app.socket_declaring import SocketRegistrar
 from hospes.binding import ModelBindings, local_names
 from hospes.binding.signature import name_of
 from hospes.errors import SetupError
-from hospes.files import FilePattern, StaticFolder, parse_file_pattern
+
+if TYPE_CHECKING:
+    from hospes.app.scanning import Place
+    from hospes.files import FilePattern
 
 C = TypeVar("C", bound=type)
 
@@ -351,6 +353,8 @@ class Registrar(SocketRegistrar):
         Raises:
             SetupError: for a folder that is not there, or a prefix that is none or taken.
         """
+        from hospes.files import StaticFolder, parse_file_pattern  # loaded by who serves some
+
         where = program_line()
         pattern = parse_file_pattern(prefix, where)
         owner = StaticFolder(Path(folder), immutable=immutable, listing=listing, source=where)
@@ -374,6 +378,8 @@ class Registrar(SocketRegistrar):
             SetupError: if there is no such place, nothing in it matches, or a module's name is another's.
             Exception: what a module raises, with its traceback.
         """
+        from hospes.app.scanning import scan  # loaded by who scans
+
         return scan(self, place, pattern, project, program_line())
 
     def _own(self, below: Below, said: str) -> None:

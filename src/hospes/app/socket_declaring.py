@@ -1,6 +1,7 @@
 """The decorators for websockets.
 
-Laws: those of `registrar`, of which they are a part.
+Laws: those of `registrar`, of which they are a part; and a program without websockets loads nothing of them: what is of
+`hospes.websockets` is named with its package here, and is loaded by that.
 """
 
 from __future__ import annotations
@@ -8,18 +9,20 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
+from hospes import websockets
 from hospes.app.declarations import F, RouteOptions
 from hospes.app.places import is_async
 from hospes.app.sites import program_line
 from hospes.binding.signature import name_of
 from hospes.errors import SetupError
-from hospes.http.handshake import Origins, check_subprotocols
 from hospes.http.request import Request
 from hospes.http.websocket import WebSocketOptions
-from hospes.websockets import WebSocketRoute
-from hospes.websockets.events import EVENTS, IN_POOL, INLINE, ON_LOOP, Event, Events, hears
+
+if TYPE_CHECKING:
+    from hospes.websockets import WebSocketRoute
+    from hospes.websockets.events import Event, Events
 
 C = TypeVar("C", bound=type)
 
@@ -104,22 +107,23 @@ class SocketRegistrar(ABC):
         Raises:
             SetupError: for a class that hears nothing, and for origins that are none.
         """
+        events = websockets.events
         path = endpoint if isinstance(endpoint, str) else ""
 
         def decorate(cls: type) -> type:
-            if not any(hears(cls, name) for name in EVENTS):
+            if not any(events.hears(cls, name) for name in events.EVENTS):
                 raise SetupError(
                     f"the class {cls.__name__} hears nothing of a websocket",
                     where=(program_line(),),
-                    remedy=f"define one of {', '.join(EVENTS)}",
+                    remedy=f"define one of {', '.join(events.EVENTS)}",
                 )
             makes: Callable[[], object] = _Once(cls) if singleton else cls
 
             def make() -> Mapping[str, Event]:
                 owner = makes()
-                return {name: _event(getattr(owner, name), inline) for name in EVENTS if hears(owner, name)}
+                return {name: _event(getattr(owner, name), inline) for name in events.EVENTS if events.hears(owner, name)}
 
-            self._open(path, regexp, Events(make, options), origins, options)
+            self._open(path, regexp, events.Events(make, options), origins, options)
             return cls
 
         return decorate if isinstance(endpoint, str) else decorate(endpoint)
@@ -163,7 +167,7 @@ class SocketRegistrar(ABC):
             if heard is None:
                 heard = self._heard[place] = {}
                 options = WebSocketOptions()
-                self._open(*place, Events(partial(_events, heard), options), (), options)
+                self._open(*place, websockets.events.Events(partial(_events, heard), options), (), options)
             if event in heard:
                 raise SetupError(
                     f"{name_of(function)}() is the second {event} for {endpoint or regexp!r}",
@@ -201,13 +205,16 @@ def _events(heard: Mapping[str, Callable[..., Any]]) -> Mapping[str, Event]:
 
 
 def _event(function: Callable[..., Any], inline: bool) -> Event:
-    return Event(function, ON_LOOP if is_async(function) else INLINE if inline else IN_POOL)
+    events = websockets.events
+    return events.Event(function, events.ON_LOOP if is_async(function) else events.INLINE if inline else events.IN_POOL)
 
 
 def _route(
     place: str, origins: Sequence[str], subprotocols: Sequence[str], options: WebSocketOptions, *, events: bool = False
 ) -> WebSocketRoute:
+    from hospes.http.handshake import Origins, check_subprotocols  # loaded by who has websockets
+
     try:
-        return WebSocketRoute(Origins(origins), check_subprotocols(subprotocols), options, events)
+        return websockets.WebSocketRoute(Origins(origins), check_subprotocols(subprotocols), options, events)
     except ValueError as error:
         raise SetupError(f"the websocket at {place!r}: {error}", where=(program_line(),)) from error

@@ -9,8 +9,9 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from hospes import websockets
 from hospes.app.places import is_async
 from hospes.binding import Site
 from hospes.binding.annotations import class_of
@@ -19,7 +20,9 @@ from hospes.errors import HttpError, SetupError
 from hospes.http.handler import Handler
 from hospes.http.request import Request
 from hospes.http.response import Response
-from hospes.websockets import WebSocket, WebSocketRoute
+
+if TYPE_CHECKING:
+    from hospes.websockets import WebSocketRoute
 
 _REFUSAL = "hospes.websocket.refusal"
 
@@ -75,4 +78,4 @@ def opening(call: Callable[..., Any], function: Callable[..., Any], site: Site, 
 
 def _is_websocket(annotation: Any) -> bool:
     kind = class_of(annotation)
-    return kind is not None and issubclass(kind, WebSocket)
+    return kind is not None and issubclass(kind, websockets.WebSocket)

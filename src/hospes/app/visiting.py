@@ -4,6 +4,8 @@ Laws:
 
 * A program in which nobody asks for what the store keeps opens none. One in which a handler does, or anything a handler asks for,
   opens it at start, where a store that cannot be used is said.
+* Nor does such a program load what keeps them: whoever asks for `User`, `Session` or `Keyring` has loaded its module; as long as
+  nobody has, nobody can ask. All else of theirs is named with its package here (`users.Visitors`), and is loaded by that.
 * Visitors and sessions are in one store. Who wants both turns takes the visitor's first, so that nobody waits in a circle.
 * Objects of a visitor ("session") are made for the one whose request it is, so asking for one asks for the visitor first.
 * A visitor who signs in or out takes his session along under a new id: who planted, or saw, the old one has no part in it.
@@ -14,21 +16,26 @@ Laws:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from hospes.binding import Provided, ProviderRegistry
+from hospes import sessions, store, users
+from hospes.binding import ProviderRegistry
 from hospes.binding import VisitorOptions as ObjectOptions
 from hospes.errors import SetupError
-from hospes.filters import Csrf
 from hospes.http.request import SAFE_METHODS, Request
-from hospes.sessions import OwnSessions, Session, SessionFactory, SessionOptions, Sessions, StoredSessions
-from hospes.signing import Keyring, Keys
-from hospes.store import Store, answers
-from hospes.users import User, VisitorOptions, Visitors
+
+if TYPE_CHECKING:
+    from hospes.binding import Provided
+    from hospes.filters import Csrf
+    from hospes.sessions import OwnSessions, Session, SessionFactory, SessionOptions, Sessions, StoredSessions
+    from hospes.signing import Keyring, Keys
+    from hospes.store import Store
+    from hospes.users import User, VisitorOptions, Visitors
 
 
 class Guests(Struct, frozen=True, kw_only=True):
@@ -36,15 +43,15 @@ class Guests(Struct, frozen=True, kw_only=True):
 
     Args:
         store_url: Where visitors, sessions and keys are kept.
-        visitors: How visitors are remembered.
-        sessions: How sessions are kept, or a factory of the program's own.
+        visitors: How visitors are remembered; None for the usual way.
+        sessions: How sessions are kept, or a factory of the program's own; None for the usual way.
         keys: The secrets that sign; none for one that is made once and kept in the store.
         csrf: What looks at where requests come from; None for nobody.
     """
 
     store_url: str
-    visitors: VisitorOptions = VisitorOptions()
-    sessions: SessionOptions | SessionFactory = SessionOptions()
+    visitors: VisitorOptions | None = None
+    sessions: SessionOptions | SessionFactory | None = None
     keys: Keys = ()
     csrf: Csrf | None = None
 
@@ -62,17 +69,18 @@ class Visiting(ProviderRegistry):
         self.sessions = SessionDoor(self)
         self._is_wanted = False
         self._recogniser: Visitors | None = None
-        own = guests.sessions
-        _check_sessions(own)
+        self._own = _own_sessions(guests.sessions)
         _check_visitors(guests.visitors)
-        self._own = OwnSessions(own) if isinstance(own, SessionFactory) else None
         self._stored: StoredSessions | None = None
         self._starts = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._opening: asyncio.Lock | None = None
-        self.add_direct(User, self.take_soon)
-        self.add_direct(Session, self.take_session_soon)
-        self.add(self.take_keys, "app")
+        self._unasked: dict[str, Callable[[], None]] = {
+            "hospes.users.user": lambda: self.add_direct(users.User, self.take_soon),
+            "hospes.sessions.session": lambda: self.add_direct(sessions.Session, self.take_session_soon),
+            "hospes.signing": self._provide_keys,
+        }
+        """What is still to be provided, by the module that nobody has loaded yet."""
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
@@ -86,7 +94,7 @@ class Visiting(ProviderRegistry):
             self._is_wanted = True
         return found
 
-    def take_soon(self, request: Request) -> User | Awaitable[User]:
+    def take_soon(self, request: Request) -> users.User | Awaitable[users.User]:
         """The request's visitor, or what has to be awaited for it; see `take`."""
         visitors = self._recogniser
         if visitors is not None and (request.method in SAFE_METHODS or self._may_take_now(request)):
@@ -124,7 +132,7 @@ class Visiting(ProviderRegistry):
             await stay.step_in()
         return user
 
-    def take_session_soon(self, request: Request) -> Session | Awaitable[Session]:
+    def take_session_soon(self, request: Request) -> sessions.Session | Awaitable[sessions.Session]:
         """The request's session, or what has to be awaited for it; see `take_session`."""
         stored = self._stored
         session = stored.recall(request) if stored is not None else None
@@ -145,6 +153,8 @@ class Visiting(ProviderRegistry):
         Raises:
             StoreError: if they are in the store, and that is away.
         """
+        from hospes.signing import Keyring  # whoever asks has loaded it
+
         if self.guests.keys:
             return Keyring(self.guests.keys)
         return await Keyring.of(await self.open_store())
@@ -169,7 +179,7 @@ class Visiting(ProviderRegistry):
             within: Seconds for it to answer.
         """
         visitors = self._recogniser
-        return "" if visitors is None else await answers(visitors.store, within)
+        return "" if visitors is None else await store.answers(visitors.store, within)
 
     async def all_sessions(self) -> Sessions[Any]:
         """Where sessions come from."""
@@ -200,7 +210,24 @@ class Visiting(ProviderRegistry):
 
     def _is_kept(self, kind: Any) -> bool:
         """Whether objects of this type come from the store."""
-        return kind is User or (kind is Session and self._own is None) or (kind is Keyring and not self.guests.keys)
+        match f"{kind.__module__}.{kind.__qualname__}" if isinstance(kind, type) else "":
+            case "hospes.users.user.User":
+                return True
+            case "hospes.sessions.session.Session":
+                return self._own is None
+            case "hospes.signing.Keyring":
+                return not self.guests.keys
+        return False
+
+    def _provided_exactly(self, kind: Any) -> Provided | None:
+        for module in [each for each in self._unasked if each in sys.modules]:
+            self._unasked.pop(module)()
+        return super()._provided_exactly(kind)
+
+    def _provide_keys(self) -> None:
+        from hospes.signing import Keyring
+
+        self.add(self.take_keys, "app", namespace={"Keyring": Keyring})
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._starts and self._loop is not loop:
@@ -216,11 +243,12 @@ class Visiting(ProviderRegistry):
         assert self._opening is not None, "an application takes visitors only while it runs"
         async with self._opening:
             if self._recogniser is None:
-                visitors = Visitors.at(self.guests.store_url, self.guests.visitors, company=self._accompany)
+                options = self.guests.visitors or users.VisitorOptions()
+                visitors = users.Visitors.at(self.guests.store_url, options, company=self._accompany)
                 await visitors.open()
-                options = self.guests.sessions
-                if isinstance(options, SessionOptions):
-                    self._stored = StoredSessions(visitors.store, visitors.turns, options)
+                kept = self.guests.sessions or sessions.SessionOptions()
+                if isinstance(kept, sessions.SessionOptions):
+                    self._stored = sessions.StoredSessions(visitors.store, visitors.turns, kept)
                 self._recogniser = visitors
             return self._recogniser
 
@@ -303,16 +331,19 @@ class SessionDoor:
             csrf.check(request)
 
 
-def _check_sessions(given: object) -> None:
-    if not isinstance(given, (SessionOptions, SessionFactory)):
+def _own_sessions(given: object) -> OwnSessions | None:
+    if given is None or isinstance(given, sessions.SessionOptions):
+        return None
+    if not isinstance(given, sessions.SessionFactory):
         raise SetupError(
             f"App(sessions={given!r}) is neither SessionOptions nor a SessionFactory",
             remedy="derive from hospes.SessionFactory, and give an object of that class",
         )
+    return sessions.OwnSessions(given)
 
 
 def _check_visitors(given: object) -> None:
-    if not isinstance(given, VisitorOptions):
+    if given is not None and not isinstance(given, users.VisitorOptions):
         raise SetupError(
             f"App(visitors={given!r}) is no VisitorOptions", remedy="write App(visitors=VisitorOptions(max_age=30 * 86_400))"
         )
@@ -320,4 +351,4 @@ def _check_visitors(given: object) -> None:
 
 def _key(request: Request) -> str | None:
     user = request.visitor
-    return user.id if isinstance(user, User) else None
+    return user.id if isinstance(user, users.User) else None

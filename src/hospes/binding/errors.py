@@ -9,7 +9,6 @@ Laws:
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from hospes.http.problem import FieldError
@@ -47,6 +46,8 @@ def shown(value: object) -> str:
         return "a list"
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 4 * SHOWN:
         return "a number of many digits"
+    import json  # slow to import, and only errors need it
+
     text = json.dumps(value)
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 

@@ -240,7 +240,7 @@ class ProviderRegistry:
                 f"{name_of(function)}() is to provide for the unknown scope {scope!r}", where=(source,), remedy=remedy
             )
         kind = _provided_type(function, source, namespace or {})
-        other = self._by_kind.get(kind)
+        other = self._provided_exactly(kind)
         if other is not None:
             raise SetupError(
                 f"{_name(kind)} is provided twice, by {other.name}() and by {name_of(function)}()",
@@ -259,7 +259,7 @@ class ProviderRegistry:
         Raises:
             SetupError: if several provide subclasses of it, or the provider needs what it can never get.
         """
-        provided = self._by_kind.get(wanted)
+        provided = self._provided_exactly(wanted)
         if provided is None:
             provided = self._subclass_of(wanted)
         if provided is not None:
@@ -399,6 +399,9 @@ class ProviderRegistry:
             f"cannot be provided: an object for the {provided.scope} is made of other provided objects only",
             'provide its type too, give the parameter a default, or use scope="request"',
         )
+
+    def _provided_exactly(self, kind: Any) -> Provided | None:
+        return self._by_kind.get(kind)
 
     def _subclass_of(self, wanted: Any) -> Provided | None:
         if not isinstance(wanted, type) or wanted.__module__ in _NOBODYS:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hospes.filters.cors import Cors
     from hospes.filters.csrf import CrossSiteRequest, Csrf, MissingToken, csrf_matches, csrf_token
     from hospes.filters.hosts import TrustedHosts
-    from hospes.filters.ratelimit import RateLimit, StoreSource
+    from hospes.filters.ratelimit import RateLimit
     from hospes.filters.security import SecurityHeaders
     from hospes.filters.timelimit import TimeLimit
 else:
@@ -34,7 +34,7 @@ else:
             "cors": "Cors",
             "csrf": "CrossSiteRequest Csrf MissingToken csrf_matches csrf_token",
             "hosts": "TrustedHosts",
-            "ratelimit": "RateLimit StoreSource",
+            "ratelimit": "RateLimit",
             "security": "SecurityHeaders",
             "timelimit": "TimeLimit",
         },
@@ -48,7 +48,6 @@ __all__ = [
     "MissingToken",
     "RateLimit",
     "SecurityHeaders",
-    "StoreSource",
     "TimeLimit",
     "TrustedHosts",
     "csrf_matches",

@@ -22,8 +22,6 @@ Laws:
 
 from __future__ import annotations
 
-import hmac
-import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from typing import Final, Protocol
@@ -136,12 +134,16 @@ def csrf_token(session: HasId) -> str:
     Any number of tokens of a session count at the same time, until its id changes (at sign-in) or it ends. Each is masked anew,
     so that a compressed page does not betray it by its length.
     """
+    import secrets  # slow to import, and not everybody demands tokens
+
     mask = secrets.token_bytes(_LENGTH)
     return urlsafe_b64encode(mask + _masked(_secret(session), mask)).rstrip(b"=").decode()
 
 
 def csrf_matches(session: HasId, token: str) -> bool:
     """Whether a token belongs to a session."""
+    import hmac
+
     try:
         octets = urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4))
     except ValueError:  # UnicodeEncodeError is one
@@ -162,6 +164,8 @@ async def _check_token(request: Request) -> None:
 
 
 def _secret(session: HasId) -> bytes:
+    import hmac
+
     # The id is known to this server and this visitor: what is made of it is as good as a secret of its own, and costs no write.
     return hmac.digest(session.id.encode(), _PURPOSE, "sha256")
 

@@ -27,13 +27,13 @@ import time
 from collections.abc import Awaitable, Callable
 from hashlib import blake2b
 from math import ceil
-from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from hospes.errors import HttpError
 from hospes.http.handler import CallNext
 from hospes.http.request import Request
 from hospes.http.response import Response
-from hospes.store import Conflict, Store, StoreError
+from hospes.store import Conflict, Store, StoreError, StoreSource
 
 By: TypeAlias = Literal["address"] | Callable[[Request], str | Awaitable[str | None] | None]
 """What tells one from another: the address, or a function. Who is None to it is not counted."""
@@ -48,18 +48,6 @@ _SECONDS: Final = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 _TRIES: Final = 5
 _IPV6_HOME: Final = 64
 """Bits of an IPv6 address that tell one from another: whoever has one has a /64 of them (RFC 6177)."""
-
-
-class StoreSource(Protocol):
-    """What has a store; an application lends it as a service."""
-
-    async def open_store(self) -> Store:
-        """The store.
-
-        Raises:
-            StoreError: if it is away.
-        """
-        ...
 
 
 class Rate(NamedTuple):

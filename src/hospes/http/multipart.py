@@ -23,8 +23,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import secrets
-import tempfile
 from collections.abc import Callable, Iterator
 from threading import Lock
 from types import TracebackType
@@ -255,6 +253,8 @@ class _Spool:
     def append(self, data: bytes | bytearray) -> None:
         self.check()
         if self._file is None:
+            import tempfile  # slow to import, and few forms are that large
+
             # Mode 0600, without a name where the system can; closed by `close`.
             self._file = tempfile.TemporaryFile(prefix="hospes-")  # noqa: SIM115
         self._file.seek(self.size)
@@ -393,6 +393,8 @@ class MultipartFile:
             OSError: if it cannot be written; nothing is left behind then.
             ValueError: if its request has ended.
         """
+        import secrets
+
         name: str = os.fspath(path)
         temporary = os.path.join(os.path.dirname(name), f".{secrets.token_hex(8)}.part")
         try:

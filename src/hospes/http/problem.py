@@ -9,7 +9,6 @@ Laws:
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -101,11 +100,13 @@ p, li {{ opacity: .75 }}
 
 
 def _page(error: HttpError) -> Response:
+    from html import escape  # slow to import: it brings every entity there is
+
     if isinstance(error, InvalidRequest):
-        rows = (f"<li><code>{html.escape(each.pointer)}</code> {html.escape(each.message)}</li>" for each in error.errors)
+        rows = (f"<li><code>{escape(each.pointer)}</code> {escape(each.message)}</li>" for each in error.errors)
         more = f"<ul>{''.join(rows)}</ul>"
     else:
-        more = f"<p>{html.escape(error.explain)}</p>" if error.explain else ""
-    page = _PAGE.format(code=error.code, title=html.escape(error.message or phrase_of(error.code)), more=more)
+        more = f"<p>{escape(error.explain)}</p>" if error.explain else ""
+    page = _PAGE.format(code=error.code, title=escape(error.message or phrase_of(error.code)), more=more)
     headers = Headers({"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"})
     return Response(page.encode(), error.code, headers, content_type="text/html; charset=utf-8")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         StoreCorrupt,
         StoreError,
         StoreFull,
+        StoreSource,
         StoreUnavailable,
         Taken,
         TurnStore,
@@ -30,7 +31,7 @@ else:
         __name__,
         {
             "contract": "Conflict PromptStore QuickStore Record Store "
-            "StoreCorrupt StoreError StoreFull StoreUnavailable Taken TurnStore",
+            "StoreCorrupt StoreError StoreFull StoreSource StoreUnavailable Taken TurnStore",
             "health": "answers",
             "url": "open_store",
         },
@@ -45,6 +46,7 @@ __all__ = [
     "StoreCorrupt",
     "StoreError",
     "StoreFull",
+    "StoreSource",
     "StoreUnavailable",
     "Taken",
     "TurnStore",

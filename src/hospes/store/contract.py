@@ -214,3 +214,15 @@ class TurnStore(Store, Protocol):
             StoreFull: if there is no room.
         """
         ...
+
+
+class StoreSource(Protocol):
+    """What has a store; an application lends it as a service."""
+
+    async def open_store(self) -> Store:
+        """The store.
+
+        Raises:
+            StoreError: if it is away.
+        """
+        ...
