@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+from hospes.lazily import regexp
 
 SOURCE = Path(__file__).parent.parent / "src"
 
@@ -102,3 +105,27 @@ def test_what_a_module_lacks_is_said_as_it_is(tmp_path: Path, monkeypatch: pytes
             getattr(lacking, name)
         assert caught.value.name == "a_module_that_nobody_has"
     assert "Table" in dir(lacking)
+
+
+def test_an_expression_is_compiled_at_its_first_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[tuple[object, int]] = []
+    compile_now = re.compile
+
+    def note(expression: str, flags: int = 0) -> re.Pattern[str]:
+        compiled.append((expression, flags))
+        return compile_now(expression, flags)
+
+    late = regexp("[ab]+", re.IGNORECASE)
+    monkeypatch.setattr(re, "compile", note)
+    assert compiled == []
+    assert [late.fullmatch(text) is not None for text in ("abAB", "abc", "")] == [True, False, False]
+    assert compiled == [("[ab]+", re.IGNORECASE)]
+    assert late.sub("-", "xaby") == "x-y"
+    assert (late.pattern, late.flags) == ("[ab]+", re.IGNORECASE | re.UNICODE)
+
+
+def test_a_wrong_expression_fails_where_it_is_used() -> None:
+    late = regexp("(")
+    with pytest.raises(re.error, match="missing \\), unterminated subpattern"):
+        late.search("a")
+    assert regexp(rb"[0-9]+").findall(b"1 22") == [b"1", b"22"]

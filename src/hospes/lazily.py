@@ -1,18 +1,20 @@
-"""Packages whose modules are imported when somebody first asks for what is in them.
+"""What is made when it is first needed: modules of packages, and regular expressions.
 
 Laws:
 
 * What a program does not use costs its start nothing: `import hospes` reads one table; `App` brings what applications need.
-* A name is looked for once; from then on it is the package's own, as if it had been imported at the top.
+* What was needed once is as quick as if it had been there from the beginning.
+* A name of a package is looked for once; from then on it is the package's own, as if it had been imported at the top.
 * Type checkers see ordinary imports below `if TYPE_CHECKING`; a test holds table and imports to each other.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, AnyStr, Generic, cast
 
 
 def lazily(package: str, modules: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
@@ -42,3 +44,25 @@ def lazily(package: str, modules: Mapping[str, str]) -> tuple[Callable[[str], An
         return sorted({*vars(sys.modules[package]), *home})
 
     return find, names
+
+
+def regexp(expression: AnyStr, flags: int = 0) -> re.Pattern[AnyStr]:
+    """A regular expression that is compiled when it is first used, as few of them are in any one program.
+
+    Args:
+        expression: As `re.compile` takes it. A mistake in it shows at its first use: each is used by some test.
+        flags: The same.
+    """
+    return cast("re.Pattern[AnyStr]", _Regexp(expression, flags))
+
+
+class _Regexp(Generic[AnyStr]):
+    """In place of a `re.Pattern`: what it is asked for it takes from one, and keeps."""
+
+    def __init__(self, expression: AnyStr, flags: int) -> None:
+        self._given: tuple[AnyStr, int] = (expression, flags)
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(re.compile(*self._given), name)
+        setattr(self, name, value)
+        return value

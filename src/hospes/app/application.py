@@ -16,7 +16,6 @@ import inspect
 import os
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, overload
 from urllib.parse import quote
 
@@ -53,6 +52,8 @@ from hospes.routing.pattern import Kind
 from hospes.store import StoreSource
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import jinja2
 
     from hospes.sessions import SessionFactory, SessionOptions

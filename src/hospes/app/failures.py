@@ -13,7 +13,6 @@ Laws:
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import UnionType
@@ -29,6 +28,7 @@ from hospes.http.answer import to_response
 from hospes.http.problem import problem_response
 from hospes.http.request import Request
 from hospes.http.response import Response
+from hospes.lazily import regexp
 
 ErrorKey: TypeAlias = "int | str | type[Exception]"
 Show: TypeAlias = Callable[[HttpError, "str | None"], Response]
@@ -144,7 +144,7 @@ class ErrorHandlers:
         return next((self._table[key] for key in keys if key in self._table), None)
 
 
-_CODE = re.compile(r"[45](?:[0-9][0-9x]|xx)|")
+_CODE = regexp(r"[45](?:[0-9][0-9x]|xx)|")
 
 
 def _table_key(key: Any, source: str) -> str | type[Exception]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 from urllib.parse import quote
 
@@ -42,6 +41,8 @@ from hospes.binding.signature import name_of
 from hospes.errors import SetupError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hospes.app.scanning import Place
     from hospes.files import FilePattern
 
@@ -353,6 +354,8 @@ class Registrar(SocketRegistrar):
         Raises:
             SetupError: for a folder that is not there, or a prefix that is none or taken.
         """
+        from pathlib import Path
+
         from hospes.files import StaticFolder, parse_file_pattern  # loaded by who serves some
 
         where = program_line()

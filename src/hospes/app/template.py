@@ -8,8 +8,8 @@ Laws:
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hospes.errors import SetupError
@@ -17,6 +17,8 @@ from hospes.http.request import Request
 from hospes.http.response import HTML, Response
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import jinja2
 
 
@@ -28,11 +30,18 @@ class Templates:
     """
 
     def __init__(self, source: str | Path | jinja2.Environment) -> None:
-        self.folder = Path()
-        if isinstance(source, (str, Path)):
-            self.folder = Path(source)
+        self._folder: str | Path = ""
+        if isinstance(source, (str, os.PathLike)):
+            self._folder = source
         else:
             self.environment = source  # in place of the one that would be made
+
+    @property
+    def folder(self) -> Path:
+        """Where the templates are."""
+        from pathlib import Path  # slow to import, and few programs have templates
+
+        return Path(self._folder)
 
     def render(self, name: str, /, **values: Any) -> str:
         """A template's text, for a letter or whatever else is no answer.

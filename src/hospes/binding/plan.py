@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import replace
 from operator import itemgetter
 from types import GeneratorType
 from typing import Any
+
+from msgspec.structs import replace
 
 from hospes.binding.content import is_form
 from hospes.binding.errors import Unfit, limited

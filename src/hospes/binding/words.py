@@ -8,13 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-_EXPECTED = re.compile(r"Expected `([^`]*+)`(.*)", re.DOTALL)
-_MISSING = re.compile(r"Object missing required field `([^`]*+)`")
+from hospes.lazily import regexp
+
+_EXPECTED = regexp(r"Expected `([^`]*+)`(.*)", re.DOTALL)
+_MISSING = regexp(r"Object missing required field `([^`]*+)`")
 _LONGEST = 160
 NOT_ALLOWED = "not one of the values that are allowed"
-_GOT = re.compile(r", got `?[^`]*`?$")
-_PATH = re.compile(r" - at (?:(`key`) in )?`([^`]*+)`$")
-_STEP = re.compile(r"\.([^.\[]++)|\[([0-9]++)\]")
+_GOT = regexp(r", got `?[^`]*`?$")
+_PATH = regexp(r" - at (?:(`key`) in )?`([^`]*+)`$")
+_STEP = regexp(r"\.([^.\[]++)|\[([0-9]++)\]")
 
 _WORDS: Mapping[str, str] = {
     "int": "an integer",

@@ -10,18 +10,18 @@ Laws:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from enum import Enum
 from typing import Literal
 
 from msgspec import Struct
 
+from hospes.lazily import regexp
 from hospes.wire.date import parse_date
 
-_OPAQUE = re.compile(r"[!#-~\x80-\xff]*+")  # RFC 9110 §8.8.3: etagc
-_ETAG = re.compile(r'(W/)?+"([!#-~\x80-\xff]*+)"')
-_MEMBER = re.compile(r'[ \t]*+(?:(W/)?+"([!#-~\x80-\xff]*+)"[ \t]*+(?=,|\Z)|[^,]*+),?+')
+_OPAQUE = regexp(r"[!#-~\x80-\xff]*+")  # RFC 9110 §8.8.3: etagc
+_ETAG = regexp(r'(W/)?+"([!#-~\x80-\xff]*+)"')
+_MEMBER = regexp(r'[ \t]*+(?:(W/)?+"([!#-~\x80-\xff]*+)"[ \t]*+(?=,|\Z)|[^,]*+),?+')
 
 
 class ETag(Struct, frozen=True):

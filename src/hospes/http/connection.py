@@ -6,19 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from msgspec import Struct
+
 from hospes.limits import Limits
-from hospes.wire import RequestHead
 
 if TYPE_CHECKING:
     import ssl
 
-Hint: TypeAlias = Callable[[RequestHead, tuple[str, ...]], object]
+    from hospes.wire import RequestHead
+
+Hint: TypeAlias = "Callable[[RequestHead, tuple[str, ...]], object]"
 """Sends Early Hints: for the request with this head, the values of Link fields. From any thread; and if the request is not under
 way any more, or its answer has begun, nothing happens."""
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True):
     """One end of a connection: host and port; a unix socket has its path as host, and port 0."""
 
     host: str

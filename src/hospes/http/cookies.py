@@ -17,18 +17,19 @@ from datetime import datetime
 from http.cookies import CookieError, Morsel, SimpleCookie
 from typing import TYPE_CHECKING, Any, Literal
 
+from hospes.lazily import regexp
 from hospes.wire.date import format_date
 
 if TYPE_CHECKING:
     from _typeshed import SupportsItems
 
-_READABLE_NAME = re.compile(r'[^\x00-\x20\x7f";=]++')
-_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++")  # RFC 9110 §5.6.2
-_COOKIE_OCTETS = re.compile(r"[!#-+\--:<-\[\]-~]*+")  # RFC 6265 §4.1.1: no space, DQUOTE, comma, semicolon, backslash
-_ATTRIBUTE_OCTETS = re.compile(r"[ -:<-~]*+")  # RFC 6265 §4.1.1, path-value: no control and no semicolon
-_DOMAIN = re.compile(r"\.?+[0-9A-Za-z](?:[0-9A-Za-z\-]*+)(?:\.[0-9A-Za-z][0-9A-Za-z\-]*+)*+")
-_ESCAPE = re.compile(r"\\(?:([0-3][0-7]{2})|(.))", re.DOTALL)
+_READABLE_NAME = regexp(r'[^\x00-\x20\x7f";=]++')
+_CONTROLS = regexp(r"[\x00-\x08\x0a-\x1f\x7f]")
+_TOKEN = regexp(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++")  # RFC 9110 §5.6.2
+_COOKIE_OCTETS = regexp(r"[!#-+\--:<-\[\]-~]*+")  # RFC 6265 §4.1.1: no space, DQUOTE, comma, semicolon, backslash
+_ATTRIBUTE_OCTETS = regexp(r"[ -:<-~]*+")  # RFC 6265 §4.1.1, path-value: no control and no semicolon
+_DOMAIN = regexp(r"\.?+[0-9A-Za-z](?:[0-9A-Za-z\-]*+)(?:\.[0-9A-Za-z][0-9A-Za-z\-]*+)*+")
+_ESCAPE = regexp(r"\\(?:([0-3][0-7]{2})|(.))", re.DOTALL)
 _LARGEST = 4096
 """Octets of name and value that user agents keep (6265bis §5.6): a larger cookie would be lost without a word."""
 

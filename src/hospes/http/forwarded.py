@@ -27,13 +27,14 @@ from msgspec import Struct
 from hospes.errors import HttpError
 from hospes.http.headers import Headers
 from hospes.http.request import Address
+from hospes.lazily import regexp
 from hospes.wire import is_authority
 
 _SCHEMES: Final = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
-_HIDDEN: Final = re.compile(r"unknown|_[A-Za-z0-9._-]{1,64}", re.ASCII)
+_HIDDEN: Final = regexp(r"unknown|_[A-Za-z0-9._-]{1,64}", re.ASCII)
 """What stands for a client that is not named (RFC 7239 §6.2, §6.3)."""
 _TCHAR: Final = r"!#$%&'*+.^_`|~0-9A-Za-z-"
-_PAIR: Final = re.compile(
+_PAIR: Final = regexp(
     rf"""[ \t]*+(?:([{_TCHAR}]++)=(?:([:\[\]{_TCHAR}]++)|"((?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\.)*+)")[ \t]*+)?([;,]|$)""", re.ASCII
 )
 """One pair and what ends it; a value may have the colons and brackets that senders forget to quote. No quantifier gives anything

@@ -14,9 +14,13 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from hospes.http.connection import Connection
-from hospes.wire import RequestHead, is_field_value
+from hospes.wire import is_field_value
+
+if TYPE_CHECKING:
+    from hospes.http.connection import Connection
+    from hospes.wire import RequestHead
 
 
 def give_hints(connection: Connection, head: RequestHead, links: Sequence[str]) -> None:

@@ -20,6 +20,7 @@ import msgspec
 
 from hospes.errors import HttpError
 from hospes.http.headers import Headers
+from hospes.lazily import regexp
 from hospes.limits import KiB
 
 DIGITS: Final = 4_300
@@ -46,10 +47,10 @@ ENCODE: Final[Callable[[object], bytes]] = _ENCODER.encode
 """`encode`, but for what it makes of a RecursionError."""
 # A string with its escapes, possessive so that nothing is tried twice; an unclosed one runs to the end, and the decoder
 # will say so.
-_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?+', re.DOTALL)
+_STRING = regexp(rb'"(?:[^"\\]++|\\.)*+"?+', re.DOTALL)
 _NO_BRACKET = bytes(octet for octet in range(256) if octet not in b"[]{}")
 _STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
-_NUMBER = re.compile(rb"([0-9]++)((?:\.[0-9]++)?+(?:[eE][+\-]?+[0-9]++)?+)")
+_NUMBER = regexp(rb"([0-9]++)((?:\.[0-9]++)?+(?:[eE][+\-]?+[0-9]++)?+)")
 
 
 def encode(value: object) -> bytes:

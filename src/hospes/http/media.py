@@ -17,22 +17,23 @@ from urllib.parse import quote, unquote_to_bytes
 from msgspec import Struct
 
 from hospes.errors import HttpError
+from hospes.lazily import regexp
 
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"  # noqa: S105 (RFC 9110 §5.6.2, no secret)
-_TYPE = re.compile(rf"[ \t]*+({_TOKEN})/({_TOKEN})")
-_DISPOSITION = re.compile(rf"[ \t]*+({_TOKEN})")
+_TYPE = regexp(rf"[ \t]*+({_TOKEN})/({_TOKEN})")
+_DISPOSITION = regexp(rf"[ \t]*+({_TOKEN})")
 # RFC 9110 §5.6.6: parameters = *( OWS ";" OWS [ parameter ] ); a run of empty ones is taken at once.
-_PARAMETER = re.compile(rf'(?:[ \t]*+;)++[ \t]*+(?:({_TOKEN})=(?:({_TOKEN})|"((?:[^"\\]|\\.)*+)"))?+', re.DOTALL)
-_QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
-_NEEDS_PAIR = re.compile(r'(["\\])')
-_IS_TOKEN = re.compile(_TOKEN)
-_EXT_VALUE = re.compile(r"([A-Za-z0-9\-]++)'([A-Za-z0-9\-]*+)'((?:[!#$&+\-.^_`|~0-9A-Za-z]|%[0-9A-Fa-f]{2})*+)")  # RFC 8187 §3.2
+_PARAMETER = regexp(rf'(?:[ \t]*+;)++[ \t]*+(?:({_TOKEN})=(?:({_TOKEN})|"((?:[^"\\]|\\.)*+)"))?+', re.DOTALL)
+_QUOTED_PAIR = regexp(r"\\(.)", re.DOTALL)
+_NEEDS_PAIR = regexp(r'(["\\])')
+_IS_TOKEN = regexp(_TOKEN)
+_EXT_VALUE = regexp(r"([A-Za-z0-9\-]++)'([A-Za-z0-9\-]*+)'((?:[!#$&+\-.^_`|~0-9A-Za-z]|%[0-9A-Fa-f]{2})*+)")  # RFC 8187 §3.2
 _ATTR_CHAR = "!#$&+-.^_`|~"  # RFC 8187 §3.2.1, beside letters and digits
-_UNSAFE_IN_NAME = re.compile(r"[\x00-\x1f\x7f/\\]")
-_UNSAFE_IN_FALLBACK = re.compile(r"[^ !#$&-.0-\[\]-~]")  # RFC 6266 appendix D: no quote, backslash or percent, ASCII only
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_DRIVE = re.compile(r"(?: *+[A-Za-z]:)*+ *+")
-_CONTROL_IN_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_UNSAFE_IN_NAME = regexp(r"[\x00-\x1f\x7f/\\]")
+_UNSAFE_IN_FALLBACK = regexp(r"[^ !#$&-.0-\[\]-~]")  # RFC 6266 appendix D: no quote, backslash or percent, ASCII only
+_CONTROLS = regexp(r"[\x00-\x1f\x7f-\x9f]")
+_DRIVE = regexp(r"(?: *+[A-Za-z]:)*+ *+")
+_CONTROL_IN_VALUE = regexp(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class MediaType(Struct, frozen=True):

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 from collections.abc import Callable, Iterator
 from threading import Lock
 from types import TracebackType
@@ -32,14 +31,15 @@ from msgspec import Struct
 
 from hospes.errors import HttpError
 from hospes.http.media import MediaType, base_name, parse_content_disposition, parse_media_type
+from hospes.lazily import regexp
 from hospes.limits import KiB, Limits
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 _STEP = 64 * KiB
-_BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")  # RFC 2046 §5.1.1: bcharsnospace at the end
-_CONTROL_IN_LINE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_BOUNDARY = regexp(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")  # RFC 2046 §5.1.1: bcharsnospace at the end
+_CONTROL_IN_LINE = regexp(rb"[\x00-\x08\x0a-\x1f\x7f]")
 # fmt: off
 _CHARSETS = frozenset({
     "utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "iso-8859-2", "iso-8859-5", "iso-8859-7", "iso-8859-9",

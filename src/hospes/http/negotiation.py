@@ -18,10 +18,11 @@ from msgspec import Struct
 from hospes.errors import HttpError
 from hospes.http.headers import Headers
 from hospes.http.media import MediaType, parse_media_type
+from hospes.lazily import regexp
 
-_QVALUE = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")  # RFC 9110 §12.4.2
-_MEMBER = re.compile(r'(?:[^,"]++|"(?:[^"\\]++|\\.)*+"?+)++', re.DOTALL)
-_WEIGHTED = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]++)(?:[ \t]*+;[ \t]*+[qQ]=([0-9.]++))?+")
+_QVALUE = regexp(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")  # RFC 9110 §12.4.2
+_MEMBER = regexp(r'(?:[^,"]++|"(?:[^"\\]++|\\.)*+"?+)++', re.DOTALL)
+_WEIGHTED = regexp(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]++)(?:[ \t]*+;[ \t]*+[qQ]=([0-9.]++))?+")
 _ALIASES = {"x-gzip": "gzip", "x-compress": "compress"}  # RFC 9110 §8.4.1
 _FULL = 1000
 _LONGEST_TAG = 64  # RFC 5646 §4.4.1: 35 characters are enough; a longer one is not shortened again and again

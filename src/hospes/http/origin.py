@@ -10,8 +10,9 @@ import re
 from typing import Final
 
 from hospes.http.request import Request
+from hospes.lazily import regexp
 
-_ORIGIN: Final = re.compile(r"(https?)://([a-z0-9._~%!$&'()*+,;=\[\]:-]+)", re.ASCII)  # RFC 6454 §7.1
+_ORIGIN: Final = regexp(r"(https?)://([a-z0-9._~%!$&'()*+,;=\[\]:-]+)", re.ASCII)  # RFC 6454 §7.1
 _DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
 
 

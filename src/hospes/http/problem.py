@@ -11,21 +11,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from hospes.errors import HttpError
 from hospes.http import json
 from hospes.http.headers import Headers
 from hospes.http.negotiation import choose
 from hospes.http.response import Response
+from hospes.lazily import regexp
 from hospes.wire import REASONS
 
-_ACCEPT = re.compile(r"(?<![^\s,])(?:accept|\*)(?![^\s,])", re.IGNORECASE)
+_ACCEPT = regexp(r"(?<![^\s,])(?:accept|\*)(?![^\s,])", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class FieldError:
+class FieldError(Struct, frozen=True):
     """One thing wrong with a request.
 
     `source` is where it was looked for (path, query, form, header, cookie, json), `pointer` names the place: for JSON a

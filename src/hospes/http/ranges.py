@@ -10,7 +10,6 @@ Laws:
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -18,13 +17,14 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from hospes.errors import HttpError
+from hospes.lazily import regexp
 
 MAX_RANGES = 16
 """Ranges in one request. Readers of PDF and of archives ask for a few at a time; hundreds come from attackers (CVE-2011-3192)."""
 
-_RANGE = re.compile(r"([0-9]*+)-([0-9]*+)")
+_RANGE = regexp(r"([0-9]*+)-([0-9]*+)")
 _DIGITS = 18
-_FIELD_VALUE = re.compile(r"[\t -~\x80-\xff]*+")
+_FIELD_VALUE = regexp(r"[\t -~\x80-\xff]*+")
 
 
 class ByteRange(NamedTuple):

@@ -33,12 +33,12 @@ from hospes.http.hints import give_hints
 from hospes.http.media import MediaType, parse_media_type
 from hospes.http.multipart import Form, FormReader
 from hospes.http.query import parse_query, percent_decode
-from hospes.wire import RequestHead
 
 if TYPE_CHECKING:
     import asyncio
 
     from hospes.http.response import Response
+    from hospes.wire import RequestHead
 
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})

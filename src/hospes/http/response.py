@@ -25,6 +25,7 @@ from hospes.http.content import FileContent, Stream
 from hospes.http.cookies import Cookies, SetCookie
 from hospes.http.headers import Headers, HeaderSource
 from hospes.http.websocket import WebSocketContent
+from hospes.lazily import regexp
 from hospes.wire import check_field
 
 Content: TypeAlias = bytes | Stream | FileContent | WebSocketContent
@@ -39,8 +40,8 @@ OCTETS = "application/octet-stream"
 _OWN_TYPES = frozenset({"", TEXT, HTML, XML, JSON, OCTETS})
 _MAY_BE_MARKUP = frozenset("<\ufeff \t\r\n\f\v")
 # Optional byte order mark and white space, then `<?xml …`, or `<!doctype html …>` or `<html …>`.
-_MARKUP = re.compile(r"[\ufeff\s]*+<(?:(\?xml)[\s?>]|(?:!doctype\s++html|html)(?:\s[^>]*+)?+>)", re.IGNORECASE)
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+_MARKUP = regexp(r"[\ufeff\s]*+<(?:(\?xml)[\s?>]|(?:!doctype\s++html|html)(?:\s[^>]*+)?+>)", re.IGNORECASE)
+_CONTROLS = regexp(r"[\x00-\x1f\x7f]")
 # RFC 3986 §2: reserved characters and the percent sign stand as they are; letters, digits and "-._~" always do.
 _TARGET = "!#$%&'()*+,/:;=?@[]"
 

@@ -13,7 +13,6 @@ Laws:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Protocol, TypeAlias
@@ -21,8 +20,9 @@ from typing import Protocol, TypeAlias
 from msgspec import Struct
 
 from hospes.errors import SetupError
+from hospes.lazily import regexp
 
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
+_TOKEN = regexp(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
 
 
 class FieldLines(Protocol):

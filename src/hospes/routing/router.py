@@ -27,6 +27,7 @@ from msgspec import Struct
 
 from hospes.errors import SetupError
 from hospes.http.direct import Ways
+from hospes.lazily import regexp
 from hospes.routing.conditions import Conditioned, Conditions
 from hospes.routing.outline import ways
 from hospes.routing.paths import compile_regexp, split_path
@@ -55,7 +56,7 @@ Outcome: TypeAlias = "Match[E] | NotFound | MethodNotAllowed | AutomaticOptions 
 ANY = ""
 """Stands for any method where a method's name would; no method has an empty name (RFC 9110 §9.1)."""
 
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
+_TOKEN = regexp(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
 
 _NOT_FOUND = NotFound()
 _BAD_PATH = BadPath()
