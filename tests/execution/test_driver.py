@@ -15,6 +15,74 @@ from tests.execution.driving import Handler, Outcome, generator_coroutine, loose
 
 from hospes.execution import Driver, ThreadPool, call_on_loop
 
+# A step in the Task's place
+
+
+class Waited:
+    """What a task waits for, until a carrier takes its step."""
+
+    def __init__(self) -> None:
+        self._asyncio_future_blocking = False
+        self.wake: Any = None
+
+    def __await__(self) -> Any:
+        self._asyncio_future_blocking = True
+        yield self
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        return asyncio.get_running_loop()
+
+    def add_done_callback(self, fn: Any, *, context: contextvars.Context) -> None:
+        self.wake = fn
+
+    def result(self) -> None:
+        return None
+
+
+@pytest.mark.parametrize("then", ["answers", "fails", "waits", "sleeps"])
+def test_a_carrier_may_take_a_step_of_it(then: str) -> None:
+    async def main(driver: Driver) -> None:
+        loop, waited = asyncio.get_running_loop(), Waited()
+        later: asyncio.Future[str] = loop.create_future()
+
+        async def handler(request: object) -> object:
+            task = asyncio.current_task()
+            await waited
+            if then == "fails":
+                raise KeyError("a")
+            if then == "waits":
+                assert await later == "later"
+            elif then == "sleeps":
+                await asyncio.sleep(0)
+            return asyncio.current_task() is task or then
+
+        outcome, returned = started(driver, handler, None)
+        while waited.wake is None:
+            await asyncio.sleep(0)
+        seat: Any = next(task for task in driver.running if isinstance(task, asyncio.Task)).get_coro()
+        awaited = failure = value = None
+        try:
+            awaited = seat.context.run(seat.coroutine.send, None)
+        except StopIteration as stop:
+            value = stop.value
+        except KeyError as error:
+            failure = error
+        if then in {"waits", "sleeps"}:
+            seat.waits_for(awaited)
+            assert not later._asyncio_future_blocking
+        else:
+            seat.ended(value, failure)
+        loop.call_soon(waited.wake, waited)
+        loop.call_later(0, later.set_result, "later")
+        await returned
+        while not outcome.times:
+            await asyncio.sleep(0)
+        assert (type(outcome.failure), outcome.times) == (KeyError if then == "fails" else type(None), 1)
+        assert outcome.answer == {"answers": "answers", "fails": None}.get(then, True)
+
+    run(main)
+
+
 # The first step
 
 

@@ -13,7 +13,7 @@ from tests.server.support import GET, WAIT, Peer, Serve, echo, plain, request
 
 from hospes.errors import HttpError
 from hospes.http.bell import Bell
-from hospes.http.content import HIGH_WATER, LOW_WATER, ContentReader, Stream
+from hospes.http.content import HIGH_WATER, LOW_WATER, ContentReader, Pieces, Stream
 from hospes.http.request import Request
 from hospes.http.response import Response
 from hospes.limits import Limits, Timeouts
@@ -26,6 +26,7 @@ class FakePeer:
     """A connection that writes down what it is asked."""
 
     bell: ClassVar = Bell
+    pieces_of: ClassVar = Pieces
 
     def __init__(self) -> None:
         self.deadline = 0.0

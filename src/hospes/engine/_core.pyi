@@ -1,10 +1,11 @@
 """The engine's compiled part, for type checkers."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from contextvars import Context
 from typing import Any, BinaryIO
 
+from hospes.http.content import ContentReader
 from hospes.http.direct import Map as GivenMap
 from hospes.http.request import Address
 from hospes.http.request import Connection as Ends
@@ -58,6 +59,12 @@ class Mailbox:
     def put(self, message: Message) -> None: ...
     def end(self) -> None: ...
     def __await__(self) -> Generator[Any, None, Message]: ...
+
+class Pieces(AsyncIterator[bytes]):
+    """The pieces of a content; see `hospes.http.content.Pieces`."""
+
+    def __init__(self, content: ContentReader) -> None: ...
+    def __anext__(self) -> Coroutine[Any, Any, bytes]: ...
 
 class WebChannel:
     """Carries a websocket's usual messages; a `hospes.http.websocket.Channel`."""

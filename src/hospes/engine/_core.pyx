@@ -13,6 +13,7 @@
     transport.pxi    what carries it in its large form, where `hospes.server.Connection` does all that is not usual
     asgi.pxi         a conversation with a hosted ASGI application
     mailbox.pxi      what a task waits on, and its messages
+    content.pxi      large content on its way to whoever reads it
     websocket.pxi    usual messages of websockets
     poller.pxi       epoll, listening sockets, slots, turns
 
@@ -39,6 +40,7 @@ import inspect as _inspect
 from asyncio import CancelledError, coroutines as _coroutines, current_task as _current, tasks as _tasks
 from asyncio.tasks import _enter_task as _enter, _leave_task as _leave
 from os import fsdecode, fsencode, strerror
+from collections import deque
 from inspect import isawaitable
 from sys import intern
 from types import CoroutineType as _CoroutineType, GeneratorType
@@ -47,16 +49,20 @@ from hospes.execution.driver import Driver, _Seat, call_on_loop
 from hospes.execution.pool import Job as _Job
 from hospes.http import json
 from hospes.http.asking import ANSWERED
-from hospes.http.content import ContentReader, FileContent
+from hospes.http.content import HIGH_WATER, LOW_WATER, ContentReader, FileContent
 from hospes.http.direct import Content, Origin
 from hospes.http.request import Address, Connection as Ends, Request
 from hospes.http.headers import Headers
 from hospes.http.websocket import Listens
 from hospes.http.response import JSON, OCTETS, Redirect, Response, TEXT, text_type
 from hospes.server.answers import CARRIERS, answer_head, hints_head
+from hospes.server.connection import BUSY as BUSY_STATE, Connection
+from hospes.server.intake import Intake
 from hospes.server.sending import FILE_AT_ONCE, read_file
 from hospes.server.service import Service
-from hospes.wire import TargetForm
+from hospes.server.supervision import NEVER
+from hospes.wire import RequestReader, TargetForm
+from hospes.wire.content import CountedContent
 from hospes.wire.fields import write_fields
 
 cdef object _enter_task = _enter, _leave_task = _leave
@@ -64,6 +70,7 @@ cdef object CoroutineType = _CoroutineType, Job = _Job
 cdef object _ORIGIN = TargetForm.ORIGIN
 cdef object _NOTHING = object()  # where None would be something
 cdef object _ENCODE = json.ENCODE
+cdef object _APPEND = deque.append, _POPLEFT = deque.popleft
 cdef str _TEXT = TEXT, _JSON = JSON, _OCTETS = OCTETS
 cdef Py_ssize_t JSON_DIGITS = json.DIGITS
 cdef Py_ssize_t _FILE_AT_ONCE = FILE_AT_ONCE
@@ -80,5 +87,6 @@ include "connection.pxi"
 include "transport.pxi"
 include "mailbox.pxi"
 include "asgi.pxi"
+include "content.pxi"
 include "websocket.pxi"
 include "poller.pxi"

@@ -123,6 +123,8 @@ cdef class Conn:
                 if self.flush() and not (pieced and not count) and self.may_begin(&coming, usual):
                     self.state, self.pieced, self.since = BEGUN, True, _monotonic()
                     return self.keep(octets, end - octets)
+                if usual == USUAL and coming.at.content_length > end - coming.content:
+                    return self.leave_content(octets, coming.at.size, end - coming.content)
                 return self.leave(octets, end - octets)
             coming.is_last = not coming.at.keep_alive and coming.content + max(coming.at.content_length, 0) == end
             octets = coming.content + max(coming.at.content_length, 0)
@@ -540,6 +542,14 @@ cdef class Conn:
             guest.answer(head, rest, response, failure)
         else:
             guest.data_received(rest)
+        return 0
+
+    cdef int leave_content(self, const char *head, Py_ssize_t size, Py_ssize_t length) except -1:
+        """As `leave`, where a head has content that is not complete: so its reader may be there when it is given, uncopied."""
+        self.leave(head, size)
+        if self.state == HANDED and self.transport.protocol is not None and length:
+            self.transport.flooded = length >= FLOOD // 8
+            self.transport.give(PyBytes_FromStringAndSize(head + size, length))
         return 0
 
     # The rest.

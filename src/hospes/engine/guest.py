@@ -17,6 +17,7 @@ from hospes.engine import _core
 from hospes.engine.websocket import EngineWebSocket
 from hospes.execution import Handle
 from hospes.http.bell import Bell
+from hospes.http.content import Pieces
 from hospes.http.request import Connection as Ends
 from hospes.http.response import Response
 from hospes.server.connection import BUSY, CLOSED, HEAD, IDLE, Connection
@@ -39,6 +40,7 @@ class Guest(Connection):
 
     websocket = EngineWebSocket
     bell = cast("type[Bell]", _core.Bell)
+    pieces_of = cast("type[Pieces]", _core.Pieces)
 
     def __init__(self, service: Service, transport: _core.Transport, ends: Ends, served: int) -> None:
         super().__init__(service)

@@ -44,6 +44,7 @@ cdef class Bell:
     cdef bint is_cancelled
     cdef bint is_rung  # since the last `await`
     cdef object task  # whose steps may be taken from here
+    cdef object program  # its coroutine, which is told what comes of them
     cdef bint drives  # whether it is the one that waits
     cdef bint is_driven  # whether such a step runs: the task, which still waits for us, is awake
     cdef bint is_unwanted  # it has been cancelled in that step
@@ -86,6 +87,52 @@ cdef class Bell:
         self._asyncio_future_blocking = True
         return iter((self,))
 
+    cdef int drive_request(self) except -1:
+        """Take the steps of the request whose Task runs, from its next `await` on."""
+        task = _current_task(self.loop)
+        program = task.get_coro()
+        if type(program) is _Seat:
+            self.task, self.program = task, program
+        return 0
+
+    cdef int drive(self, coroutine, context) except -1:
+        """Take a step of the program, which waits.
+
+        Args:
+            coroutine: What the program runs.
+            context: In which.
+        """
+        cdef PyObject *given = NULL
+        cdef int came = PYGEN_RETURN
+        if not _step_in(self.loop, self.task):  # inside of another task
+            self.ring_soon()
+            return 0
+        result = failure = None
+        self.is_driven = True
+        try:
+            PyContext_Enter(context)
+            try:
+                came = PyIter_Send(coroutine, Py_None, &given)
+            finally:
+                PyContext_Exit(context)
+            result = <object>given
+            Py_DECREF(given)
+        except BaseException as error:
+            failure = error
+        self.is_driven = False
+        _step_out(self.loop, self.task)
+        if failure is None and came == PYGEN_NEXT and result is self:
+            self._asyncio_future_blocking = False
+            if not self.is_unwanted:
+                return 0
+        elif failure is None and came == PYGEN_NEXT:
+            self.program.waits_for(result)
+        else:
+            self.program.ended(result, failure)
+        self.is_unwanted = False
+        self.ring_soon()
+        return 0
+
     # The future's face: the Task calls these.
 
     def get_loop(self):
@@ -125,13 +172,13 @@ cdef class Mailbox:
     cdef Py_ssize_t held
     cdef Py_ssize_t most, most_octets
     cdef bint paused, ended
-    cdef object program, coroutine
+    cdef object coroutine
 
     def __init__(self, channel, loop, Py_ssize_t messages, Py_ssize_t octets, program):
         self.channel, self.most, self.most_octets = channel, messages, octets
         self.messages = []
         self.bell = Bell(loop)
-        self.program, self.coroutine, self.bell.task = program, program.coroutine, program.task
+        self.coroutine, self.bell.program, self.bell.task = program.coroutine, program, program.task
 
     @property
     def is_awaited(self):
@@ -154,42 +201,8 @@ cdef class Mailbox:
     cdef int ring(self) except -1:
         """Let whoever waits go on."""
         if self.bell.waits() and self.bell.drives:
-            return self.drive()
+            return self.bell.drive(self.coroutine, self.bell.context)
         self.bell.ring()
-        return 0
-
-    cdef int drive(self) except -1:
-        """Take a step of the program."""
-        cdef Bell bell = self.bell
-        cdef PyObject *given = NULL
-        cdef int came = PYGEN_RETURN
-        if not _step_in(bell.loop, bell.task):  # inside of another task
-            bell.ring_soon()
-            return 0
-        result = failure = None
-        bell.is_driven = True
-        try:
-            PyContext_Enter(bell.context)
-            try:
-                came = PyIter_Send(self.coroutine, Py_None, &given)
-            finally:
-                PyContext_Exit(bell.context)
-            result = <object>given
-            Py_DECREF(given)
-        except BaseException as error:
-            failure = error
-        bell.is_driven = False
-        _step_out(bell.loop, bell.task)
-        if failure is None and came == PYGEN_NEXT and result is bell:
-            bell._asyncio_future_blocking = False
-            if not bell.is_unwanted:
-                return 0
-        elif failure is None and came == PYGEN_NEXT:
-            self.program.waits_for(result)
-        else:
-            self.program.ended(result, failure)
-        bell.is_unwanted = False
-        bell.ring_soon()
         return 0
 
     cdef object take(self):

@@ -84,6 +84,9 @@ cdef class Engine:
         self.gathered = <char *>PyMem_RawMalloc(BUFFER)
         if self.received == NULL or self.gathered == NULL:
             raise MemoryError
+        # What has once been freed in one piece glibc keeps from then on, up to twice of it: else pieces of content would each be
+        # asked of the kernel and given back (mallopt(3), M_MMAP_THRESHOLD).
+        PyMem_RawFree(PyMem_RawMalloc(8 * FLOOD))
 
     def __init__(self, service, guest, Py_ssize_t most, on_full):
         self.service = service

@@ -193,9 +193,15 @@ cdef class Transport:
             self.flooded = length >= FLOOD // 4
             if length > 0:
                 self.conn.engine.budget -= 1 + length // OCTETS_PER_EVENT
-                self.protocol.data_received(received)
+                self.give(received)
             else:
                 self.received_nothing(length, problem)
+        return 0
+
+    cdef int give(self, bytes octets) except -1:
+        """The protocol gets octets that have come."""
+        if type(self.protocol) is not self.conn.engine.guest or not _pour(self.protocol, octets):
+            self.protocol.data_received(octets)
         return 0
 
     cdef int received_nothing(self, ssize_t length, int problem) except -1:

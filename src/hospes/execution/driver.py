@@ -312,6 +312,18 @@ class _Seat(Showing):
     def __await__(self) -> NoReturn:
         raise TypeError("a request's Task is awaited, never its coroutine")
 
+    # The face towards a carrier that has taken a step of the coroutine by itself while the Task waited (by the laws of
+    # `hospes.websockets.program`).
+
+    def waits_for(self, awaited: Any) -> None:
+        """The step has led to an await: the Task waits for it from its next step on."""
+        self.awaited = awaited
+        _mark(awaited, False)
+
+    def ended(self, value: Any, failure: BaseException | None) -> None:
+        """The step was the last: the Task ends with its next one."""
+        self.coroutine = _outcome(value, failure)
+
     def _wait(self) -> _Seat:
         if self.driver._spare is not self:  # pyright: ignore[reportPrivateUsage]  # released: nobody will come
             raise StopIteration
@@ -400,6 +412,15 @@ async def _call(handler: Callable[[Any], Any], request: Any) -> Any:
 
 async def _wait(awaitable: Awaitable[Any]) -> Any:
     return await awaitable
+
+
+async def _outcome(value: Any, failure: BaseException | None) -> Any:
+    if failure is None:
+        return value
+    try:
+        raise failure
+    finally:
+        failure = None  # its traceback names this frame
 
 
 def call_on_loop(loop: asyncio.AbstractEventLoop, call: Callable[[Unpack[Arguments]], object], *arguments: *Arguments) -> None:

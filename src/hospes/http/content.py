@@ -168,7 +168,8 @@ class ContentReader:
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         """The pieces as they come, none of them empty."""
-        return _Pieces(self)
+        make: type[Pieces] = getattr(self._flow, "pieces_of", Pieces)
+        return make(self)
 
     def check_declared(self) -> None:
         """Refuse content that is over the limit; where its length is declared, before an octet of it is taken.
@@ -252,7 +253,7 @@ class ContentReader:
             self._bell.ring_soon()
 
 
-class _Pieces(AsyncIterator[bytes]):
+class Pieces(AsyncIterator[bytes]):
     """The pieces of a content."""
 
     __slots__ = ("_content",)

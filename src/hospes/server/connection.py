@@ -39,7 +39,7 @@ from typing import ClassVar, Final, cast
 from hospes.errors import ClientDisconnected, HttpError, ProtocolError
 from hospes.execution import Handle, call_on_loop
 from hospes.http.bell import Bell
-from hospes.http.content import FileContent, Stream
+from hospes.http.content import FileContent, Pieces, Stream
 from hospes.http.request import Connection as Ends
 from hospes.http.request import Request
 from hospes.http.response import Response
@@ -86,6 +86,7 @@ class Connection(asyncio.Protocol):
 
     websocket: ClassVar[type[WebSocket]] = WebSocket
     bell: ClassVar[type[Bell]] = Bell
+    pieces_of: ClassVar[type[Pieces]] = Pieces
     transport: asyncio.Transport
     _ends: Ends
     _head: RequestHead

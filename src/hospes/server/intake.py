@@ -16,7 +16,7 @@ from typing import ClassVar, Final, Protocol, cast
 
 from hospes.errors import HttpError, ProtocolError
 from hospes.http.bell import Bell
-from hospes.http.content import HIGH_WATER, ContentReader
+from hospes.http.content import HIGH_WATER, ContentReader, Pieces
 from hospes.limits import KiB, Timeouts
 from hospes.server.supervision import NEVER
 from hospes.wire import CONTINUE, EndOfContent, RequestHead, RequestReader
@@ -35,6 +35,8 @@ class Peer(Protocol):
     """Whether the answer has begun."""
     bell: ClassVar[type[Bell]]
     """What whoever reads content waits on."""
+    pieces_of: ClassVar[type[Pieces]]
+    """How it is given to whoever asks for piece after piece."""
 
     def send(self, octets: bytes) -> None:
         """Send octets between two answers."""
@@ -70,6 +72,7 @@ class Intake:
         "broken",
         "complete",
         "content",
+        "pieces_of",
     )
 
     def __init__(self, peer: Peer, reader: RequestReader, head: RequestHead, limit: int, timeouts: Timeouts) -> None:
@@ -78,6 +81,7 @@ class Intake:
         self._timeouts = timeouts
         self._expects = head.expect_continue
         self.bell = peer.bell
+        self.pieces_of = peer.pieces_of
         self._dry = False  # whether the wire reader has nothing to give
         self._wanted = False  # whether somebody has begun to read
         self._wanted_since = 0.0  # since when somebody waits; 0: nobody does
