@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.load import cpu_seconds
 from bench.programs import KEPT, program
 
 HERE = Path(__file__).parent
@@ -92,6 +93,7 @@ class Peer:
             )
         try:
             _wait_until_listening(process, port, scratch)
+            _wait_until_quiet(process.pid)
             yield process.pid
         finally:
             process.terminate()
@@ -156,6 +158,9 @@ PEERS = {
     "websockets": Peer("{bin}/python {apps}/websockets_app.py {port}", SOCKETS, "servers"),
 }
 
+_QUIET = 0.005
+"""CPU seconds, in a tenth of a second, of a server that waits."""
+
 _NGINX = """worker_processes 1; daemon off; master_process off; pid {scratch}/nginx.pid; error_log {scratch}/nginx.log;
 worker_rlimit_nofile 30000;
 events {{ worker_connections 25000; multi_accept on; }}
@@ -211,6 +216,17 @@ def there(names: list[str]) -> list[str]:
         if not PEERS[name].is_there:
             print(f"{name} is not installed and left out (`python -m bench peers` installs it)", file=sys.stderr)
     return [name for name in names if PEERS[name].is_there]
+
+
+def _wait_until_quiet(pid: int) -> None:
+    """Others of its processes may still be starting when the first one listens: that is no cost of a request."""
+    before = -1.0
+    for _ in range(50):
+        now = cpu_seconds(pid)
+        if now - before < _QUIET:
+            return
+        before = now
+        time.sleep(0.1)
 
 
 def _wait_until_listening(process: subprocess.Popen[bytes], port: int, scratch: Path) -> None:

@@ -122,7 +122,7 @@ class Runnable(ABC):
         if many is not None and worker is None:
             status = run_workers(chosen, many)
         else:
-            status = asyncio.run(self._serve(chosen, True, worker))
+            status = server.run_on_loop(self._serve(chosen, True, worker))
         if status or worker is not None:
             sys.exit(status)
 

@@ -28,11 +28,13 @@ from hospes.wire import parse_date
 pytest.importorskip("hospes.engine._core", reason="platform: the engine is not built here")
 
 from hospes.engine.carrier import EngineCarrier
+from hospes.engine.loop import Loop
 
 
-@pytest.fixture(autouse=True)
-def _engine(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, params=[asyncio.SelectorEventLoop, Loop], ids=["asyncio's", "ours"])
+def _engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOSPES_CARRIER", "engine")
+    monkeypatch.setattr("asyncio.events.new_event_loop", request.param)  # by which asyncio.run makes one
 
 
 def serving(handler: Handler, test: Callable[[Server], Awaitable[None]], **limits: int) -> None:

@@ -11,7 +11,7 @@ from tests.server.support import GET, Peer, plain
 
 from hospes.errors import SetupError
 from hospes.server import Server, ServerOptions
-from hospes.server.carriers import ENGINE, PORTABLE, carrier_name
+from hospes.server.carriers import ENGINE, PORTABLE, carrier_name, new_loop, run_on_loop
 
 BUILT = find_spec("hospes.engine._core") is not None
 
@@ -70,3 +70,30 @@ def test_a_server_counts_and_ends_its_connections(monkeypatch: pytest.MonkeyPatc
 
     asyncio.run(run())
     assert ("hospes.engine.carrier" in sys.modules) or carrier == PORTABLE
+
+
+async def _loop_kind() -> type[asyncio.AbstractEventLoop]:
+    return type(asyncio.get_running_loop())
+
+
+@pytest.mark.skipif(not BUILT, reason="platform: the engine is not built here")
+def test_the_engine_gets_a_loop_that_suits_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOSPES_CARRIER", raising=False)
+    kind = run_on_loop(_loop_kind())
+    assert kind.__module__ == "hospes.engine.loop"
+
+
+@pytest.mark.parametrize("wish", ["portable", "pigeon"])
+def test_else_the_loop_is_asyncios(wish: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOSPES_CARRIER", wish)
+    assert run_on_loop(_loop_kind()) is asyncio.run(_loop_kind())
+
+
+def test_a_loop_that_the_program_has_chosen_is_left_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Chosen(asyncio.SelectorEventLoop):
+        pass
+
+    monkeypatch.setattr(asyncio, "new_event_loop", Chosen)
+    loop = new_loop()
+    loop.close()
+    assert type(loop) is Chosen

@@ -2,7 +2,8 @@
 
 Laws:
 
-* The engine's epoll descriptor is the only one of its descriptors that the loop watches, and is taken off before it is closed.
+* A loop of `hospes.engine.loop` has the engine wait in its place. Any other one watches the engine's epoll descriptor, the only
+  one of its descriptors, and lets go of it before it is closed.
 * A connection is looked after by the engine in its small form, and by the portable carrier's supervision in its large one.
 * Beyond the limit of connections, or out of descriptors, accepting waits, by the rules of `hospes.server.listening`.
 """
@@ -18,6 +19,7 @@ from typing import Final
 
 from hospes.engine import _core
 from hospes.engine.guest import Guest
+from hospes.engine.loop import Loop
 from hospes.errors import ClientDisconnected, ProtocolError
 from hospes.http.request import Address
 from hospes.server.listening import SWEEPS, capacity
@@ -58,7 +60,8 @@ class EngineCarrier:
         """Take connections, and look after them."""
         self._service.on_lost = self._lost
         self._engine.listen([sock.fileno() for sock in self._sockets], self._address())
-        self._loop.add_reader(self._engine.fileno(), self._engine.poll)
+        if not (isinstance(self._loop, Loop) and self._loop.begin_turns(self._engine)):
+            self._loop.add_reader(self._engine.fileno(), self._engine.poll)
         self._supervisor.start()
         self._look()
 
@@ -97,7 +100,8 @@ class EngineCarrier:
         self._supervisor.stop()
         if self._timer is not None:
             self._timer.cancel()
-        self._loop.remove_reader(self._engine.fileno())
+        if not (isinstance(self._loop, Loop) and self._loop.end_turns(self._engine)):
+            self._loop.remove_reader(self._engine.fileno())
         self._engine.close()
 
     def _greet(self, descriptor: int) -> None:

@@ -1,7 +1,7 @@
 # The engine: epoll, the listening sockets, the slots, and the way of a usual request.
 #
-# Its epoll descriptor is itself watched by the running asyncio loop, which calls `poll` when there is something to do. So
-# coroutines, timers and other libraries live on the same loop.
+# It waits in place of the asyncio loop (`turn`, see hospes.engine.loop); or its epoll descriptor is itself watched by the loop, which
+# calls `poll` when there is something to do. So coroutines, timers and other libraries live on the same loop.
 #
 # Laws:
 #
@@ -13,7 +13,7 @@
 
 cdef enum:
     EVENTS = 256  # taken from the kernel at once
-    LOOKS = 4  # at the kernel in one turn
+    LOOKS = 4  # at the kernel in one turn of a loop that is not ours
     REQUESTS_PER_POLL = 1024  # answered before other parts of the loop get their turn
     REQUESTS_PER_TURN = 64  # of one connection, as in hospes.server.connection
     AT_ONCE = 16 * 1024  # content of an answer that is not copied, as there
@@ -21,8 +21,12 @@ cdef enum:
     FIRST = 64 * 1024  # octets that are received at once of a connection in its small form: what is more is large content's
     OCTETS_PER_EVENT = 4096  # received ones that count as much as a request
     PREFIXES = 6
+    AWAKE = 8  # looks before waiting
+    TIMERS = 64  # set since the loop has looked at them
 
 cdef uint32_t LISTENERS = 0xffff0000  # slots from here on are listening sockets
+cdef double BRISK = 10e-6  # seconds: a wait that was shorter may be shorter than it takes to be woken
+cdef uint64_t FOREIGN = 0xffffffff  # the slot of what the loop itself waits for
 
 
 @cython.final
@@ -61,7 +65,11 @@ cdef class Engine:
     cdef uint32_t last_request  # requests_per_connection
     cdef bint accepting
     cdef bint full  # whether accepting waits, or has waited and has not caught up yet
-    cdef bint polling
+    cdef readonly bint polling
+    cdef object handles  # of the loop in whose place we wait
+    cdef bint is_brisk  # whether the last wait was short
+    cdef bint leaves
+    cdef bint is_foreign  # something of the loop's own has happened
     cdef hospes_limits parser_limits
     cdef int64_t longest
     cdef epoll_event events[EVENTS]
@@ -258,7 +266,7 @@ cdef class Engine:
     # Turns.
 
     def poll(self):
-        """Take what has happened, up to a bound. The loop calls this."""
+        """Take what has happened, up to a bound. A loop that is not ours calls this."""
         if self.polling or self.epoll < 0:  # a handler that runs a loop inside of the loop
             return
         self.polling = True
@@ -268,24 +276,118 @@ cdef class Engine:
             # What has come meanwhile is taken at once: a turn of the loop costs more than a look.
             for _ in range(LOOKS):
                 if self.event >= self.event_count:
-                    self.event = 0
-                    self.event_count = epoll_wait(self.epoll, self.events, EVENTS, 0)
-                    self.look += 1
-                if self.event_count <= 0:
+                    self._look(0)
+                if self.event_count <= 0 or not self._take_all():
                     break
-                while self.event < self.event_count:
-                    if self.budget <= 0:
-                        return
-                    self.event += 1
-                    self._take(&self.events[self.event - 1])
         finally:
             self.polling = False
+
+    def begin_turns(self, int foreign, handles):
+        """Wait in place of a loop, from now on.
+
+        Args:
+            foreign: The descriptor that is readable where one of the loop's own is ready.
+            handles: Those that the loop will run next.
+        """
+        cdef epoll_event event
+        event.events, event.data.u64 = EPOLLIN, FOREIGN
+        if epoll_ctl(self.epoll, EPOLL_CTL_ADD, foreign, &event) < 0:
+            _raise_errno()
+        self.handles = handles
+
+    def leave(self):
+        """Let `turn` come to its end, although nothing is there for the loop."""
+        self.leaves = True
+
+    def turn(self, timeout, list timers not None):
+        """Take what happens until something is there for the loop, or may be; False where none of its own descriptors is ready.
+
+        Args:
+            timeout: Seconds after which there is, in any case; None for never. At 0 there is already: what has happened is taken
+                behind it.
+            timers: The loop's. That the next one has become another is something for the loop.
+        """
+        cdef double until = -1
+        cdef Py_ssize_t count = PyList_GET_SIZE(timers)
+        cdef bint is_full
+        first = timers[0] if count else None
+        if timeout is not None:
+            until = _monotonic() + timeout if timeout > 0 else 0
+        self.leaves = self.is_foreign = False
+        self.polling = True
+        try:
+            while True:
+                if self.event >= self.event_count:
+                    self._look(until)
+                    if self.event_count < 0:
+                        if errno != EINTR:
+                            _raise_errno()
+                        PyErr_CheckSignals()
+                        return False
+                if until == 0:
+                    return self._take_soon()
+                self.budget = REQUESTS_PER_POLL
+                is_full = not self._take_all()
+                if self.is_foreign or is_full:
+                    return True
+                if self.leaves or len(self.handles) or (until > 0 and _monotonic() >= until):
+                    return False
+                if PyList_GET_SIZE(timers) != count:
+                    # Those that were cancelled since are many, perhaps; the loop clears them away.
+                    if timers[0] is not first or PyList_GET_SIZE(timers) > count + TIMERS:
+                        return False
+        finally:
+            self.polling = False
+
+    cdef bint _take_soon(self) except -1:
+        """Have `poll` called behind what waits to be run; gives whether one of the loop's descriptors is ready."""
+        cdef int n
+        if self.event < self.event_count:
+            self.loop.call_soon(self.poll)
+        for n in range(self.event, self.event_count):
+            if self.events[n].data.u64 == FOREIGN:
+                return True
+        return False
+
+    cdef int _look(self, double until) except -1:
+        """Ask the kernel what has happened; wait for it until that time of the monotonic clock, not at all at 0, for ever at -1."""
+        cdef double now
+        cdef int wait = -1, n
+        self.event = self.event_count = 0
+        self.look += 1
+        with nogil:
+            # A short wait is cheaper awake: to sleep and to be woken costs both sides some microseconds.
+            for n in range(1 if until == 0 else AWAKE if self.is_brisk else 0):
+                self.event_count = epoll_wait(self.epoll, self.events, EVENTS, 0)
+                if self.event_count:
+                    break
+        if self.event_count or until == 0:
+            return 0
+        PyErr_CheckSignals()
+        now = _monotonic()
+        if until > 0:
+            wait = <int>ceil((until - now) * 1e3) if until > now else 0
+        with nogil:
+            self.event_count = epoll_wait(self.epoll, self.events, EVENTS, wait)
+            self.is_brisk = _monotonic() - now < BRISK
+        return 0
+
+    cdef bint _take_all(self) except -1:
+        """Take the events that are there; False: there were too many for a turn."""
+        while self.event < self.event_count:
+            if self.budget <= 0:
+                return False
+            self.event += 1
+            self._take(&self.events[self.event - 1])
+        return True
 
     cdef int _take(self, epoll_event *event) except -1:
         cdef uint64_t data = event.data.u64
         cdef uint32_t slot = <uint32_t>data
         cdef Conn conn
-        if slot >= LISTENERS:
+        if data == FOREIGN:
+            self.is_foreign = True
+        elif slot >= LISTENERS:
             if self.accepting:
                 self._accept(self.listeners[slot - LISTENERS])
         elif slot < <uint32_t>PyList_GET_SIZE(self.slots) and self.slots[slot] is not None:

@@ -24,6 +24,12 @@ cdef extern from "<sys/epoll.h>" nogil:
     int epoll_ctl(int, int, int, epoll_event *)
     int epoll_wait(int, epoll_event *, int, int)
 
+cdef extern from "<math.h>" nogil:
+    double ceil(double)
+
+cdef extern from "Python.h":
+    int PyErr_CheckSignals() except -1
+
 cdef extern from "<sys/uio.h>" nogil:
     struct iovec:
         void *iov_base

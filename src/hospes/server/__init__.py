@@ -8,7 +8,7 @@ from hospes.lazily import lazily
 
 if TYPE_CHECKING:
     from hospes.server.access import AccessLog
-    from hospes.server.carriers import carrier_name
+    from hospes.server.carriers import carrier_name, run_on_loop
     from hospes.server.connection import Connection
     from hospes.server.foreman import Foreman, Workers
     from hospes.server.lifecycle import ServingThread, serve
@@ -22,7 +22,7 @@ else:
         __name__,
         {
             "access": "AccessLog",
-            "carriers": "carrier_name",
+            "carriers": "carrier_name run_on_loop",
             "connection": "Connection",
             "foreman": "Foreman Workers",
             "lifecycle": "ServingThread serve",
@@ -48,5 +48,6 @@ __all__ = [
     "Worker",
     "Workers",
     "carrier_name",
+    "run_on_loop",
     "serve",
 ]

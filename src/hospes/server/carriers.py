@@ -10,14 +10,18 @@ Laws:
 * A server does not notice which carrier it has: the same limits, timeouts, answers and ends.
 * `HOSPES_CARRIER=engine` or `=portable` decides; a carrier that is demanded and not there is an error, not another carrier.
 * The engine is looked up by name: it stands on this package, which does without it.
+* A loop that the program has chosen, by asyncio's policy, is the one that serves. Else it is one that suits the carrier.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 from hospes.errors import SetupError
 from hospes.server.listening import Acceptor, capacity
@@ -27,6 +31,8 @@ from hospes.server.supervision import Supervisor, interval
 if TYPE_CHECKING:
     import ssl
     from socket import socket
+
+Result = TypeVar("Result")
 
 ENGINE: Final = "engine"
 PORTABLE: Final = "portable"
@@ -116,6 +122,12 @@ class EngineModule(Protocol):
         ...
 
 
+class LoopModule(Protocol):
+    """What `hospes.engine.loop` offers."""
+
+    Loop: Callable[[], asyncio.AbstractEventLoop]
+
+
 def carrier_name(*, tls: bool = False) -> str:
     """Which carrier serves here, "engine" or "portable".
 
@@ -156,3 +168,24 @@ def make_carrier(service: Service, sockets: list[socket], context: ssl.SSLContex
     if carrier_name(tls=context is not None) == PORTABLE:
         return PortableCarrier(service, sockets, context)
     return cast(EngineModule, import_module("hospes.engine.carrier")).EngineCarrier(service, sockets)
+
+
+def run_on_loop(main: Coroutine[Any, Any, Result]) -> Result:
+    """As `asyncio.run`, on a loop that suits the carrier.
+
+    Args:
+        main: What to run.
+    """
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        return runner.run(main)
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """As `asyncio.new_event_loop`; where that gives asyncio's own, and the engine serves here, one that suits it."""
+    chosen = asyncio.new_event_loop()
+    if type(chosen) is asyncio.SelectorEventLoop:
+        with suppress(SetupError):  # which is told when the carrier is made
+            if carrier_name() == ENGINE:
+                chosen.close()
+                chosen = cast(LoopModule, import_module("hospes.engine.loop")).Loop()
+    return chosen

@@ -21,6 +21,7 @@ from types import FrameType, TracebackType
 from typing import Final
 
 from hospes.http.handler import Handler
+from hospes.server.carriers import run_on_loop
 from hospes.server.notify import Notifier
 from hospes.server.server import Server, ServerOptions, Stopped
 from hospes.server.service import LOG
@@ -236,7 +237,7 @@ class ServingThread:
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._serve())
+            run_on_loop(self._serve())
         except BaseException as error:
             if self._ready.is_set():
                 LOG.exception("the server's thread failed")

@@ -21,6 +21,7 @@ from hospes.http.response import Response
 from hospes.limits import Limits
 from hospes.running import App
 from hospes.server import Server, ServerOptions
+from hospes.server.carriers import run_on_loop
 from hospes.server.lifecycle import serve
 
 
@@ -78,7 +79,7 @@ class WebServer:
         """
         if self._loop is not None:
             raise SetupError("this server runs already", remedy="shutdown() it first, or make another WebServer")
-        status = asyncio.run(self._serve())
+        status = run_on_loop(self._serve())
         if status:
             sys.exit(status)
 

@@ -25,6 +25,7 @@ from hospes.errors import SetupError
 from hospes.http.asking import running_loop
 from hospes.limits import Limits, Timeouts
 from hospes.server import Server, ServerOptions, serve
+from hospes.server.carriers import run_on_loop
 from hospes.sessions import SessionFactory
 
 _TAG: Final = "simple_http_server"
@@ -95,7 +96,7 @@ class HttpServer:
         if running_loop() is not None:
             remedy = "write `await server.start_async()` there"
             raise SetupError("start() was called where an event loop runs already", remedy=remedy)
-        asyncio.run(self._serve(signals=_are_signals_free()))
+        run_on_loop(self._serve(signals=_are_signals_free()))
 
     async def start_async(self) -> None:
         """Serve on the running loop until `shutdown`.
