@@ -282,15 +282,17 @@ def test_an_interruption(monkeypatch: pytest.MonkeyPatch) -> None:
         await send(start())
         await send(body(b"last"))
 
-    async def run() -> None:
-        server = Server(from_asgi(application), ServerOptions(port=0))
+    async def run(server: Server) -> None:
         await server.start()
         await asyncio.to_thread(exchanged, server.address[1], b"")
         await asyncio.to_thread(exchanged, server.address[1], request("/script"))
 
     monkeypatch.setenv("HOSPES_CARRIER", ENGINE)
-    with pytest.raises(KeyboardInterrupt):
-        asyncio.run(run())
+    server = Server(from_asgi(application), ServerOptions(port=0))
+    with asyncio.Runner() as runner:
+        with pytest.raises(KeyboardInterrupt):
+            runner.run(run(server))
+        runner.run(server.stop())
 
 
 def test_what_an_application_refuses_with() -> None:
