@@ -15,6 +15,7 @@ from tests.app.support import PATIENCE, asked, made, mistake, until
 from hospes import App, Headers, HttpError, InvalidRequest, Request, Response, Template
 from hospes.app.failures import ErrorHandler, ErrorHandlers, ErrorKey, as_http_error
 from hospes.errors import ClientDisconnected, HospesError, ProtocolError, SetupError
+from hospes.store import Conflict, StoreError, StoreFull, StoreUnavailable
 
 
 class Tea(Exception):
@@ -160,6 +161,40 @@ def unknown_type(code: Nowhere) -> str:  # type: ignore[name-defined]  # noqa: F
 )
 def test_parameters_that_nothing_fills(handler: Callable[..., Any], text: str) -> None:
     assert text in mistake(lambda: App().error(404)(handler))
+
+
+def test_why_a_store_fails_is_in_the_log_and_does_not_fill_it(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr("hospes.app.failures.monotonic", lambda: now)
+    app = App()
+    failures: dict[str, StoreError] = {
+        "away": StoreUnavailable("no answer"),
+        "full": StoreFull("no room"),
+        "damaged": StoreError("cannot be read", 500),
+        "taken": Conflict(),
+    }
+
+    @app.get("/{name}")
+    async def fail(name: str) -> None:
+        raise failures[name]
+
+    with app.test() as client:
+        assert [client.get(f"/{name}?secret").status for name in failures] == [503, 507, 500, 409]
+        assert [record.getMessage() for record in caplog.records] == [
+            "GET /away: 503 no answer",
+            "GET /full: 507 no room",
+            "GET /damaged: 500 cannot be read",
+        ]
+        caplog.clear()
+        for later in (0.99, 0.0, 0.01, 5.0):
+            now += later
+            assert "no answer" not in client.get("/away").text
+        assert [record.getMessage() for record in caplog.records] == [
+            "GET /away: 503 no answer; 2 more before that",
+            "GET /away: 503 no answer",
+        ]
 
 
 @pytest.mark.parametrize("kind", ["async", "plain"])

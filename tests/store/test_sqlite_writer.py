@@ -309,14 +309,24 @@ def test_a_file_that_is_removed_or_replaced_is_noticed(tmp_path: Path) -> None:
     async def main() -> None:
         store = store_at(tmp_path)
         await store.open()
-        await store.put("users", b"a", b"")
+        version = await store.put("users", b"a", b"")
+        reader = store_at(tmp_path)  # which has not written anything yet
+        await reader.open()
+        assert await reader.get("users", b"a") is not None
         for name in os.listdir(tmp_path):
             os.unlink(tmp_path / name)
-        for _ in range(2):
-            with pytest.raises(StoreUnavailable, match="removed or replaced"):
-                await store.put("users", b"a", b"")
+        for each in (store, reader, store, reader):
+            for write in (
+                each.put("users", b"a", b""),
+                each.compare_and_set("users", b"a", b"", version),
+                each.touch("users", b"a", None),
+                each.delete("users", b"a"),
+            ):
+                with pytest.raises(StoreUnavailable, match="removed or replaced"):
+                    await write
         assert not (tmp_path / "a.db").exists()
         await store.close()
+        await reader.close()
 
     asyncio.run(main())
 

@@ -7,6 +7,7 @@ Laws:
   or a page.
 * An exception that is no `HttpError` is logged with its traceback, once, and answered as a bare 500: its text never reaches the
   peer, unless a handler of the program's own shows it.
+* A store's failure is logged with its reason, which the visitor does not see; an outage does not fill the log.
 * An error handler that fails is logged, and the default answers for it.
 """
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from time import monotonic
 from types import UnionType
 from typing import Any, Final, Literal, TypeAlias, Union, get_args, get_origin
 
@@ -29,12 +31,15 @@ from hospes.http.problem import problem_response
 from hospes.http.request import Request
 from hospes.http.response import Response
 from hospes.lazily import regexp
+from hospes.store import StoreError
 
 ErrorKey: TypeAlias = "int | str | type[Exception]"
 Show: TypeAlias = Callable[[HttpError, "str | None"], Response]
 
 _GENERAL: Final = (HttpError, HospesError, Exception)
 """Types that say less of a failure than its status does."""
+_SILENCE: Final = 1.0
+"""Seconds between two lines in the log about a store's failures of one kind."""
 _BY_POSITION: Final = ("code", "message", "explain")
 _BY_NAME: Final = frozenset({"request", "error", *_BY_POSITION})
 _Kind = inspect.Parameter
@@ -174,12 +179,15 @@ class Failures:
         self._handlers = handlers
         self._threads = threads
         self._show = show
+        self._told: dict[type[StoreError], tuple[float, int]] = {}  # when, and how many were not told since
 
     async def answer(self, request: Request, error: Exception) -> Response:
         """The response for a failure. It raises nothing but what is no Exception, such as a cancellation."""
         status = as_http_error(error)
         if status.code == 500 and not isinstance(error, HttpError):
             LOG.error("%s %s failed", request.head.method, _shown(request), exc_info=error)
+        elif status.code >= 500 and isinstance(error, StoreError):
+            self._tell(request, error)
         handler = self._handlers.find(error, status.code)
         if handler is not None:
             try:
@@ -191,6 +199,15 @@ class Failures:
             else:
                 return response
         return self._show(status, _accept(request))
+
+    def _tell(self, request: Request, error: StoreError) -> None:
+        now, kind = monotonic(), type(error)
+        since, more = self._told.get(kind, (now - _SILENCE, 0))
+        if now - since < _SILENCE:
+            self._told[kind] = since, more + 1
+            return
+        self._told[kind] = now, 0
+        LOG.error("%s %s: %s%s", request.head.method, _shown(request), error, f"; {more} more before that" if more else "")
 
     async def _ask(self, handler: ErrorHandler, request: Request, error: Exception, status: HttpError) -> Response:
         if handler.is_async:

@@ -277,6 +277,7 @@ class SqliteStore:
             if schema_version(connection, self._path):
                 self._reader = connection.cursor()
                 self._index = WalIndex(self._path)
+                self._open_writer().know_file()
         except SetupError as error:  # it came after open() had looked; a visitor's request is no place for this one
             raise StoreUnavailable(error.problem) from error
         finally:

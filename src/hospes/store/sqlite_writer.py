@@ -203,7 +203,7 @@ class SqliteWriter:
         return batch
 
     def _changes_nothing(self, batch: list[_Write]) -> bool:
-        if any(write.creates for write in batch):
+        if self._file != (0, 0) or any(write.creates for write in batch):
             return False
         try:
             return not exists(self._path)
@@ -322,6 +322,11 @@ class SqliteWriter:
             except (OverflowError, UnicodeError) as error:  # a value that SQLite cannot hold: the caller's mistake alone
                 write.outcome = error
 
+    def know_file(self) -> None:
+        """The file that is there now is the one that was opened, here or for reading."""
+        if self._file == (0, 0):
+            self._file = identity(self._path)
+
     def check_file(self) -> None:
         """See that the file is still the one that was written.
 
@@ -336,7 +341,7 @@ class SqliteWriter:
         connection = self._connection
         if connection is None:
             connection = self._connection = prepare(self._path, self._options.patience)
-            self._file = identity(self._path)
+            self.know_file()
             if self._options.max_size:
                 connection.execute(f"PRAGMA max_page_count = {max(1, self._options.max_size // _PAGE)}")
         return connection
