@@ -18,8 +18,9 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from time import monotonic
 from types import UnionType
-from typing import Any, Final, Literal, TypeAlias, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, Union, get_args, get_origin
 
+from hospes import store
 from hospes.app.places import awaited, is_async
 from hospes.app.threads import LOG, Threads
 from hospes.binding import Site
@@ -31,7 +32,9 @@ from hospes.http.problem import problem_response
 from hospes.http.request import Request
 from hospes.http.response import Response
 from hospes.lazily import regexp
-from hospes.store import StoreError
+
+if TYPE_CHECKING:
+    from hospes.store import StoreError
 
 ErrorKey: TypeAlias = "int | str | type[Exception]"
 Show: TypeAlias = Callable[[HttpError, "str | None"], Response]
@@ -186,7 +189,7 @@ class Failures:
         status = as_http_error(error)
         if status.code == 500 and not isinstance(error, HttpError):
             LOG.error("%s %s failed", request.head.method, _shown(request), exc_info=error)
-        elif status.code >= 500 and isinstance(error, StoreError):
+        elif status.code >= 500 and isinstance(error, store.StoreError):
             self._tell(request, error)
         handler = self._handlers.find(error, status.code)
         if handler is not None:
