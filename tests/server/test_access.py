@@ -234,7 +234,30 @@ def test_a_log_that_cannot_be_written_is_said_once(caplog: pytest.LogCaptureFixt
     writer.refused(Address("1.2.3.4", 5), 400)
     writer.close()
     assert "the access log cannot be written: [Errno 28] No space left on device" in caplog.text
-    assert "1 lines of the access log were dropped" in caplog.text
+    assert "1 lines of the access log are missing: it could not be written" in caplog.text
+
+
+def test_a_disk_that_was_full_for_a_while(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    room, written = [4, 0, 0], bytearray()
+
+    def write(file: int, octets: bytes) -> int:
+        size = room.pop(0) if room else len(octets)
+        if not size:
+            raise OSError(28, "No space left on device")
+        written.extend(octets[:size])
+        return min(size, len(octets))
+
+    monkeypatch.setattr("hospes.server.access._PIECE", 1)  # a write for each line
+    writer = AccessWriter(AccessLog("-", "{status}xx"))
+    monkeypatch.setattr("hospes.server.access.os.write", write)
+    for status in (200, 201, 202, 203):
+        writer.refused(Address("1.2.3.4", 5), status)
+    writer.close()
+    assert bytes(written) == b"200x\n202xx\n203xx\n"
+    assert [record.getMessage() for record in caplog.records] == [
+        "the access log cannot be written: [Errno 28] No space left on device",
+        "the access log is written again; 2 lines are missing",
+    ]
 
 
 def test_a_file_that_was_moved_away(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -11,6 +11,7 @@
 Laws:
 
 * No request waits for the log. Beyond `AccessLog.most` lines that wait, lines are dropped, counted, and the number is said.
+* A file that cannot be written is said once, and once more when it can again, with the number of lines that are missing.
 * A line holds no query, no fragment, no credentials, no cookie, and no content; those of the Referer are cut off, too.
 * Whatever a peer sends, a line stays one line: control characters, quotes and backslashes are escaped.
 * Lines leave whole, appended, at most `_PIECE` octets at a time, so that several processes may write to one file or pipe.
@@ -140,7 +141,8 @@ class AccessWriter:
         self._line: Callable[[_Entry], str] = {"combined": combined, "json": in_json}.get(log.format) or template(log.format)
         self._entries: deque[_Entry] = deque()
         self._dropped = 0
-        self._failing = False
+        self._failing = self._torn = False
+        self._lost = 0
         self._asleep = False
         self._reopening = False
         self._over = False
@@ -258,6 +260,8 @@ class AccessWriter:
             over = self._over
             self._write_some()
             if over and not self._entries:
+                if self._lost:
+                    LOG.warning("%d lines of the access log are missing: it could not be written", self._lost)
                 return
 
     def _open_again(self) -> None:
@@ -292,16 +296,20 @@ class AccessWriter:
         return f"{self._line(entry)}\n".encode()
 
     def _write(self, lines: list[bytes]) -> None:
-        octets = b"".join(lines)
+        octets = b"\n" + b"".join(lines) if self._torn else b"".join(lines)
         try:
             while octets:
-                octets = octets[os.write(self._file, octets) :]
-            self._failing = False
+                written = os.write(self._file, octets)
+                self._torn, octets = octets[written - 1 : written] != b"\n", octets[written:]
         except OSError as error:
-            self._dropped += len(lines)
+            self._lost += octets.lstrip(b"\n").count(b"\n")
             if not self._failing:
                 self._failing = True
                 LOG.error("the access log cannot be written: %s", error)
+        else:
+            if self._failing:
+                LOG.warning("the access log is written again; %d lines are missing", self._lost)
+                self._failing, self._lost = False, 0
 
 
 class _Measured(Stream):
