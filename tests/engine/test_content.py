@@ -196,7 +196,7 @@ def test_whatever_the_reader_does(program: Program, carrier: str) -> None:
         for size in PIECES:
             peer.send(OCTETS[sent : sent + size])
             sent += size
-            while said.get(timeout=WAIT) < sent and sent < SIZE:
+            while sent < SIZE and said.get(timeout=WAIT) < sent:
                 pass
         assert peer.get().content.decode() == repr(EXPECTED[program])
 
