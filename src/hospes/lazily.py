@@ -56,13 +56,27 @@ def regexp(expression: AnyStr, flags: int = 0) -> re.Pattern[AnyStr]:
     return cast("re.Pattern[AnyStr]", _Regexp(expression, flags))
 
 
+def compile_expressions(package: str) -> None:
+    """Compile what `regexp` has put off, in all modules of a package that are loaded: for who is about to serve."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith(f"{package}."):
+            for value in list(vars(module).values()):
+                for each in value if isinstance(value, tuple) else (value,):
+                    if isinstance(each, _Regexp):
+                        each.compile()
+
+
 class _Regexp(Generic[AnyStr]):
     """In place of a `re.Pattern`: what it is asked for it takes from one, and keeps."""
 
     def __init__(self, expression: AnyStr, flags: int) -> None:
         self._given: tuple[AnyStr, int] = (expression, flags)
 
+    def compile(self) -> re.Pattern[AnyStr]:
+        """The pattern; `re` keeps it."""
+        return re.compile(*self._given)
+
     def __getattr__(self, name: str) -> Any:
-        value = getattr(re.compile(*self._given), name)
+        value = getattr(self.compile(), name)
         setattr(self, name, value)
         return value

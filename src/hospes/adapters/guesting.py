@@ -23,6 +23,7 @@ from hospes.http.request import Connection, Request
 from hospes.http.response import Response
 from hospes.http.websocket import WebSocketContent
 from hospes.limits import KiB
+from hospes.warming import warm
 
 LOG: Final = logging.getLogger("hospes.adapters")
 PIECE: Final = 64 * KiB
@@ -51,11 +52,12 @@ class Told:
 
 
 def chosen(handler: Handler | None, opened: Opened | None) -> Opened:
-    """One of the two that `to_asgi` and `to_wsgi` take.
+    """One of the two that `to_asgi` and `to_wsgi` take; whoever asks for that is about to serve.
 
     Raises:
         TypeError: without either, or with both.
     """
+    warm()
     if opened is not None and handler is None:
         return opened
     if handler is None or opened is not None:

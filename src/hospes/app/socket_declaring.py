@@ -1,7 +1,7 @@
 """The decorators for websockets.
 
-Laws: those of `registrar`, of which they are a part; and a program without websockets loads nothing of them: what is of
-`hospes.websockets` is named with its package here, and is loaded by that.
+Laws: those of `registrar`, of which they are a part; and a program without websockets loads nothing of them: what is for
+websockets alone is imported where a decorator needs it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
-from hospes import websockets
 from hospes.app.declarations import F, RouteOptions
 from hospes.app.places import is_async
 from hospes.app.sites import program_line
@@ -107,7 +106,8 @@ class SocketRegistrar(ABC):
         Raises:
             SetupError: for a class that hears nothing, and for origins that are none.
         """
-        events = websockets.events
+        from hospes.websockets import events
+
         path = endpoint if isinstance(endpoint, str) else ""
 
         def decorate(cls: type) -> type:
@@ -161,13 +161,15 @@ class SocketRegistrar(ABC):
         return self._hear(event, endpoint, regexp)
 
     def _hear(self, event: str, endpoint: str, regexp: str) -> Callable[[F], F]:
+        from hospes.websockets import events
+
         def decorate(function: F) -> F:
             place = (endpoint, regexp)
             heard = self._heard.get(place)
             if heard is None:
                 heard = self._heard[place] = {}
                 options = WebSocketOptions()
-                self._open(*place, websockets.events.Events(partial(_events, heard), options), (), options)
+                self._open(*place, events.Events(partial(_events, heard), options), (), options)
             if event in heard:
                 raise SetupError(
                     f"{name_of(function)}() is the second {event} for {endpoint or regexp!r}",
@@ -205,16 +207,18 @@ def _events(heard: Mapping[str, Callable[..., Any]]) -> Mapping[str, Event]:
 
 
 def _event(function: Callable[..., Any], inline: bool) -> Event:
-    events = websockets.events
+    from hospes.websockets import events
+
     return events.Event(function, events.ON_LOOP if is_async(function) else events.INLINE if inline else events.IN_POOL)
 
 
 def _route(
     place: str, origins: Sequence[str], subprotocols: Sequence[str], options: WebSocketOptions, *, events: bool = False
 ) -> WebSocketRoute:
-    from hospes.http.handshake import Origins, check_subprotocols  # loaded by who has websockets
+    from hospes.http.handshake import Origins, check_subprotocols
+    from hospes.websockets import WebSocketRoute
 
     try:
-        return websockets.WebSocketRoute(Origins(origins), check_subprotocols(subprotocols), options, events)
+        return WebSocketRoute(Origins(origins), check_subprotocols(subprotocols), options, events)
     except ValueError as error:
         raise SetupError(f"the websocket at {place!r}: {error}", where=(program_line(),)) from error

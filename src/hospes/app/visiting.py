@@ -217,7 +217,8 @@ class Visiting(ProviderRegistry):
                 return self._own is None
             case "hospes.signing.Keyring":
                 return not self.guests.keys
-        return False
+            case _:
+                return False
 
     def _provided_exactly(self, kind: Any) -> Provided | None:
         for module in [each for each in self._unasked if each in sys.modules]:

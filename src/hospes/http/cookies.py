@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from http.cookies import CookieError, Morsel, SimpleCookie
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct
 
 from hospes.lazily import regexp
 from hospes.wire.date import format_date
@@ -144,8 +145,7 @@ def _set_attribute(morsel: Morsel[str], name: str, piece: str, equals: str) -> N
         morsel[name] = "true" if flag else value
 
 
-@dataclass(frozen=True, slots=True)
-class SetCookie:
+class SetCookie(Struct, frozen=True):
     """A cookie the visitor shall keep. It is checked when it is made, so that a mistake shows where it stands.
 
     Args:

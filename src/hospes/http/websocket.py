@@ -17,10 +17,10 @@ from __future__ import annotations
 from asyncio import Task
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context, copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from hospes.limits import KiB, MiB
 
@@ -225,17 +225,16 @@ class WebSocketOptions:
 CleanUp: TypeAlias = "Callable[[BaseException | None], Awaitable[None]]"
 
 
-@dataclass(frozen=True, slots=True)
-class WebSocketContent:
+class WebSocketContent(Struct, frozen=True):
     """Content of the response 101 (Switching Protocols): the connection becomes a channel."""
 
     receiver: Receiver
     options: WebSocketOptions = WebSocketOptions()
     deflate: str = ""
     """The parameters of permessage-deflate that were agreed on, as `Sec-WebSocket-Extensions` has them; "" without."""
-    clean_ups: list[CleanUp] = field(default_factory=list[CleanUp], repr=False)
+    clean_ups: list[CleanUp] = field(default_factory=list[CleanUp])
     """What is awaited when the websocket is over, the last one first: objects that were made for it are cleaned up."""
-    context: Context = field(default_factory=copy_context, repr=False)
+    context: Context = field(default_factory=copy_context)
     """The context variables that the program sees."""
 
     async def aclose(self, error: BaseException | None = None) -> None:

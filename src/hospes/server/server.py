@@ -30,6 +30,7 @@ from hospes.server.places import Listening, Place, address_of, listen_at, url_of
 from hospes.server.proxies import Proxies, Trust
 from hospes.server.service import LOG, Service
 from hospes.server.tls import Tls
+from hospes.warming import warm
 
 if TYPE_CHECKING:
     import ssl
@@ -132,6 +133,7 @@ class Server:
         """
         if self._service is not None:
             raise SetupError("this server has been started already", remedy="Make another Server.")
+        warm()
         options = self.options
         if isinstance(options.tls, Tls):
             self._context = options.tls.context()
