@@ -118,7 +118,7 @@ def test_an_int_is_a_status(status: int) -> None:
 @pytest.mark.parametrize("status", [0, 1, 100, 199, 600, -1, 10**9])
 def test_an_int_out_of_range_is_none(status: int) -> None:
     for value in (status, (status,), ("body", status), (status, Response("x"))):
-        with pytest.raises(ValueError, match=f"status {status}: an answer's status is 200 to 599"):
+        with pytest.raises(ValueError, match=f"status {status}: an answer's status is 200 to 599; a returned int is one, "):
             to_response(value, REQUEST)
 
 

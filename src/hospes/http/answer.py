@@ -110,7 +110,7 @@ def _of_tuple(values: tuple[object, ...], request: Request, status: int) -> Resp
         elif body is None:
             body = each
     if code is not None and not 200 <= code <= 599:
-        raise ValueError(f"status {code}: an answer's status is 200 to 599")
+        raise ValueError(f"status {code}: an answer's status is 200 to 599; a returned int is one, str({code}) is a text")
     response = to_response(body, request, status)
     if code is not None:
         response.status = code

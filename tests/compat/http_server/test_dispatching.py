@@ -207,10 +207,17 @@ def test_debug_shows_it(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_debug_shows_nothing_to_others(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr("hospes.compat.http_server.dispatching.is_here", lambda host: False)
+    monkeypatch.setattr("hospes.compat.http_server.dispatching.is_here", lambda host, names: False)
     with asking(WebServer(route=[Path("^/$", broken)], DEBUG=True)) as (url, client):
         assert "cause" not in client.get(url).text
         assert "^/$" not in client.get(url + "/x").text
+
+
+@pytest.mark.parametrize("name", ["Forwarded", "Via", "X-Forwarded-For", "X-Real-IP"])
+def test_debug_shows_nothing_through_a_proxy_on_this_machine(name: str) -> None:
+    with asking(WebServer(route=[Path("^/$", broken)], DEBUG=True)) as (url, client):
+        assert "cause" not in client.get(url, headers={name: "203.0.113.9"}).text
+        assert "^/$" not in client.get(url + "/x", headers={name: "203.0.113.9"}).text
 
 
 FORGOT = "f() sent nothing: call response.send(content, status, type), or return Redirect(path)"

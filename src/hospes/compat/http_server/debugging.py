@@ -8,7 +8,8 @@ from __future__ import annotations
 import html
 import ipaddress
 import traceback
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
+from typing import Final
 
 from hospes.compat.http_server.url import Path
 from hospes.http.response import HTML, Response
@@ -23,8 +24,18 @@ pre {{ font: .9rem/1.5 ui-monospace, monospace; background: #8882; padding: 1rem
 """
 
 
-def is_here(host: str) -> bool:
-    """Whether an address is this machine's own; that of a unix socket is."""
+_PROXIES: Final = ("forwarded", "via", "x-forwarded-for", "x-real-ip")
+
+
+def is_here(host: str, names: Container[str] = ()) -> bool:
+    """Whether a request comes from this machine.
+
+    Args:
+        host: The peer's address; that of a unix socket is this machine's own.
+        names: Of the request's fields; a proxy on this machine that adds its own speaks for somebody else.
+    """
+    if any(name in names for name in _PROXIES):
+        return False
     try:
         return ipaddress.ip_address(host.partition("%")[0]).is_loopback
     except ValueError:
