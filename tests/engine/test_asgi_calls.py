@@ -284,8 +284,11 @@ def test_an_interruption(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def run(server: Server) -> None:
         await server.start()
-        await asyncio.to_thread(exchanged, server.address[1], b"")
-        await asyncio.to_thread(exchanged, server.address[1], request("/script"))
+        try:
+            await asyncio.to_thread(exchanged, server.address[1], b"")
+            await asyncio.to_thread(exchanged, server.address[1], request("/script"))
+        finally:
+            await server.stop(0)
 
     monkeypatch.setenv("HOSPES_CARRIER", ENGINE)
     server = Server(from_asgi(application), ServerOptions(port=0))

@@ -58,7 +58,8 @@ def test_a_thread_that_goes_idle_while_the_pool_looks_for_one() -> None:
         pool._workers.add(worker)
         pool._idle = Late([worker])
         pool._loop = asyncio.get_running_loop()
-        job = pool._put(contextvars.copy_context(), lambda: 1, time.monotonic() + PATIENCE)
+        job = Job(pool, contextvars.copy_context(), lambda: 1, time.monotonic() + PATIENCE)
+        pool.put(job)
         assert worker.lock.acquire(blocking=False), "woken after all"
         assert job.cancel()
 

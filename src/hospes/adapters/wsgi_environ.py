@@ -21,7 +21,7 @@ from urllib.parse import unquote_to_bytes
 from hospes.adapters.wsgi import Environ, FileWrapper
 from hospes.http.request import Request
 
-_VARIABLES: Final[Mapping[bytes, str]] = {b"content-length": "CONTENT_LENGTH", b"content-type": "CONTENT_TYPE"} | {
+VARIABLES: Final[Mapping[bytes, str]] = {b"content-length": "CONTENT_LENGTH", b"content-type": "CONTENT_TYPE"} | {
     name.encode(): "HTTP_" + name.upper().replace("-", "_")
     for name in (
         "accept", "accept-charset", "accept-encoding", "accept-language", "authorization", "cache-control",
@@ -44,12 +44,12 @@ def environ_of(request: Request, content: BinaryIO) -> Environ:
         content: Its content.
     """
     told = getattr(request.head, "wsgi_environ", None)  # the engine's heads tell it themselves, where a request is a usual one
-    environ: Environ = (told(request, _VARIABLES) if told is not None else None) or _environ(request)
+    environ: Environ = (told(request, VARIABLES) if told is not None else None) or _environ(request)
     environ["wsgi.input"] = content
     environ["wsgi.errors"] = sys.stderr
     environ["wsgi.file_wrapper"] = FileWrapper
     if request.connection.hint is not None:
-        environ["wsgi.early_hints"] = partial(_give_hints, request)
+        environ["wsgi.early_hints"] = partial(give_hints, request)
     return environ
 
 
@@ -80,7 +80,7 @@ def _environ(request: Request) -> Environ:
     }
     for name, octets in request.lines:
         value = octets.decode("latin-1")
-        variable = _VARIABLES.get(name) or _variable(name)
+        variable = VARIABLES.get(name) or _variable(name)
         if variable not in environ:
             environ[variable] = value
         elif variable:
@@ -89,7 +89,7 @@ def _environ(request: Request) -> Environ:
     return environ
 
 
-def _give_hints(request: Request, fields: Iterable[tuple[str, str]]) -> None:
+def give_hints(request: Request, fields: Iterable[tuple[str, str]]) -> None:
     """Send Early Hints: as gunicorn offers it to applications. Of the fields those that are links are sent."""
     request.early_hints(*[value.strip() for name, value in fields if name.lower() == "link"])
 

@@ -90,6 +90,17 @@ class WsgiExchange:
         """
         try:
             returned = self._application(environ_of(self._request, self._input), self.start_response)
+        except BaseException as failure:
+            return self.failed(failure)
+        return self.go_on(returned)
+
+    def go_on(self, returned: Iterable[bytes]) -> Response:
+        """The application has returned this.
+
+        Raises:
+            BaseException: what is raised while it is read, where the answer has not begun.
+        """
+        try:
             try:
                 response = self._respond(returned)
             finally:
@@ -97,19 +108,30 @@ class WsgiExchange:
                 if close is not None:
                     close()
         except BaseException as failure:
-            refusal = self._raw_input.refusal if self._raw_input is not None else None
-            if self._response is not None and self._output is not None:
-                self._output.end(failure)
-                return self._response
-            if refusal is not None:
-                raise refusal from None
-            raise
+            return self.failed(failure)
         if self._output is not None:
             self._output.end()
         elif self._raw_input is not None and self._raw_input.refusal is not None:
             self.over(response, self._raw_input.refusal)
             raise self._raw_input.refusal
         return response
+
+    def failed(self, failure: BaseException) -> Response:
+        """The application has raised `failure`.
+
+        Raises:
+            BaseException: it, or why the content was refused, where the answer has not begun.
+        """
+        refusal = self._raw_input.refusal if self._raw_input is not None else None
+        if self._response is not None and self._output is not None:
+            self._output.end(failure)
+            return self._response
+        if refusal is not None:
+            raise refusal from None
+        try:
+            raise failure
+        finally:
+            del failure  # its traceback names this frame
 
     def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo = None) -> Callable[[bytes], None]:
         """Take the answer's head; gives what PEP 3333 calls `write`.
@@ -134,7 +156,7 @@ class WsgiExchange:
         self._take_fields(headers)
         self._status = code
         self._drops = code in _WITHOUT_CONTENT or self._request.method == "HEAD"
-        return self._write
+        return self.write
 
     def _take_fields(self, fields: Iterable[tuple[str, str]]) -> None:
         content_type = ""
@@ -180,19 +202,19 @@ class WsgiExchange:
         pieces: list[bytes] = []
         for piece in returned:
             if self._output is not None:
-                self._write(piece)
+                self.write(piece)
                 continue
             pieces.append(piece)
             if self._drops and self._status:
                 break
             size = sum(map(len, pieces))
             if size and size != self._length:
-                self._write(_joined(pieces))
+                self.write(_joined(pieces))
             elif size:
                 break  # all that was announced: it need not be asked whether there is more
         return pieces
 
-    def _write(self, octets: bytes) -> None:
+    def write(self, octets: bytes) -> None:
         """Send octets now."""
         octets = _joined([octets])
         if not self._status:

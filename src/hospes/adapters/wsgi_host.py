@@ -19,8 +19,9 @@ from contextvars import copy_context
 from types import EllipsisType
 from typing import Final
 
-from hospes.adapters.wsgi import WsgiApplication
-from hospes.adapters.wsgi_exchange import start
+from hospes.adapters.wsgi import FileWrapper, WsgiApplication
+from hospes.adapters.wsgi_environ import VARIABLES, give_hints
+from hospes.adapters.wsgi_exchange import WsgiExchange, start
 from hospes.execution import Job, ThreadPool, default_threads
 from hospes.http.request import Request
 from hospes.http.response import Response
@@ -38,7 +39,16 @@ class HostedWsgi:
         threads: The most threads.
         queue: Seconds that a request may wait for one.
         body_limit: Octets of content taken, None for no bound; the server's limit by default.
+
+    Attributes:
+        pool: The threads; None until the first request.
     """
+
+    is_wsgi: Final = True
+    """A carrier that knows how to may have `application` called in the `pool` by itself, and an `exchange` take over."""
+    variables: Final = VARIABLES
+    file_wrapper: Final = FileWrapper
+    give_hints: Final = staticmethod(give_hints)
 
     def __init__(
         self, application: WsgiApplication, threads: int, queue: float, body_limit: int | EllipsisType | None = ...
@@ -46,20 +56,29 @@ class HostedWsgi:
         self.application = application
         self._threads = threads
         self._queue = queue
-        self._body_limit = body_limit
-        self._pool: ThreadPool | None = None
+        self.body_limit = body_limit
+        self.pool: ThreadPool | None = None
 
     def __call__(self, request: Request) -> Job[Response]:
         """Have the application answer, in a thread."""
         content = request.content
         if content is not None:
-            if self._body_limit is not ...:
-                content.limit = self._body_limit
+            if self.body_limit is not ...:
+                content.limit = self.body_limit
             content.check_declared()
-        pool = self._pool
+        pool = self.pool
         if pool is None or pool.loop is not asyncio.get_running_loop():
-            pool = self._pool = ThreadPool(self._threads, wait=self._queue)
+            pool = self.pool = ThreadPool(self._threads, wait=self._queue)
         return start(self.application, request, pool, copy_context())
+
+    def exchange(self, request: Request, pool: ThreadPool) -> WsgiExchange:
+        """One request and its answer, which has not begun.
+
+        Args:
+            request: The request.
+            pool: Whose thread it is in.
+        """
+        return WsgiExchange(self.application, request, pool)
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -67,7 +86,7 @@ class HostedWsgi:
         try:
             yield
         finally:
-            pool, self._pool = self._pool, None
+            pool, self.pool = self.pool, None
             if pool is not None:
                 await pool.close(_THREADS_END)
 

@@ -12,6 +12,7 @@
     connection.pxi   a connection in its small form: usual requests, usual answers
     transport.pxi    what carries it in its large form, where `hospes.server.Connection` does all that is not usual
     asgi.pxi         a conversation with a hosted ASGI application
+    wsgi.pxi         a hosted WSGI application's call
     mailbox.pxi      what a task waits on, and its messages
     content.pxi      large content on its way to whoever reads it
     websocket.pxi    usual messages of websockets
@@ -37,11 +38,13 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy, memset
 
 import inspect as _inspect
+import sys as _sys
 from asyncio import CancelledError, coroutines as _coroutines, current_task as _current, tasks as _tasks
 from asyncio.tasks import _enter_task as _enter, _leave_task as _leave
 from os import fsdecode, fsencode, strerror
 from collections import deque
 from inspect import isawaitable
+from io import BytesIO
 from sys import intern
 from types import CoroutineType as _CoroutineType, GeneratorType
 
@@ -87,6 +90,7 @@ include "connection.pxi"
 include "transport.pxi"
 include "mailbox.pxi"
 include "asgi.pxi"
+include "wsgi.pxi"
 include "content.pxi"
 include "websocket.pxi"
 include "poller.pxi"

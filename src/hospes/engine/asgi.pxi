@@ -103,13 +103,13 @@ cdef class _Conversation:
             if type(first) is not bytes or type(second) is not bytes:
                 return False
             name, value = <bytes>first, <bytes>second
-            if not _is_field(name, value):
+            if not _is_field(PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name), PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value)):
                 return False
             if not content_type and name == b"content-type":
                 content_type = self.conn.engine.text_of(value)
-            elif length < 0 and name == b"content-length" and _is_number(value):
+            elif length < 0 and name == b"content-length" and _is_number(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value)):
                 length = int(value)
-            elif _is_carriers(name):
+            elif _is_carriers(PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name)):
                 return False
             else:
                 has_others = True
@@ -175,7 +175,6 @@ cdef class _Conversation:
         cdef Engine engine = conn.engine
         cdef bytes body = self.body, head, prefix
         cdef Lines lines
-        cdef char *end
         conn.closes = coming.is_last
         if not self.has_others:
             prefix = engine.prefix(self.status, self.content_type)
@@ -194,13 +193,7 @@ cdef class _Conversation:
                 and _add(&lines, b"\r\n", 2)
             ):
                 return ASIDE
-        if FIELDS - lines.length < _LENGTH + 64:
-            return ASIDE
-        _add(&lines, b"Content-Length: ", _LENGTH)
-        end = _write_number(lines.octets + lines.length, PyBytes_GET_SIZE(body))
-        memcpy(end, b"\r\n", 2)
-        end = conn.end_fields(end + 2, conn.closes)
-        return GATHERED if conn.put_octets(PyBytes_FromStringAndSize(lines.octets, end - lines.octets), body) else LEFT
+        return _put_lines(conn, &lines, body)
 
 
 cdef inline PyObject *_item(dict message, str key) except NULL:
@@ -209,30 +202,31 @@ cdef inline PyObject *_item(dict message, str key) except NULL:
     return <PyObject *>NotImplemented if found == NULL else found
 
 
-cdef bint _is_field(bytes name, bytes value) noexcept:
+cdef bint _is_field(const char *name, Py_ssize_t length, const char *value, Py_ssize_t size) noexcept:
     """Whether this may be sent as it is."""
-    cdef const unsigned char *p = <const unsigned char *>PyBytes_AS_STRING(name)
-    cdef Py_ssize_t n, length = PyBytes_GET_SIZE(name)
+    cdef const unsigned char *p = <const unsigned char *>value
+    cdef Py_ssize_t n
     for n in range(length):
-        if not hospes_sets[p[n]] & HOSPES_TOKEN:
+        if not hospes_sets[<unsigned char>name[n]] & HOSPES_TOKEN:
             return False
-    p = <const unsigned char *>PyBytes_AS_STRING(value)
-    return length > 0 and hospes_value_end(p, p + PyBytes_GET_SIZE(value)) == p + PyBytes_GET_SIZE(value)
+    return length > 0 and hospes_value_end(p, p + size) == p + size
 
 
-cdef bint _is_number(bytes value) noexcept:
-    cdef const char *p = PyBytes_AS_STRING(value)
-    cdef Py_ssize_t n, length = PyBytes_GET_SIZE(value)
+cdef inline bint _is_digit(char octet) noexcept:
+    return c"0" <= octet <= c"9"
+
+
+cdef bint _is_number(const char *p, Py_ssize_t length) noexcept:
+    cdef Py_ssize_t n
     for n in range(length):
-        if not c"0" <= p[n] <= c"9":
+        if not _is_digit(p[n]):
             return False
     return 0 < length <= 15
 
 
-cdef bint _is_carriers(bytes name) noexcept:
+cdef bint _is_carriers(const char *name, Py_ssize_t length) noexcept:
     """Whether a field is one of those that `hospes.server.answers.CARRIERS` has rules for, in any case."""
-    cdef const unsigned char *p = <const unsigned char *>PyBytes_AS_STRING(name)
-    cdef Py_ssize_t length = PyBytes_GET_SIZE(name)
+    cdef const unsigned char *p = <const unsigned char *>name
     if length == 4:
         return hospes_is(p, b"date", 4)
     if length == 6:
@@ -248,21 +242,23 @@ cdef bint _is_carriers(bytes name) noexcept:
     return length == 22 and hospes_is(p, b"x-content-type-options", 22)
 
 
+cdef inline bint _is_same(const char *one, const char *other, Py_ssize_t length) noexcept:
+    """Whether two names are the same but for their case."""
+    cdef Py_ssize_t n
+    for n in range(length):
+        if _lower(one[n]) != _lower(other[n]):
+            return False
+    return True
+
+
 cdef bint _is_new(list fields, bytes name) except -1:
     """Whether a field may stand behind these: there is none of its name, or the last one is spelled as it is."""
-    cdef Py_ssize_t n, k, count = PyList_GET_SIZE(fields), length = PyBytes_GET_SIZE(name)
-    cdef const char *p = PyBytes_AS_STRING(name)
-    cdef const char *other
+    cdef Py_ssize_t n, count = PyList_GET_SIZE(fields), length = PyBytes_GET_SIZE(name)
     if (<tuple>fields[count - 1])[0] == name:
         return name != b"content-type" and name != b"content-length"
     for n in range(count):
         before = <bytes>(<tuple>fields[n])[0]
-        if PyBytes_GET_SIZE(before) != length:
-            continue
-        other, k = PyBytes_AS_STRING(before), 0
-        while k < length and _lower(other[k]) == _lower(p[k]):
-            k += 1
-        if k == length:
+        if PyBytes_GET_SIZE(before) == length and _is_same(PyBytes_AS_STRING(before), PyBytes_AS_STRING(name), length):
             return False
     return True
 

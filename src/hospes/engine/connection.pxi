@@ -162,8 +162,8 @@ cdef class Conn:
             came = self.engine.map.fetch(self, coming)
             if came != ASIDE:
                 return came
-        elif self.engine.host is not None and not (coming.at.method_length == 4 and memcmp(coming.octets, b"HEAD", 4) == 0):
-            came = _converse(self, self.engine.host, coming)
+        elif self.engine.host is not None:
+            came = _ask_host(self, coming)
             if came != ASIDE:
                 return came
         if route is None:
@@ -357,7 +357,11 @@ cdef class Conn:
     cdef bint respond(self) except -1:
         """Answer, where the answer is a usual one. False where the large form has to go on, or nobody."""
         cdef Engine engine = self.engine
-        cdef int status
+        cdef int status, came
+        if type(self.response) is _Call:
+            came = _respond_for(self, <_Call>self.response)
+            if came != ASIDE:
+                return came == GATHERED
         response = self.response
         if (
             self.state != BUSY

@@ -80,12 +80,18 @@ cdef object _wsgi_environ(Head head, request, dict variables):
         variables: Names of usual fields, and their variables.
     """
     ends = _usual_ends(head, request)
-    if ends is None:
+    return None if ends is None else _environ_of(head, <object>hospes_read(request, _AT.method), ends, variables)
+
+
+cdef dict _environ_of(Head head, method, ends, dict variables):
+    """The environ; None where the head is not usual."""
+    cdef str path = head.path
+    if memchr(PyUnicode_DATA(path), c"%", PyUnicode_GET_LENGTH(path)) != NULL:
         return None
     client, server = <object>hospes_read(ends, _END.client), <object>hospes_read(ends, _END.server)
     target = head.target
     cdef dict environ = {
-        "REQUEST_METHOD": <object>hospes_read(request, _AT.method),
+        "REQUEST_METHOD": method,
         "SCRIPT_NAME": "",
         "PATH_INFO": head.path,
         "QUERY_STRING": head.query,

@@ -49,7 +49,8 @@ cdef class Engine:
     cdef object context  # what every request's context is a copy of
     cdef object handler
     cdef Map map  # of the handler, where it has one
-    cdef object host  # the handler, where it hosts an ASGI application
+    cdef object host  # the handler, where it hosts another framework's application,
+    cdef bint is_wsgi  # a WSGI one, and not an ASGI one
     cdef object guest
     cdef object server  # the Address that is listened on, where there is one
     cdef object on_full
@@ -104,7 +105,8 @@ cdef class Engine:
         self.context = service.driver._context
         self.handler = service.handler
         self.map = Map(getattr(service.handler, "map", None), self.limits)
-        self.host = service.handler if getattr(service.handler, "is_asgi", False) else None
+        self.is_wsgi = getattr(service.handler, "is_wsgi", False)
+        self.host = service.handler if self.is_wsgi or getattr(service.handler, "is_asgi", False) else None
         self.guest = guest
         self.most = most
         self.on_full = on_full
@@ -500,6 +502,12 @@ cdef class Engine:
         """A media type as text: the same object for the same octets, by which `prefix` finds it."""
         if octets is not self.type_octets:
             self.type_octets, self.type_text = octets, intern(octets.decode("latin-1"))
+        return self.type_text
+
+    cdef str same_text(self, str text):
+        """A media type: the same object for the same text."""
+        if text is not self.type_text and text != self.type_text:
+            self.type_octets, self.type_text = None, intern(text)
         return self.type_text
 
     cdef object hand_over(self, Conn conn):

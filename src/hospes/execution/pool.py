@@ -289,12 +289,22 @@ class ThreadPool:
             PoolSaturated: if as many jobs wait as may.
             RuntimeError: on another loop than before, off the loop, or after `close`.
         """
+        job = Job(self, context, call, self.admit(), follow)
+        self.put(job)
+        return job
+
+    def admit(self) -> float:
+        """Whether there is room for one more job; until when it may wait. As `submit`, for a job of the caller's own kind.
+
+        Raises:
+            PoolSaturated, RuntimeError: as `submit`.
+        """
         if self._loop is not asyncio.get_running_loop() or self._closed:
             self._admit()
         if len(self._jobs) >= self._most_waiting:
             self._warn()
             raise PoolSaturated(self.threads, self._wait)
-        return self._put(context, call, time.monotonic() + self._wait, follow)
+        return time.monotonic() + self._wait
 
     def submit_cleanup(self, context: Context, call: Callable[[], Result]) -> Job[Result]:
         """As `submit`, for what has to run in any case: it is never refused and may wait for ever, even when closed.
@@ -305,7 +315,9 @@ class ThreadPool:
         """
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
-        return self._put(context, call, _FOREVER)
+        job = Job(self, context, call, _FOREVER)
+        self.put(job)
+        return job
 
     async def close(self, within: float = 10.0) -> bool:
         """Take no more jobs, finish those there are, and let the threads end.
@@ -344,8 +356,12 @@ class ThreadPool:
             raise RuntimeError("this ThreadPool belongs to another event loop: make one for each loop, after a fork too")
         self._loop = loop
 
-    def _put(self, context: Context, call: Callable[[], Result], deadline: float, follow: Follow | None = None) -> Job[Result]:
-        job = Job(self, context, call, deadline, follow)
+    def put(self, job: Job[Any]) -> None:
+        """Have a thread run this job, which was admitted.
+
+        Raises:
+            RuntimeError: where the system gives no thread.
+        """
         self._jobs.append(job)
         if not self._waking:
             try:
@@ -355,7 +371,6 @@ class ThreadPool:
                 raise
         if self._timer is None and self._jobs:
             self._timer = self.loop.call_later(self._wait, self._expire)
-        return job
 
     def forget(self, job: Job[Any]) -> bool:
         """Take a job that waits out of the queue. False if a thread has it."""
