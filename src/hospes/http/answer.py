@@ -60,7 +60,7 @@ def to_response(value: object, request: Request, status: int = 200) -> Response:
     if _adds(value):
         return _with(Response(None, status), value)
     if isinstance(value, int):  # an http.HTTPStatus, for one
-        return Response(None, value)
+        return _status(value, status)
     try:
         return Response(value, status)
     except TypeError as error:
@@ -83,7 +83,15 @@ def _json(value: object, status: int) -> Response:
 
 
 def _status(value: Any, status: int) -> Response:
+    _check_status(value)
     return Response(None, value)
+
+
+def _check_status(code: int) -> None:
+    if not 200 <= code <= 599:
+        raise ValueError(
+            f"status {int(code)}: an answer's status is 200 to 599; a returned int is one, str({int(code)}) is a text"
+        )
 
 
 _EXACT: Mapping[type, Callable[[object, int], Response]] = {
@@ -109,8 +117,8 @@ def _of_tuple(values: tuple[object, ...], request: Request, status: int) -> Resp
             code = int(each) if code is None else code
         elif body is None:
             body = each
-    if code is not None and not 200 <= code <= 599:
-        raise ValueError(f"status {code}: an answer's status is 200 to 599; a returned int is one, str({code}) is a text")
+    if code is not None:
+        _check_status(code)
     response = to_response(body, request, status)
     if code is not None:
         response.status = code
