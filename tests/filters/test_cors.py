@@ -150,6 +150,8 @@ def test_mistakes() -> None:
         lambda: Cors([SHOP], methods="GET"),
         lambda: Cors([SHOP], headers=["a b"]),
         lambda: Cors([SHOP], expose=["a\r\nb"]),
+        lambda: Cors(["https://*.shop.example"]),
+        lambda: Cors(["app://*"]),
     ]
     said: list[str] = []
     for each in wrong:

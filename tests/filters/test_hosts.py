@@ -72,3 +72,7 @@ def test_mistakes() -> None:
             each()
         said.append(str(caught.value))
     check_golden("filters/hosts", "\n".join(said))
+    hosts: Any = ["a.example", "b.example"]
+    with pytest.raises(TypeError) as failed:
+        TrustedHosts(hosts)
+    assert str(failed.value) == 'TrustedHosts(…): give the hosts one by one, TrustedHosts("a.example", "*.b.example")'

@@ -6,7 +6,7 @@ import pytest
 
 from hospes.http import Address, Connection, Request
 from hospes.http.octets import request_of
-from hospes.http.origin import is_ours, parse_origin
+from hospes.http.origin import checked_origin, is_ours, parse_origin
 from hospes.limits import Limits
 
 
@@ -53,3 +53,13 @@ def test_parsing(text: str, origin: tuple[str, str] | None) -> None:
 )
 def test_whose_it_is(origin: tuple[str, str], host: str, scheme: str, ours: bool) -> None:
     assert is_ours(origin, asked(host, scheme)) is ours
+
+
+def test_what_a_program_names() -> None:
+    assert checked_origin("https://Example.org:443", "Csrf(origins=[…])") == ("https", "example.org")
+    form = 'an origin is "https://host" or "https://host:port", with nothing behind it'
+    pattern = "; there are no patterns: name each"
+    for origin, more in (("example.org", ""), ("https://*.example.org", pattern), ("*", pattern)):
+        with pytest.raises(ValueError, match=r"^Csrf") as caught:
+            checked_origin(origin, "Csrf(origins=[…])")
+        assert str(caught.value) == f"Csrf(origins=[{origin!r}]): {form}{more}"

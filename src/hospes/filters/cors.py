@@ -25,7 +25,7 @@ from hospes.errors import HttpError
 from hospes.http.handler import CallNext
 from hospes.http.headers import Headers
 from hospes.http.negotiation import add_vary
-from hospes.http.origin import parse_origin
+from hospes.http.origin import checked_origin, parse_origin
 from hospes.http.request import Request
 from hospes.http.response import Response
 
@@ -128,11 +128,10 @@ def _key(origin: str) -> str | tuple[str, str]:
 
 
 def _checked_origin(origin: str) -> str | tuple[str, str]:
-    if not parse_origin(origin) and not (_OTHER_ORIGIN.fullmatch(origin.lower()) and not origin.lower().startswith("http")):
-        raise ValueError(
-            f'Cors(origins=[{origin!r}]): an origin is "https://host" or "https://host:port", with nothing behind it'
-        )
-    return _key(origin)
+    other = origin.lower()
+    if _OTHER_ORIGIN.fullmatch(other) and not other.startswith("http") and "*" not in other:
+        return other
+    return checked_origin(origin, "Cors(origins=[…])")
 
 
 def _checked(name: str, tokens: Sequence[str]) -> Sequence[str]:

@@ -30,7 +30,7 @@ from hospes.errors import HttpError
 from hospes.filters.exemption import Paths, exactly
 from hospes.http import Request, Response
 from hospes.http.handler import CallNext
-from hospes.http.origin import is_ours, parse_origin
+from hospes.http.origin import checked_origin, is_ours, parse_origin
 from hospes.http.request import SAFE_METHODS
 
 FIELD: Final = "X-CSRF-Token"
@@ -78,7 +78,7 @@ class Csrf:
     def __init__(self, *, origins: Sequence[str] = (), exempt: Paths = (), token: bool = False) -> None:
         if isinstance(origins, str):
             raise ValueError(f"Csrf(origins={origins!r}): give a list of origins")
-        self._origins = frozenset(_checked(each) for each in origins)
+        self._origins = frozenset(checked_origin(each, "Csrf(origins=[…])") for each in origins)
         self._is_exempt = exactly(exempt)
         self.token = token
         """Whether a token is demanded."""
@@ -172,12 +172,3 @@ def _secret(session: HasId) -> bytes:
 
 def _masked(octets: bytes, mask: bytes) -> bytes:
     return (int.from_bytes(octets) ^ int.from_bytes(mask)).to_bytes(_LENGTH)
-
-
-def _checked(origin: str) -> tuple[str, str]:
-    parsed = parse_origin(origin)
-    if parsed is None:
-        raise ValueError(
-            f'Csrf(origins=[{origin!r}]): an origin is "https://host" or "https://host:port", with nothing behind it'
-        )
-    return parsed

@@ -28,6 +28,7 @@ class TrustedHosts:
         exempt: Paths that are answered under any name, as routes have them: those that a load balancer asks by address.
 
     Raises:
+        TypeError: for hosts that are no str, a list of them for one.
         ValueError: for a host that is none, or none at all.
         SetupError: for a malformed pattern.
     """
@@ -35,6 +36,8 @@ class TrustedHosts:
     def __init__(self, *hosts: str, exempt: Paths = ()) -> None:
         if not hosts:
             raise ValueError("TrustedHosts(): name a host at least")
+        if any(type(host) is not str for host in hosts):
+            raise TypeError('TrustedHosts(…): give the hosts one by one, TrustedHosts("a.example", "*.b.example")')
         for host in hosts:
             if not _PATTERN.fullmatch(host.lower()):
                 raise ValueError(

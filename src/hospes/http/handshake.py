@@ -24,7 +24,7 @@ from typing import Final
 
 from hospes.errors import HttpError
 from hospes.http.headers import HeaderSource
-from hospes.http.origin import is_ours, parse_origin
+from hospes.http.origin import checked_origin, is_ours, parse_origin
 from hospes.http.request import Request
 from hospes.http.response import Response
 from hospes.http.websocket import Receiver, WebSocketContent, WebSocketOptions
@@ -50,7 +50,7 @@ class Origins:
         self._any = others == ANY
         if isinstance(others, str) and not self._any:
             raise ValueError(f'origins={others!r}: give a list of origins, or "*" for all')
-        self._others = frozenset(() if self._any else map(_checked, others))
+        self._others = frozenset(() if self._any else (checked_origin(each, "origins=[…]") for each in others))
 
     def check(self, request: Request) -> None:
         """Look at where a handshake comes from.
@@ -143,10 +143,3 @@ def check_subprotocols(names: Sequence[str]) -> tuple[str, ...]:
         if not is_field_name(name):
             raise ValueError(f"subprotocols=[{name!r}]: a name is a token, without spaces, commas and their like")
     return tuple(names)
-
-
-def _checked(origin: str) -> tuple[str, str]:
-    parsed = parse_origin(origin)
-    if parsed is None:
-        raise ValueError(f'origins=[{origin!r}]: an origin is "https://host" or "https://host:port", with nothing behind it')
-    return parsed

@@ -24,6 +24,24 @@ def parse_origin(text: str) -> tuple[str, str] | None:
     return match[1], match[2].removesuffix(_DEFAULT_PORTS[match[1]])
 
 
+def checked_origin(origin: str, option: str) -> tuple[str, str]:
+    """An origin that a program names, as `parse_origin` has it.
+
+    Args:
+        origin: The origin.
+        option: Where it stands, in errors: "Cors(origins=[…])".
+
+    Raises:
+        ValueError: if it is none.
+    """
+    parsed = parse_origin(origin)
+    if parsed is None or "*" in origin:
+        what = 'an origin is "https://host" or "https://host:port", with nothing behind it'
+        more = "; there are no patterns: name each" if "*" in origin else ""
+        raise ValueError(f"{option.replace('…', repr(origin))}: {what}{more}")
+    return parsed
+
+
 def is_ours(origin: tuple[str, str], request: Request) -> bool:
     """Whether an origin is the host that a request is for."""
     scheme, host = origin
