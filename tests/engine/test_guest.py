@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
+import socket
 import tempfile
 import threading
 from contextlib import suppress
@@ -15,7 +17,8 @@ from tests.server.support import CARRIERS, GET, Peer, Serve, plain, request
 from hospes.http.content import FileContent, Stream
 from hospes.http.request import Request
 from hospes.http.response import Response
-from hospes.limits import Timeouts
+from hospes.limits import KiB, MiB, Timeouts
+from hospes.server.sending import NEAR
 
 pytest.importorskip("hospes.engine._core", reason="platform: the engine is not built here")
 
@@ -64,6 +67,39 @@ def test_a_peer_that_goes_while_a_file_is_sent(serve: Serve) -> None:
             peer.send(GET)
             assert peer.get().content == b"at /"
     assert [each.closed for each in files] == [True]
+
+
+def test_what_is_left_of_a_file_is_seen(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By it the supervision sees that a peer takes octets; and little of the file waits in the kernel."""
+    size = 24 * MiB
+    transports: list[Any] = []
+    made = Guest.__init__
+
+    def make(self: Guest, service: Any, transport: Any, *rest: Any) -> None:
+        made(self, service, transport, *rest)
+        transports.append(transport)
+
+    def answer(_: Request) -> Response:
+        file = tempfile.TemporaryFile()  # noqa: SIM115  # the carrier closes it
+        file.truncate(size)
+        return Response(FileContent(file, 0, size))
+
+    monkeypatch.setattr(Guest, "__init__", make)
+    with serve(answer) as port, Peer(port, receive_buffer=64 * KiB) as peer:
+        peer.send(GET)
+        peer.until(b"\r\n\r\n")
+        (transport,) = transports
+        assert transport.get_extra_info("peername") == peer.sock.getsockname()
+        with socket.socket(fileno=os.dup(transport.fileno())) as same:
+            assert same.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) <= 2 * NEAR
+        taken, seen = 0, set[int]()
+        while taken < size:
+            taken += len(peer.exactly(min(4 * MiB, size - taken)))
+            left = transport.get_write_buffer_size()
+            assert 0 <= left <= size - taken
+            seen.add(left)
+        assert len(seen) > 3
+        assert transport.get_write_buffer_size() == 0
 
 
 def test_a_request_that_waits_while_earlier_answers_are_not_taken(serve: Serve) -> None:

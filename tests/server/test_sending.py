@@ -7,6 +7,7 @@ import logging
 import os
 import random
 import socket
+import struct
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -23,7 +24,7 @@ from hospes.http.request import Request
 from hospes.http.response import Response
 from hospes.limits import Limits, MiB, Timeouts
 from hospes.server.connection import Connection
-from hospes.server.sending import FILE_AT_ONCE, FLUSH, SLICE, IncompleteAnswerError, read_file, send_file
+from hospes.server.sending import FILE_AT_ONCE, FLUSH, NEAR, SLICE, IncompleteAnswerError, read_file, send_file
 from hospes.server.service import Service
 
 
@@ -353,7 +354,7 @@ class Copied:
     """An outlet of a transport that the kernel cannot send files to."""
 
     def __init__(self) -> None:
-        self.transport = asyncio.Transport()
+        self.transport: asyncio.Transport = asyncio.Transport()
         self.sent = self.held = 0
         self.blocked = False
         self.written: list[bytes] = []
@@ -366,6 +367,55 @@ class Copied:
 
     async def room(self) -> None:
         await asyncio.sleep(0)
+
+
+class Ended(asyncio.Transport):
+    """A transport to some peer, which writes down the options of its socket."""
+
+    def __init__(self, peer: object, is_closed: bool) -> None:
+        super().__init__()
+        self.options: list[tuple[int, int, bytes]] = []
+        self._told = {"peername": peer, "socket": self}
+        self._is_closed = is_closed
+
+    def get_extra_info(self, name: str, default: object = None) -> object:
+        return self._told.get(name, default)
+
+    def setsockopt(self, level: int, option: int, value: bytes) -> None:
+        if self._is_closed:
+            raise OSError
+        self.options.append((level, option, value))
+
+
+@pytest.mark.parametrize(
+    ("peer", "size", "is_near"),
+    [
+        (("127.0.0.1", 5), NEAR + 1, True),
+        (("127.9.8.7", 5), NEAR + 1, True),
+        (("::1", 5, 0, 0), NEAR + 1, True),
+        (("::ffff:127.0.0.1", 5, 0, 0), NEAR + 1, True),
+        (("127.0.0.1", 5), NEAR, False),
+        (("::11", 5, 0, 0), NEAR + 1, False),
+        (("12.7.0.1", 5), NEAR + 1, False),
+        (("", 0), NEAR + 1, False),
+        ("", NEAR + 1, False),
+        (None, NEAR + 1, False),
+    ],
+)
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_little_waits_for_a_peer_on_this_machine(big: Path, peer: object, size: int, is_near: bool, is_closed: bool) -> None:
+    outlet = Copied()
+    outlet.transport = transport = Ended(peer, is_closed)
+
+    class Loop(asyncio.SelectorEventLoop):
+        async def sendfile(self, *args: object, **kwargs: object) -> int:
+            raise NotImplementedError
+
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        runner.run(send_file(outlet, b"head", FileContent(big.open("rb"), 0, size)))
+    expected = [(socket.SOL_SOCKET, socket.SO_SNDBUF, struct.pack("i", NEAR))]
+    assert transport.options == (expected if is_near and not is_closed else [])
+    assert outlet.sent == size
 
 
 def test_a_file_is_copied_where_the_kernel_cannot_send_it(big: Path) -> None:

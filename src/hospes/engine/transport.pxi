@@ -4,6 +4,7 @@
 #
 # * `write` sends at once what the kernel takes; the rest waits here, and the protocol is told (`pause_writing`, `resume_writing`).
 # * `connection_lost` is called once, in a later turn of the loop, after the descriptor was closed and the slot was freed.
+# * A part of a file that is under way counts as what waits here, and leaves as the kernel has room, without anybody's help.
 # * While nothing is asked of the descriptor it is not in the epoll set: a peer that hangs up cannot make the loop spin.
 
 cdef extern from *:
@@ -21,6 +22,7 @@ cdef extern from *:
     bytes hospes_cut(PyObject *, Py_ssize_t)
 
 cdef enum:
+    PART = 1024 * 1024  # octets of a file that the kernel is asked to send before other connections get their turn
     FLOOD = 256 * 1024  # octets that are received at once when much comes: as many as may wait for a reader before it pauses
 
 
@@ -31,7 +33,9 @@ cdef class Transport:
     cdef Conn conn
     cdef object protocol
     cdef bytearray unsent
-    cdef object waiter  # of somebody who waits until the kernel has room
+    cdef object waiter  # of somebody who waits until the kernel has taken his part of a file
+    cdef int file  # which
+    cdef int64_t offset, left  # where the rest of the part begins, and how much it is
     cdef bint reading
     cdef bint behind  # the protocol has been told that octets stay behind
     cdef bint closing
@@ -45,7 +49,10 @@ cdef class Transport:
         return self.conn.fd
 
     def get_extra_info(self, str name not None, default=None):
-        """`"socket"` gives an object with `fileno()`."""
+        """`"socket"` gives an object with `fileno()` and `setsockopt()`, `"peername"` the peer's host and port."""
+        if name == "peername":
+            peer = _address(<sockaddr *>self.conn.peer, self.conn.peer_length)
+            return peer.host, peer.port
         return self if name == "socket" else default
 
     def set_protocol(self, protocol):
@@ -56,7 +63,7 @@ cdef class Transport:
         """The protocol is told of the first octet that stays behind, always."""
 
     def get_write_buffer_size(self):
-        return PyByteArray_GET_SIZE(self.unsent)
+        return PyByteArray_GET_SIZE(self.unsent) + self.left
 
     def is_closing(self):
         return self.closing
@@ -114,31 +121,36 @@ cdef class Transport:
             _raise_errno()
 
     async def send_part(self, file, offset, count):
-        """Have the kernel send a part of a file, as much as there is room for.
+        """Have the kernel send a part of a file.
 
         Returns:
-            How many octets it took; 0 at the end of the file.
+            How many octets it took: fewer than there should be only if the file has ended.
 
         Raises:
             OSError: if the peer has gone, or the file cannot be sent.
         """
-        while True:
-            sent = self.sendfile(file.fileno(), offset, count)
-            if sent >= 0:
-                return sent
-            self.waiter = self.conn.engine.loop.create_future()
-            self.update()
-            await self.waiter
+        self.file, self.offset, self.left = file.fileno(), offset, count
+        try:
+            if not self.send_file():
+                self.waiter = self.conn.engine.loop.create_future()
+                self.update()
+                await self.waiter
+            return count - self.left
+        finally:
+            self.left = 0
 
-    cdef ssize_t sendfile(self, int descriptor, int64_t offset, size_t count) except -2:
-        """-1: there is no room."""
+    cdef bint send_file(self) except -1:
+        """Send what there is room for; whether that was the last of it."""
         cdef ssize_t sent
         if self.lost:
             raise ConnectionAbortedError("the connection has been closed")
-        sent = c_sendfile(self.conn.fd, descriptor, &offset, count)
-        if sent < 0 and errno != EAGAIN and errno != EINTR:
+        sent = c_sendfile(self.conn.fd, self.file, &self.offset, min(self.left, PART))
+        if sent > 0:
+            self.left -= sent
+            self.conn.engine.budget -= sent // OCTETS_PER_EVENT
+        elif sent < 0 and errno != EAGAIN and errno != EINTR:
             raise OSError(errno, strerror(errno))
-        return sent
+        return sent == 0 or not self.left
 
     def give_back(self, uint32_t served):
         """The connection is idle, and nothing of it is left here: it takes its small form again."""
@@ -158,13 +170,16 @@ cdef class Transport:
             self.protocol.pause_writing()
         return 0
 
+    cdef bint waits_for_file(self) except -1:
+        return self.waiter is not None and not self.waiter.done()
+
     cdef int update(self) except -1:
         cdef uint32_t interest = 0
         if self.lost or self.conn.fd < 0:
             return 0
         if self.reading:
             interest |= EPOLLIN
-        if PyByteArray_GET_SIZE(self.unsent) or (self.waiter is not None and not self.waiter.done()):
+        if PyByteArray_GET_SIZE(self.unsent) or self.waits_for_file():
             interest |= EPOLLOUT
         self.conn.watch(interest)
         return 0
@@ -219,8 +234,12 @@ cdef class Transport:
     cdef int send_on(self) except -1:
         cdef Py_ssize_t length = PyByteArray_GET_SIZE(self.unsent)
         cdef ssize_t sent
-        if self.waiter is not None and not self.waiter.done():
-            self.waiter.set_result(None)
+        if self.waits_for_file():
+            try:
+                if self.send_file():
+                    self.waiter.set_result(None)
+            except OSError as error:
+                self.waiter.set_exception(error)
         if not length:
             self.update()
             return 0
@@ -255,7 +274,7 @@ cdef class Transport:
         self.reading = False
         self.conn.watch(0)
         self.lost = True
-        if self.waiter is not None and not self.waiter.done():
+        if self.waits_for_file():
             self.waiter.set_exception(error if error is not None else ConnectionAbortedError("the connection has been closed"))
         self.conn.engine.loop.call_soon(self._lose, error)
         return 0
