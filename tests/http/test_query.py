@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from contextlib import suppress
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
@@ -105,3 +107,26 @@ def test_reads_back_what_it_builds(values: dict[str, list[str]]) -> None:
 def test_only_http_errors_escape(text: str) -> None:
     with suppress(HttpError):
         parse_query(text, 20)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["%3D", "%3d0A", "%0D%0A", "%0a", "%25", "%C3%A9", "%2B", "=", "=3D", "=\n", "\r\n", " \n", "_", "é", "."]
+        )
+    )
+)
+def test_escapes_are_decoded_as_elsewhere(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    assert percent_decode(text) == unquote(text, errors="strict")
+
+
+def test_a_megabyte_of_escapes_makes_no_object_for_each() -> None:
+    text = "%41" * (1 << 20)
+    tracemalloc.start()
+    try:
+        assert percent_decode(text) == "A" * (1 << 20)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 16 << 20
