@@ -107,8 +107,10 @@ cdef class _Conversation:
                 return False
             if not content_type and name == b"content-type":
                 content_type = self.conn.engine.text_of(value)
-            elif length < 0 and name == b"content-length" and _is_number(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value)):
-                length = int(value)
+            elif length < 0 and name == b"content-length":
+                length = _number(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value))
+                if length < 0:
+                    return False
             elif _is_carriers(PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name)):
                 return False
             else:
@@ -216,12 +218,16 @@ cdef inline bint _is_digit(char octet) noexcept:
     return c"0" <= octet <= c"9"
 
 
-cdef bint _is_number(const char *p, Py_ssize_t length) noexcept:
-    cdef Py_ssize_t n
+cdef Py_ssize_t _number(const char *p, Py_ssize_t length) noexcept:
+    """The number that these digits are; -1 where they are none, or too many."""
+    cdef Py_ssize_t n, number = 0
     for n in range(length):
         if not _is_digit(p[n]):
-            return False
-    return 0 < length <= 15
+            return -1
+        number = number * 10 + p[n] - c"0"
+        if n == 15:
+            return -1
+    return number if length else -1
 
 
 cdef bint _is_carriers(const char *name, Py_ssize_t length) noexcept:
@@ -465,6 +471,7 @@ cdef int _converse(Conn conn, host, Coming *coming) except -1:
             if came != ASIDE:
                 conversation.let_go()
                 return came
+            conn.closes = False
     exchange = conversation.unusual()
     conversation.let_go()
     if suspended:

@@ -17,6 +17,16 @@ _END.scheme, _END.tls, _END.hint = _slot(Ends, b"scheme"), _slot(Ends, b"tls"), 
 _END.host, _END.port = _slot(Address, b"host"), _slot(Address, b"port")
 
 
+# What is the same for all of them: to copy it costs less than to put it together.
+cdef dict _ASGI = {"version": "3.0", "spec_version": "2.5"}
+cdef dict _EXTENSIONS = {"http.response.pathsend": None, "http.response.zerocopysend": None}
+cdef dict _SCOPE = dict.fromkeys(
+    ("type", "asgi", "http_version", "method", "scheme", "path", "raw_path", "query_string")
+    + ("root_path", "headers", "client", "server", "extensions")
+)
+_SCOPE.update(type="http", http_version="1.1", root_path="")
+
+
 cdef object _usual_ends(Head head, request):
     """The request's connection; None where the request, or the connection, is not usual."""
     cdef str path = head.path
@@ -53,24 +63,22 @@ cdef dict _scope_of(Head head, method, ends):
     if memchr(PyUnicode_DATA(path), c"%", PyUnicode_GET_LENGTH(path)) != NULL or head.field(b"te") is not None:
         return None
     client, server = <object>hospes_read(ends, _END.client), <object>hospes_read(ends, _END.server)
-    cdef dict extensions = {"http.response.pathsend": {}, "http.response.zerocopysend": {}}
+    cdef dict scope = _SCOPE.copy(), extensions = _EXTENSIONS.copy()
     if hospes_read(ends, _END.hint) != Py_None:
         extensions["http.response.early_hint"] = {}
-    return {
-        "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.5"},
-        "http_version": "1.1",
-        "method": method,
-        "scheme": <object>hospes_read(ends, _END.scheme),
-        "path": path,
-        "raw_path": PyBytes_FromStringAndSize(<char *>PyUnicode_DATA(path), PyUnicode_GET_LENGTH(path)),
-        "query_string": head.query_octets(),
-        "root_path": "",
-        "headers": head.fields,
-        "client": (<object>hospes_read(client, _END.host), <object>hospes_read(client, _END.port)),
-        "server": (<object>hospes_read(server, _END.host), <object>hospes_read(server, _END.port)),
-        "extensions": extensions,
-    }
+    extensions["http.response.pathsend"] = {}
+    extensions["http.response.zerocopysend"] = {}
+    scope["asgi"] = _ASGI.copy()
+    scope["method"] = method
+    scope["scheme"] = <object>hospes_read(ends, _END.scheme)
+    scope["path"] = path
+    scope["raw_path"] = PyBytes_FromStringAndSize(<char *>PyUnicode_DATA(path), PyUnicode_GET_LENGTH(path))
+    scope["query_string"] = head.query_octets()
+    scope["headers"] = head.fields
+    scope["client"] = (<object>hospes_read(client, _END.host), <object>hospes_read(client, _END.port))
+    scope["server"] = (<object>hospes_read(server, _END.host), <object>hospes_read(server, _END.port))
+    scope["extensions"] = extensions
+    return scope
 
 
 cdef object _wsgi_environ(Head head, request, dict variables):

@@ -107,9 +107,9 @@ cdef class _Call:
             if size == 12 and hospes_is(<const unsigned char *>p, b"content-type", 12):
                 content_type = self.conn.engine.same_text(value)
             elif size == 14 and hospes_is(<const unsigned char *>p, b"content-length", 14):
-                if not _is_number(<const char *>PyUnicode_DATA(value), PyUnicode_GET_LENGTH(value)):
+                length = _number(<const char *>PyUnicode_DATA(value), PyUnicode_GET_LENGTH(value))
+                if length < 0:
                     return False
-                length = int(value)
             elif _is_carriers(p, size):
                 return False
             else:
