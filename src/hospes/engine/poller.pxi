@@ -330,7 +330,10 @@ cdef class Engine:
                     return self._take_soon()
                 self.budget = REQUESTS_PER_POLL
                 is_full = not self._take_all()
-                if self.is_foreign or is_full:
+                if self.is_foreign:
+                    self.is_brisk = False  # threads, perhaps, that want the processor
+                    return True
+                if is_full:
                     return True
                 if self.leaves or len(self.handles) or (until > 0 and _monotonic() >= until):
                     return False
