@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import re
 import subprocess
 import sys
@@ -129,3 +130,9 @@ def test_a_wrong_expression_fails_where_it_is_used() -> None:
     with pytest.raises(re.error, match="missing \\), unterminated subpattern"):
         late.search("a")
     assert regexp(rb"[0-9]+").findall(b"1 22") == [b"1", b"22"]
+
+
+def test_an_expression_can_be_copied() -> None:
+    late = copy.copy(regexp("a+"))
+    assert late.fullmatch("aa") is not None
+    assert copy.deepcopy(late).fullmatch("b") is None

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
         SetCookie,
         Stream,
     )
-    from hospes.limits import GiB, KiB, Limits, MiB, Timeouts
+    from hospes.limits import Limits, Timeouts
     from hospes.quick import (
         controller,
         default_app,
@@ -87,6 +87,7 @@ if TYPE_CHECKING:
     from hospes.server import AccessLog, Proxies, ServerOptions, Tls, Workers
     from hospes.sessions import Flash, Session, SessionFactory, SessionOptions
     from hospes.signing import ExpiredSignature, InvalidSignature, Keyring, Signer
+    from hospes.units import GiB, KiB, MiB
     from hospes.users import User, VisitorOptions
     from hospes.websockets import (
         WebSocket,
@@ -114,7 +115,7 @@ else:
             "filters": "Compress Cors Csrf RateLimit SecurityHeaders TimeLimit TrustedHosts csrf_matches csrf_token",
             "http": "Address CallNext Cookies FieldError Headers InvalidRequest MultipartFile Redirect Request Response "
             "SetCookie Stream",
-            "limits": "GiB KiB Limits MiB Timeouts",
+            "limits": "Limits Timeouts",
             "quick": "controller default_app default_model_binding delete error files filter get lifespan model_binding "
             "mount patch post provide put request_map route run scan using websocket websocket_close "
             "websocket_handler websocket_handshake websocket_message websocket_open",
@@ -122,6 +123,7 @@ else:
             "server": "AccessLog Proxies ServerOptions Tls Workers",
             "sessions": "Flash Session SessionFactory SessionOptions",
             "signing": "ExpiredSignature InvalidSignature Keyring Signer",
+            "units": "GiB KiB MiB",
             "users": "User VisitorOptions",
             "websockets": "WebSocket WebSocketClosed WebSocketCloseReason WebSocketHandler WebSocketOptions WebSocketSession",
         },

@@ -60,10 +60,9 @@ def compile_expressions(package: str) -> None:
     """Compile what `regexp` has put off, in all modules of a package that are loaded: for who is about to serve."""
     for name, module in list(sys.modules.items()):
         if name.startswith(f"{package}."):
-            for value in list(vars(module).values()):
-                for each in value if isinstance(value, tuple) else (value,):
-                    if isinstance(each, _Regexp):
-                        each.compile()
+            for each in list(vars(module).values()):
+                if isinstance(each, _Regexp):
+                    each.compile()
 
 
 class _Regexp(Generic[AnyStr]):
@@ -77,6 +76,8 @@ class _Regexp(Generic[AnyStr]):
         return re.compile(*self._given)
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # who copies it asks for its own
+            raise AttributeError(name)
         value = getattr(self.compile(), name)
         setattr(self, name, value)
         return value

@@ -12,9 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from math import isfinite
 
-KiB = 1024
-MiB = 1024 * KiB
-GiB = 1024 * MiB
+from hospes.units import GiB as GiB
+from hospes.units import KiB as KiB
+from hospes.units import MiB as MiB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

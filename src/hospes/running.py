@@ -26,12 +26,13 @@ from hospes import server
 from hospes.app.application import Application
 from hospes.app.life import Life
 from hospes.errors import SetupError
+from hospes.execution.pool import WAIT
 from hospes.http.handler import Handler
 from hospes.http.request import Address, Connection
-from hospes.limits import Limits, Timeouts
 
 if TYPE_CHECKING:
     from hospes.adapters import AsgiGuest, WsgiGuest
+    from hospes.limits import Limits, Timeouts
     from hospes.server import Server, ServerOptions, ServingThread, Tls, Worker, Workers
     from hospes.testing import TestDoor
 
@@ -197,6 +198,7 @@ class App(Application, Runnable):
             scheme: What the requests seem to have come by, "http" or "https".
             limits: How much they may bring.
         """
+        from hospes.limits import Limits
         from hospes.testing import TestDoor  # for tests only
 
         peers = Address("127.0.0.1", 50_000), Address("testserver", 443 if scheme == "https" else 80)
@@ -232,7 +234,7 @@ class Hosting(Runnable):
         self._name = name
 
     @asynccontextmanager
-    async def started(self, queue: float = Timeouts().queue) -> AsyncGenerator[Handler]:
+    async def started(self, queue: float = WAIT) -> AsyncGenerator[Handler]:
         life = Life()
         try:
             await life.begin_owner(self.handler)
@@ -321,6 +323,8 @@ def python() -> str:
 
 
 def _options(host: str, port: int, tls: Tls | None, limits: Limits | None, timeouts: Timeouts | None) -> ServerOptions:
+    from hospes.limits import Limits, Timeouts
+
     return server.ServerOptions(host, port, tls=tls, limits=limits or Limits(), timeouts=timeouts or Timeouts())
 
 

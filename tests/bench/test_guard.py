@@ -95,3 +95,10 @@ def test_a_server_that_has_become_dearer_is_found(need: Callable[..., str], tmp_
         for value, problems in ((min(again, before), 0), (after, 1)):
             found = {carrier: {"plaintext": value, YARDSTICK: yardstick}}
             assert len(guard.compare(found, *guard.expected(known, HERE, found, build))) == problems, (before, value, limit)
+
+
+def test_a_start_costs_a_bound_more_than_what_it_cannot_do_without() -> None:
+    assert guard.slow_to_start(1_000, 1_550) == []
+    assert guard.slow_to_start(1_000, 1_551) == [
+        "start: 1,551 instructions, and 1,000 for what it cannot do without (times 1.55 allowed)"
+    ]

@@ -16,6 +16,8 @@ import pytest
 
 from hospes.errors import HttpError
 from hospes.execution import Job, PoolSaturated, ThreadPool, default_threads
+from hospes.execution.pool import WAIT
+from hospes.limits import Timeouts
 
 variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="unset")
 PATIENCE = 10.0
@@ -549,3 +551,7 @@ def test_only_one_may_ask_for_the_outcome() -> None:
         assert await pool.close()
 
     run(main)
+
+
+def test_a_job_waits_as_long_as_the_timeouts_say() -> None:
+    assert Timeouts().queue == WAIT

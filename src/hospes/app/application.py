@@ -40,13 +40,13 @@ from hospes.binding import ProviderRegistry, Site, compile_plan, local_names
 from hospes.binding.signature import name_of
 from hospes.errors import HttpError, SetupError
 from hospes.execution import ThreadPool, default_threads
+from hospes.execution.pool import WAIT
 from hospes.filters import CrossSiteRequest, Csrf
 from hospes.http.direct import Direct, Map, Shelf
 from hospes.http.handler import Handler
 from hospes.http.problem import problem_response
 from hospes.http.request import Request, SessionSource, UserSource, Workers
 from hospes.http.response import Response
-from hospes.limits import Timeouts
 from hospes.routing import Matcher, Pattern, Route, Router, parse_pattern
 from hospes.routing.pattern import Kind
 from hospes.store import StoreSource
@@ -198,7 +198,7 @@ class Application(Registrar):
         return await self._visiting.store_problem(within)
 
     @asynccontextmanager
-    async def started(self, queue: float = Timeouts().queue) -> AsyncGenerator[Handler]:
+    async def started(self, queue: float = WAIT) -> AsyncGenerator[Handler]:
         """Start, give the handler that answers requests, and stop.
 
         Args:

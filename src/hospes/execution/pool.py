@@ -37,6 +37,8 @@ from hospes.errors import HttpError
 Result = TypeVar("Result")
 
 _logger = logging.getLogger("hospes.execution")
+WAIT: Final = 5.0
+"""Seconds that a job may wait for a thread if nobody says so; `Timeouts.queue` is the same."""
 _FOREVER: Final = math.inf
 
 
@@ -236,7 +238,7 @@ class ThreadPool:
         ValueError: if one of them is not positive.
     """
 
-    def __init__(self, threads: int | None = None, waiting: int = 1_000, wait: float = 5.0) -> None:
+    def __init__(self, threads: int | None = None, waiting: int = 1_000, wait: float = WAIT) -> None:
         self.threads = default_threads() if threads is None else threads
         if self.threads < 1 or waiting < 1 or not wait > 0:
             raise ValueError(f"ThreadPool(threads={threads}, waiting={waiting}, wait={wait}): each is a positive number")

@@ -40,7 +40,7 @@ from hospes.http.negotiation import add_vary, choose_encoding
 from hospes.http.request import Request, Workers
 from hospes.http.response import Response
 from hospes.http.websocket import WebSocketContent
-from hospes.limits import KiB
+from hospes.units import KiB
 
 TYPES: Final = (
     "text/*", "*+json", "*+xml", "*+text",

@@ -16,7 +16,7 @@ from typing import Final, TypeAlias, cast
 
 from hospes.filters.encoding import Encoder
 from hospes.http.content import FileContent, Stream, octets_of
-from hospes.limits import KiB
+from hospes.units import KiB
 
 LONG: Final = 32 * KiB
 """Octets whose encoding takes about a millisecond, many times what handing them to a thread costs."""

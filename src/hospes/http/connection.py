@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
 
-from hospes.limits import Limits
-
 if TYPE_CHECKING:
     import ssl
 
+    from hospes.limits import Limits
     from hospes.wire import RequestHead
 
 Hint: TypeAlias = "Callable[[RequestHead, tuple[str, ...]], object]"

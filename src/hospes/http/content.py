@@ -22,7 +22,7 @@ from msgspec import Struct
 
 from hospes.errors import HttpError
 from hospes.http.bell import Bell
-from hospes.limits import KiB
+from hospes.units import KiB
 
 HIGH_WATER = 256 * KiB
 """Octets waiting unread at which the carrier stops reading the socket: enough to keep a fast peer busy, small per connection."""

@@ -21,7 +21,7 @@ import msgspec
 from hospes.errors import HttpError
 from hospes.http.headers import Headers
 from hospes.lazily import regexp
-from hospes.limits import KiB
+from hospes.units import KiB
 
 DIGITS: Final = 4_300
 """Digits of an integer that msgspec decodes; what `Limits` says, too."""

@@ -32,10 +32,12 @@ from msgspec import Struct
 from hospes.errors import HttpError
 from hospes.http.media import MediaType, base_name, parse_content_disposition, parse_media_type
 from hospes.lazily import regexp
-from hospes.limits import KiB, Limits
+from hospes.units import KiB
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
+
+    from hospes.limits import Limits
 
 _STEP = 64 * KiB
 _BOUNDARY = regexp(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")  # RFC 2046 §5.1.1: bcharsnospace at the end

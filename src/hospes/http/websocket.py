@@ -22,7 +22,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from msgspec import Struct, field
 
-from hospes.limits import KiB, MiB
+from hospes.units import KiB, MiB
 
 Message: TypeAlias = "str | bytes"
 """A text message, or a binary one."""

@@ -14,7 +14,7 @@ from typing import Final
 
 from hospes.errors import HospesError, HttpError
 from hospes.http.websocket import Channel, KeepsMail, Mailbox, Message
-from hospes.limits import KiB
+from hospes.units import KiB
 from hospes.websockets.mailbox import Mailbox as OwnMailbox
 from hospes.websockets.program import Program
 

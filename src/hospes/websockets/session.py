@@ -18,7 +18,7 @@ from typing import Final
 
 from hospes.http.request import Request
 from hospes.http.websocket import Channel
-from hospes.limits import KiB
+from hospes.units import KiB
 from hospes.websockets.inbox import NO_CLOSE, WebSocketClosed
 
 CONTINUATION: Final = 0
