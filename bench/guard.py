@@ -37,13 +37,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.counting import Asked, counting
-from bench.guard_app import FEW, MANY, ROUNDS
+from bench.guard_app import FEW, HOSTED, MANY, ROUNDS
 from bench.programs import HERE, KEPT
 from bench.startup import PROGRAMS
 
 FIGURES = HERE / "guard.json"
 WORKLOADS = ("plaintext", "inline", "json", "typed", "echo", "static1k", "user-read", "session-read")
-YARDSTICK = "yardstick"
+YARDSTICK, BARE_ASGI = "yardstick", "bare ASGI"
 AMONG_FEW, AMONG_MANY = f"among {FEW} routes", f"among {MANY} routes"
 ROUTES_TOLERANCE = 0.03
 START = 1.55
@@ -123,6 +123,7 @@ def _count(carrier: str) -> dict[str, int]:
     with counting(carrier) as (counter, folder):
         counts = {workload: counter.count(Asked.of(workload, folder)) for workload in WORKLOADS}
         counts[YARDSTICK] = counter.count(Asked("/yardstick", times=ROUNDS))
+        counts[BARE_ASGI] = counter.count(Asked("/", HOSTED))
         for application, name in enumerate((AMONG_FEW, AMONG_MANY), 1):
             counts[name] = counter.count(Asked("/users/42?verbose=true", application))
         return counts

@@ -1,26 +1,31 @@
 """The program whose instructions `guard` counts: python bench/guard_app.py FOLDER; it prints the ports of its applications.
 
-All of them live in one process, on one loop. Beside the workloads there is a yardstick: fixed work of a kind that a framework in
-Python does, which costs more where the interpreter does. And there is the same function among a few routes and among many.
+All of them live in one process, on one loop; the last one is a bare ASGI application. Beside the workloads there is a yardstick:
+fixed work of a kind that a framework in Python does, which costs more where the interpreter does. And there is the same function
+among a few routes and among many.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from contextvars import ContextVar, copy_context
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # it is a program of this repository, and no package of an installation
 
 from bench.app import app, typed
-from hospes import App, Limits, Timeouts
+from hospes import App, Limits, Timeouts, from_asgi
 from hospes.server import Server, ServerOptions
 
 ROUNDS = 200
 """Of the yardstick in one request: so many that the request itself does not count."""
 FEW, MANY = 5, 2_000
+HOSTED = -1
+"""Which of the applications is another framework's: the last one."""
 
 _VARIABLE = ContextVar("_VARIABLE", default=0)
 _HEAD = b"GET /users/42?verbose=true HTTP/1.1\r\nHost: guard\r\nAccept: */*\r\nCookie: a=b; c=d\r\n\r\n"
@@ -60,6 +65,12 @@ async def yardstick() -> str:
     return "Hello, World!"
 
 
+async def bare(scope: dict[str, Any], receive: Callable[[], Any], send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
+    """An ASGI application of another framework, or of none."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain"), (b"x-a", b"b")]})
+    await send({"type": "http.response.body", "body": b"Hello, World!"})
+
+
 def routed(count: int) -> App:
     """An application of so many routes, the typed one of the workloads the last of them."""
     among = App()
@@ -83,8 +94,9 @@ async def main(folder: str, *more: App) -> None:
     options = ServerOptions(port=0, limits=Limits(requests_per_connection=10**9), timeouts=timeouts)
     async with AsyncExitStack() as stack:
         ports: list[int] = []
-        for each in (app, routed(FEW), routed(MANY), *more):
-            handler = await stack.enter_async_context(each.started())
+        handlers = [await stack.enter_async_context(each.started()) for each in (app, routed(FEW), routed(MANY), *more)]
+        handlers.append(from_asgi(bare))
+        for handler in handlers:
             server = Server(handler, options)
             await server.start()
             ports.append(server.address[1])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from bench import guard
 from bench.counting import Asked, counting
-from bench.guard import AMONG_FEW, AMONG_MANY, SAME, YARDSTICK, Build
+from bench.guard import AMONG_FEW, AMONG_MANY, BARE_ASGI, SAME, YARDSTICK, Build
 from bench.guard_app import ROUNDS
 
 HERE = Build("3.11", "a build")
@@ -77,7 +77,7 @@ def test_the_cheaper_count_counts() -> None:
 
 def test_what_was_written_down_is_of_all_that_is_counted() -> None:
     known = json.loads(guard.FIGURES.read_text("utf-8"))
-    names = [*guard.WORKLOADS, YARDSTICK, AMONG_FEW, AMONG_MANY]
+    names = [*guard.WORKLOADS, YARDSTICK, BARE_ASGI, AMONG_FEW, AMONG_MANY]
     assert {carrier: list(counts) for carrier, counts in known["counts"].items()} == {"engine": names, "portable": names}
 
 

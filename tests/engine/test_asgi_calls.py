@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Gene
 from contextlib import ExitStack, aclosing
 from typing import Any
 
+import anyio
 import pytest
 from tests.adapters.support import body, start
 from tests.server.support import WAIT, Peer, request
@@ -101,6 +102,20 @@ def test_they_run_in_tasks() -> None:
             await asyncio.create_task(send(start()))  # type: ignore[arg-type]
             message = await asyncio.wait_for(receive(), WAIT)
             await asyncio.gather(send(body(b"done", True)), send(body(repr(message).encode())))
+
+    assert b"done" in agreed(probe)
+
+
+def test_task_groups_and_scopes_of_others() -> None:
+    async def probe(receive: Receive, send: Send) -> None:
+        async with anyio.create_task_group() as group:  # that insists on coroutines
+            group.start_soon(receive)  # type: ignore[arg-type]
+            group.start_soon(send, start())  # type: ignore[arg-type]
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await receive()
+        assert scope.cancelled_caught
+        await send(body(b"done"))
 
     assert b"done" in agreed(probe)
 
