@@ -269,6 +269,11 @@ def pull(content: ContentReader) -> Coroutine[Any, Any, bytes]:
     return cast("Coroutine[Any, Any, bytes]", anext(pieces))
 
 
+def test_pieces_are_of_a_content() -> None:
+    with pytest.raises(TypeError, match="pieces are of a ContentReader"):
+        Core.Pieces(object())
+
+
 @in_loop
 async def test_a_pull_is_a_coroutine() -> None:
     content = ContentReader.of(b"abc")

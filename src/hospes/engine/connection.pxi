@@ -550,10 +550,11 @@ cdef class Conn:
 
     cdef int leave_content(self, const char *head, Py_ssize_t size, Py_ssize_t length) except -1:
         """As `leave`, where a head has content that is not complete: so its reader may be there when it is given, uncopied."""
+        content = PyBytes_FromStringAndSize(head + size, length)
         self.leave(head, size)
         if self.state == HANDED and self.transport.protocol is not None and length:
             self.transport.flooded = length >= FLOOD // 8
-            self.transport.give(PyBytes_FromStringAndSize(head + size, length))
+            self.transport.give(content)
         return 0
 
     # The rest.

@@ -140,6 +140,8 @@ cdef class Pieces:
     cdef object content
 
     def __init__(self, content):
+        if not isinstance(content, ContentReader):
+            raise TypeError("pieces are of a ContentReader")
         self.content = content
 
     def __aiter__(self):
