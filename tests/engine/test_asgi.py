@@ -20,10 +20,11 @@ from hypothesis import strategies as st
 from tests.adapters.support import body, start
 from tests.server.support import WAIT, Peer, request, serving
 
-from hospes.adapters import HostedAsgi, from_asgi
+from hospes.adapters import HostedAsgi, HostedWsgi, from_asgi
 from hospes.adapters.asgi import AsgiApplication, Message, Receive, Scope, Send
 from hospes.adapters.asgi_exchange import AHEAD
 from hospes.http.request import Request
+from hospes.server import Server, ServerOptions
 from hospes.server.carriers import ENGINE
 
 core = pytest.importorskip("hospes.engine._core", reason="platform: the engine is not built here")
@@ -115,6 +116,28 @@ def exchanged(port: int, octets: bytes) -> bytes:
         except ConnectionResetError:
             return b"reset"
     return re.sub(rb"Date: [^\r]+", b"Date:", said)
+
+
+def interrupted(hosted: HostedAsgi | HostedWsgi) -> None:
+    """Have a server asked twice; the second time the application interrupts its loop."""
+    server = Server(hosted, ServerOptions(port=0))
+
+    async def run() -> None:
+        await server.start()
+        try:
+            await asyncio.to_thread(exchanged, server.address[1], b"")
+            await asyncio.to_thread(exchanged, server.address[1], request("/script"))
+        finally:
+            await server.stop(0)
+
+    async def end() -> None:
+        async with hosted.running():
+            await server.stop()
+
+    with asyncio.Runner() as runner:
+        with pytest.raises(KeyboardInterrupt):
+            runner.run(run())
+        runner.run(end())
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from hospes.server.carriers import ENGINE
 
 pytest.importorskip("hospes.engine._core", reason="platform: the engine is not built here")
 
-from tests.engine.test_asgi import TYPE, exchanged, staged
+from tests.engine.test_asgi import TYPE, exchanged, interrupted, staged
 
 
 def probing(probe: Callable[[Receive, Send], Awaitable[None]]) -> tuple[list[bytes], list[BaseException]]:
@@ -297,20 +297,8 @@ def test_an_interruption(monkeypatch: pytest.MonkeyPatch) -> None:
         await send(start())
         await send(body(b"last"))
 
-    async def run(server: Server) -> None:
-        await server.start()
-        try:
-            await asyncio.to_thread(exchanged, server.address[1], b"")
-            await asyncio.to_thread(exchanged, server.address[1], request("/script"))
-        finally:
-            await server.stop(0)
-
     monkeypatch.setenv("HOSPES_CARRIER", ENGINE)
-    server = Server(from_asgi(application), ServerOptions(port=0))
-    with asyncio.Runner() as runner:
-        with pytest.raises(KeyboardInterrupt):
-            runner.run(run(server))
-        runner.run(server.stop())
+    interrupted(from_asgi(application, lifespan="off"))
 
 
 def test_what_an_application_refuses_with() -> None:

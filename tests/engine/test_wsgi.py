@@ -6,7 +6,6 @@ the application, so that it is a WsgiExchange from the beginning on.
 
 from __future__ import annotations
 
-import asyncio
 import io
 import logging
 import re
@@ -26,13 +25,11 @@ from hospes.adapters import HostedWsgi, from_wsgi
 from hospes.adapters.wsgi import Environ, StartResponse
 from hospes.errors import HttpError
 from hospes.http.request import Request
-from hospes.limits import Limits, Timeouts
-from hospes.server import Server, ServerOptions
 from hospes.server.carriers import ENGINE
 
 pytest.importorskip("hospes.engine._core", reason="platform: the engine is not built here")
 
-from tests.engine.test_asgi import LAST, exchanged
+from tests.engine.test_asgi import LAST, exchanged, interrupted
 
 Play = Callable[[Environ, StartResponse], Any]
 TYPE = ("Content-Type", "text/plain")
@@ -459,17 +456,5 @@ def test_an_interruption(monkeypatch: pytest.MonkeyPatch) -> None:
         start_response("200 OK", [TYPE])
         return [b"last"]
 
-    async def run() -> None:
-        hosted = from_wsgi(application)
-        async with hosted.running():
-            server = Server(hosted, ServerOptions(port=0, limits=Limits(), timeouts=Timeouts(drain=0.2)))
-            await server.start()
-            try:
-                await asyncio.to_thread(exchanged, server.address[1], b"")
-                await asyncio.to_thread(exchanged, server.address[1], request("/script"))
-            finally:
-                await server.stop(0)
-
     monkeypatch.setenv("HOSPES_CARRIER", ENGINE)
-    with pytest.raises(KeyboardInterrupt):
-        asyncio.run(run())
+    interrupted(from_wsgi(application))

@@ -217,7 +217,6 @@ cdef class _Call:
         cdef Engine engine = conn.engine
         cdef Lines lines
         cdef bytes prefix
-        cdef char *end
         if not self.has_others:
             prefix = engine.prefix(self.status, self.content_type)
             return GATHERED if conn.put(prefix, PyBytes_AS_STRING(self.body), PyBytes_GET_SIZE(self.body), True) else LEFT
