@@ -14,7 +14,7 @@ merit of ours. Two builds of 3.11 differed by up to 12 % in instructions and 17 
 4 % more. What falls off a fast way costs two to five times as much.
 
 And two laws need no figures: among 2,000 routes a request costs what it costs among 5, within 3 %; and an application that is
-ready costs at most 1.55 times what `import asyncio, msgspec` does (1.49 when that was written).
+ready costs at most 1.55 times what `import asyncio, msgspec` does (1.46 when that was written).
 
 Each count is the cheapest of several, and what is too dear is counted anew, twice at the most: a busy machine only ever adds.
 valgrind before 3.20 knows no openat2; there `static1k` counts the handler's way to a file, and not the engine's own.

@@ -9,8 +9,9 @@ from contextlib import suppress
 
 from hospes.errors import HttpError
 from hospes.http.conditional import ETag, evaluate, if_range_applies, parse_etags
-from hospes.http.cookies import Cookies, SetCookie, parse_cookies
+from hospes.http.cookies import SetCookie, parse_cookies
 from hospes.http.media import base_name, content_disposition, parse_content_disposition, parse_media_type
+from hospes.http.morsels import Cookies
 from hospes.http.negotiation import choose, choose_encoding, choose_language
 from hospes.http.ranges import parse_range
 from hospes.wire.date import format_date, parse_date

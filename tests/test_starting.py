@@ -43,6 +43,7 @@ UNASKED = {
     "hospes.websockets.websocket": "for who has websockets",
     "hospes.wire.reader": "for the portable carrier",
     "html": "pages of errors",
+    "http.cookies": "for who asks for morsels",
     "json": "errors that show a value",
     "pathlib": "folders",
     "secrets": "tokens",

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from http.cookies import Morsel
 from typing import Any
 
 import pytest
 from tests.binding.making import request
 
-from hospes.binding.injected import by_binding, injected, morsel_source
+from hospes.binding.injected import by_binding, injected
 from hospes.binding.itself import ModelBinding
-from hospes.binding.markers import BytesBody, Cookie, MissingCookie, ModelDict, RegGroups, RequestBodyReader
+from hospes.binding.markers import BytesBody, ModelDict, RegGroups, RequestBodyReader
 from hospes.binding.signature import EMPTY, Argument
 from hospes.binding.source import Reads
-from hospes.binding.texts import Place
-from hospes.http.cookies import Cookies
 from hospes.http.headers import Headers
+from hospes.http.morsels import Cookies
 from hospes.http.request import Request
 from hospes.http.response import Response
 
@@ -61,13 +59,6 @@ def test_cookies_that_http_cookies_does_not_know_are_left_out() -> None:
     source = injected(argument(Cookies), Cookies, True)
     assert source is not None
     assert set(source.read(request(fields=["Cookie: a=1; path=/; b=2"]))) == {"a", "b"}
-
-
-def test_morsels() -> None:
-    read = morsel_source(Place("cookie", "a"), Cookie("a", "d"), False, argument(default=Cookie()))
-    missing, there = read(request()), read(request(fields=["Cookie: a=1"]))
-    assert (type(missing), missing.value, type(there), there.value) == (MissingCookie, "d", Morsel, "1")
-    assert morsel_source(Place("cookie", "a"), Cookie("a"), False, argument(Cookie, None))(request()) is None
 
 
 def test_bindings_are_told_all() -> None:

@@ -9,7 +9,6 @@ from hospes.binding.markers import (
     Cookie,
     Header,
     JSONBody,
-    MissingCookie,
     ModelDict,
     Parameter,
     Parameters,
@@ -33,10 +32,6 @@ def test_a_cookie_has_the_face_of_a_morsel() -> None:
     marker = Cookie("sid", "x", default_options={"path": "/"})
     assert (marker.key, marker.value, marker.default_options) == ("sid", "x", {"path": "/"})
     assert Cookie().default_options == {}
-
-
-def test_a_missing_cookie_is_false() -> None:
-    assert not MissingCookie()
 
 
 def test_parameters_are_their_default_and_share_it_with_nobody() -> None:

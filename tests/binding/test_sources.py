@@ -28,8 +28,8 @@ from hospes.binding.markers import (
 )
 from hospes.binding.signature import Site
 from hospes.errors import HttpError
-from hospes.http.cookies import Cookies
 from hospes.http.headers import Headers
+from hospes.http.morsels import Cookies
 from hospes.http.multipart import MultipartFile
 from hospes.http.request import Request
 from hospes.http.response import Response

@@ -16,8 +16,9 @@ from tests.golden import check_golden
 
 from hospes.http.answer import Answer, to_response
 from hospes.http.content import Stream
-from hospes.http.cookies import Cookies, SetCookie
+from hospes.http.cookies import SetCookie
 from hospes.http.headers import Headers
+from hospes.http.morsels import Cookies
 from hospes.http.request import Address, Connection, Request
 from hospes.http.response import HTML, JSON, OCTETS, TEXT, XML, Redirect, Response
 from hospes.limits import Limits

@@ -13,8 +13,9 @@ import msgspec
 import pytest
 
 from hospes.http.content import FileContent, Stream
-from hospes.http.cookies import Cookies, SetCookie
+from hospes.http.cookies import SetCookie
 from hospes.http.headers import Headers
+from hospes.http.morsels import Cookies
 from hospes.http.response import HTML, JSON, OCTETS, TEXT, XML, Redirect, Response, text_type
 from hospes.limits import KiB
 

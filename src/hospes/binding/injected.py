@@ -6,19 +6,17 @@ Law: the type alone decides; of the parameter's name only a cookie and a model b
 from __future__ import annotations
 
 import inspect
-from http.cookies import BaseCookie, CookieError, Morsel
 from typing import Any
 
 from hospes.binding import content as contents
 from hospes.binding import texts
-from hospes.binding.annotations import class_of, is_optional
+from hospes.binding.annotations import class_of
 from hospes.binding.itself import ModelBinding, injected_response
-from hospes.binding.markers import BytesBody, Cookie, MissingCookie, ModelDict, RegGroups
+from hospes.binding.markers import BytesBody, ModelDict, RegGroups
 from hospes.binding.signature import EMPTY, Argument
-from hospes.binding.source import Read, Reads, Source, required
-from hospes.binding.texts import Place
+from hospes.binding.source import Reads, Source
 from hospes.http.content import ContentReader
-from hospes.http.cookies import Cookies
+from hospes.http.cookies import is_jar
 from hospes.http.headers import Headers
 from hospes.http.request import Request
 from hospes.http.response import Response
@@ -36,8 +34,10 @@ def injected(argument: Argument, kind: Any, forms: bool) -> Source | None:
         return Source(injected_response, is_object=True)
     if wanted is Headers:
         return Source(lambda request: request.headers)
-    if issubclass(wanted, BaseCookie):
-        return Source(_cookies)
+    if is_jar(wanted):
+        from hospes.binding.morsels import cookies  # whoever asks has loaded what is slow in it
+
+        return Source(cookies)
     if issubclass(wanted, ContentReader):
         return Source(lambda request: request.reader, Reads.STREAM, is_object=True)
     if issubclass(wanted, ModelDict):
@@ -52,44 +52,6 @@ def injected(argument: Argument, kind: Any, forms: bool) -> Source | None:
 def _model_dict(request: Request, forms: bool) -> ModelDict:
     values = texts.parameters_of(request, forms)
     return ModelDict((name, each[0] if len(each) == 1 else list(each)) for name, each in values.items())
-
-
-def _cookies(request: Request) -> Cookies:
-    cookies = Cookies()
-    for name, value in request.cookies.items():
-        try:
-            cookies[name] = value
-        except CookieError:  # a name that http.cookies does not know; the others stay
-            continue
-    return cookies
-
-
-def morsel_source(place: Place, marker: Cookie, is_required: bool, argument: Argument) -> Read:
-    missing = required(place.source, place.name)
-    name = place.name
-
-    def read(request: Request) -> Any:
-        value = request.cookies.get(name)
-        if value is None:
-            if is_required:
-                return missing()
-            if argument.default is None or (argument.default is EMPTY and is_optional(argument.annotation)):
-                return None
-        try:
-            return _made_morsel(marker, name, value)
-        except CookieError:
-            return missing()
-
-    return read
-
-
-def _made_morsel(marker: Cookie, name: str, value: str | None) -> Morsel[str]:
-    morsel: Morsel[str] = MissingCookie() if value is None else Morsel()
-    text = marker.default if value is None else value
-    morsel.set(name, text, text)
-    if value is None:
-        morsel.update(marker.default_options)
-    return morsel
 
 
 def by_binding(argument: Argument, wanted: type, binding: type[ModelBinding], forms: bool) -> Source:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from http.cookies import Morsel
 from typing import Any
 
 from hospes.http.content import ContentReader
@@ -89,7 +88,7 @@ class Header(TextMarker):
 class Cookie(TextMarker):
     """A cookie: a `http.cookies.Morsel`, or its value where the argument is declared as str or another scalar.
 
-    A missing one that is not required is a `MissingCookie`.
+    A missing one that is not required is a `MissingCookie` (`hospes.binding.morsels`).
 
     Args:
         name: The cookie's name; by default the parameter's own.
@@ -123,13 +122,6 @@ class Cookie(TextMarker):
     def value(self) -> str:
         """The cookie's value, as a Morsel has it."""
         return self.default
-
-
-class MissingCookie(Morsel[str]):
-    """What a handler gets for a cookie that the request does not bring: false, with the marker's default as its value."""
-
-    def __bool__(self) -> bool:
-        return False
 
 
 class PathValue(_StrMarker):

@@ -21,13 +21,12 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from http.cookies import Morsel
 from typing import Any, TypeAlias, get_args, get_origin
 
 from hospes.binding import content as contents
 from hospes.binding import texts
 from hospes.binding.annotations import class_of, element_of, is_optional, metadata_of, plain, type_of
-from hospes.binding.injected import by_binding, injected, morsel_source
+from hospes.binding.injected import by_binding, injected
 from hospes.binding.itself import BindsItself, ModelBindings
 from hospes.binding.markers import (
     Cookie,
@@ -192,7 +191,11 @@ class Chooser:
         name = marker.name or argument.name
         place = Place("cookie", name)
         kind = plain(argument.annotation)
+        from http.cookies import Morsel  # slow to load, for who asks for cookies
+
         if argument.annotation is EMPTY or (isinstance(kind, type) and issubclass(kind, (Cookie, Morsel))):
+            from hospes.binding.morsels import morsel_source
+
             return Source(morsel_source(place, marker, _is_required(argument, marker), argument))
         converter = self._converter(argument)
         if converter is None:

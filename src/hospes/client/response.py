@@ -21,9 +21,9 @@ from hospes.client.exchange import Incoming
 from hospes.client.options import ClientOptions
 from hospes.errors import HttpError
 from hospes.http import json
-from hospes.http.cookies import Cookies
 from hospes.http.headers import Headers
 from hospes.http.media import parse_media_type
+from hospes.http.morsels import Cookies
 
 _NO_CHARSETS: Final = frozenset({"idna", "punycode", "raw_unicode_escape", "undefined", "unicode_escape"})
 """Codecs of Python that take octets for text, and are no charsets."""

@@ -5,21 +5,31 @@
 | `handler` | the one shape everybody speaks |
 | `request`, `content` | the request, lazily decoded; its content, pulled |
 | `response`, `answer`, `problem` | the response; what handlers may return; how failures look |
-| `headers`, `cookies`, `media`, `query` | fields, cookies, media types, parameters |
+| `headers`, `cookies`, `morsels`, `media`, `query` | fields, cookies (morsels as `http.cookies` has), media types, parameters |
 | `negotiation`, `conditional`, `ranges` | preferences, preconditions, parts of a file |
 | `multipart`, `json` | forms with files, JSON, with their limits |
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from hospes.http.answer import Answer, to_response
 from hospes.http.content import ContentReader, FileContent, Stream
-from hospes.http.cookies import Cookies, SetCookie
+from hospes.http.cookies import SetCookie
 from hospes.http.handler import CallNext, Filter, Handler
 from hospes.http.headers import Headers
 from hospes.http.multipart import MultipartFile
 from hospes.http.problem import FieldError, InvalidRequest
 from hospes.http.request import Address, Connection, Request
 from hospes.http.response import Redirect, Response
+from hospes.lazily import lazily
 from hospes.wire import format_date
+
+if TYPE_CHECKING:
+    from hospes.http.morsels import Cookies
+else:
+    __getattr__, __dir__ = lazily(__name__, {"morsels": "Cookies"})
 
 __all__ = [
     "Address",

@@ -10,14 +10,16 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from http.cookies import BaseCookie
-from typing import Any, NoReturn, Protocol, TypeAlias, TypeGuard, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias, TypeGuard, cast, runtime_checkable
 
 from hospes.http import json
-from hospes.http.cookies import SetCookie
+from hospes.http.cookies import SetCookie, is_jar
 from hospes.http.headers import Headers
 from hospes.http.request import Request
 from hospes.http.response import JSON, Response
+
+if TYPE_CHECKING:
+    from http.cookies import BaseCookie
 
 
 @runtime_checkable
@@ -129,7 +131,7 @@ def _of_tuple(values: tuple[object, ...], request: Request, status: int) -> Resp
 
 def _adds(value: object) -> TypeGuard[Additions]:
     """Whether it is no body, but something to add to a response."""
-    return isinstance(value, (Headers, BaseCookie, SetCookie))
+    return isinstance(value, (Headers, SetCookie)) or is_jar(type(value))
 
 
 def _with(response: Response, addition: Additions) -> Response:

@@ -6,29 +6,26 @@ Laws:
 * Of two cookies of one name the first counts: user agents send the one with the longest path first (RFC 6265 §5.4).
 * No name, value or attribute can add an attribute, a cookie or a field: whatever holds an octet that could is refused.
 * Reading takes linear time.
+* What has the face of `http.cookies` stands in `morsels`, for who asks for that: few do, and it is slow to load.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import sys
 from datetime import datetime
-from http.cookies import CookieError, Morsel, SimpleCookie
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 from msgspec import Struct
 
 from hospes.lazily import regexp
 from hospes.wire.date import format_date
 
-if TYPE_CHECKING:
-    from _typeshed import SupportsItems
-
 _READABLE_NAME = regexp(r'[^\x00-\x20\x7f";=]++')
-_CONTROLS = regexp(r"[\x00-\x08\x0a-\x1f\x7f]")
+CONTROLS = regexp(r"[\x00-\x08\x0a-\x1f\x7f]")
 _TOKEN = regexp(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++")  # RFC 9110 §5.6.2
 _COOKIE_OCTETS = regexp(r"[!#-+\--:<-\[\]-~]*+")  # RFC 6265 §4.1.1: no space, DQUOTE, comma, semicolon, backslash
-_ATTRIBUTE_OCTETS = regexp(r"[ -:<-~]*+")  # RFC 6265 §4.1.1, path-value: no control and no semicolon
+ATTRIBUTE_OCTETS = regexp(r"[ -:<-~]*+")  # RFC 6265 §4.1.1, path-value: no control and no semicolon
 _DOMAIN = regexp(r"\.?+[0-9A-Za-z](?:[0-9A-Za-z\-]*+)(?:\.[0-9A-Za-z][0-9A-Za-z\-]*+)*+")
 _ESCAPE = regexp(r"\\(?:([0-3][0-7]{2})|(.))", re.DOTALL)
 _LARGEST = 4096
@@ -54,12 +51,12 @@ def parse_cookies(value: str) -> dict[str, str]:
         name = name.strip(" \t")
         if equals and name not in found and _READABLE_NAME.fullmatch(name):
             content = content.strip(" \t")
-            if _CONTROLS.search(content) is None:
-                found[name] = _unquote(content) if content[:1] == '"' else content
+            if CONTROLS.search(content) is None:
+                found[name] = unquote(content) if content[:1] == '"' else content
     return found
 
 
-def _unquote(value: str) -> str:
+def unquote(value: str) -> str:
     if len(value) < 2 or value[-1] != '"':
         return value
     value = value[1:-1]
@@ -71,78 +68,10 @@ def _unescape(escape: re.Match[str]) -> str:
     return chr(int(octal, 8)) if octal else other
 
 
-class Cookies(SimpleCookie):
-    """Cookies to set, as a `http.cookies.SimpleCookie`: `cookies["a"] = "b"; cookies["a"]["path"] = "/"`.
-
-    Unlike its parent it reads what it can: a cookie it does not understand is left out, and the others stay.
-    """
-
-    EXPIRE_DATE_FORMAT = "%a, %d %b %Y %H:%M:%S GMT"
-    """For `strftime` on a time in UTC, where the program's locale is C; `hospes.wire.date.format_date` needs no locale."""
-
-    def load(self, rawdata: str | SupportsItems[str, str | Morsel[Any]]) -> None:
-        """Take cookies from a Cookie or Set-Cookie value, or from a mapping.
-
-        Args:
-            rawdata: Text in which a known attribute (`Path=/`, `Secure` …) belongs to the cookie before it; or a mapping.
-        """
-        if not isinstance(rawdata, str):
-            for name, value in rawdata.items():
-                self[name] = value
-            return
-        latest: Morsel[str] | None = None
-        for piece in rawdata.split(";"):
-            name, equals, _ = piece.partition("=")
-            name = name.strip(" \t")
-            if latest is not None and latest.isReservedKey(name):
-                _set_attribute(latest, name.lower(), piece, equals)
-            elif equals:
-                latest = self._take(piece)
-
-    @classmethod
-    def from_field(cls, value: str) -> Cookies:
-        """The cookies of a Cookie field, where no attribute can be: a cookie named `path` is one."""
-        cookies = cls()
-        for name, content in parse_cookies(value).items():
-            cookies._store(name, content)
-        return cookies
-
-    def to_fields(self) -> Iterator[str]:
-        """The value of a Set-Cookie field for each cookie.
-
-        Raises:
-            ValueError: if an attribute holds an octet that could add another attribute.
-        """
-        for morsel in self.values():
-            for attribute, value in morsel.items():
-                # Whatever it is, it is sent as its str; a flag's truth is not.
-                if not _ATTRIBUTE_OCTETS.fullmatch(str(value)):
-                    raise ValueError(
-                        f"cookie {morsel.key!r}: {attribute} {value!r} holds a semicolon, a control or a non-ASCII character"
-                    )
-            if not _ATTRIBUTE_OCTETS.fullmatch(morsel.coded_value):
-                raise ValueError(f"cookie {morsel.key!r}: its value is not ASCII; encode it, for example with urllib.parse.quote")
-            yield morsel.OutputString()
-
-    def _take(self, piece: str) -> Morsel[str] | None:
-        for name, content in parse_cookies(piece).items():
-            return self._store(name, content)
-        return None
-
-    def _store(self, name: str, content: str) -> Morsel[str] | None:
-        try:
-            self[name] = content
-        except CookieError:  # http.cookies knows fewer names than user agents send, and takes none of its attributes' names
-            return None
-        return self[name]
-
-
-def _set_attribute(morsel: Morsel[str], name: str, piece: str, equals: str) -> None:
-    value = _unquote(piece.partition("=")[2].strip(" \t"))
-    flag = name in {"secure", "httponly", "partitioned"}
-    if flag or (equals and _CONTROLS.search(value) is None):
-        # Morsel is typed for str, but tells a flag by its truth (http.cookies, Morsel.OutputString).
-        morsel[name] = "true" if flag else value
+def is_jar(kind: type) -> bool:
+    """Whether it is a type of `http.cookies`' jars; as long as nobody has loaded that, none is."""
+    module = sys.modules.get("http.cookies")
+    return module is not None and issubclass(kind, module.BaseCookie)
 
 
 class SetCookie(Struct, frozen=True):
@@ -216,7 +145,7 @@ class SetCookie(Struct, frozen=True):
             )
         if len(self.name) + len(self.value) > _LARGEST:
             raise ValueError(f"cookie {self.name!r}: name and value are over {_LARGEST} octets; keep it on the server instead")
-        if self.path is not None and not (self.path.startswith("/") and _ATTRIBUTE_OCTETS.fullmatch(self.path)):
+        if self.path is not None and not (self.path.startswith("/") and ATTRIBUTE_OCTETS.fullmatch(self.path)):
             raise ValueError(f"cookie {self.name!r}: path {self.path!r} must begin with / and be ASCII without semicolon")
         if self.domain is not None and not _DOMAIN.fullmatch(self.domain):
             raise ValueError(f"cookie {self.name!r}: domain {self.domain!r} must be a host name such as example.org")

@@ -15,18 +15,22 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterable, Iterator, Mapping
 from copy import copy
-from http.cookies import BaseCookie
 from operator import index
-from typing import Any, Self, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast
 from urllib.parse import quote
 
 from hospes.http import json
 from hospes.http.content import FileContent, Stream
-from hospes.http.cookies import Cookies, SetCookie
+from hospes.http.cookies import SetCookie, is_jar
 from hospes.http.headers import Headers, HeaderSource
 from hospes.http.websocket import WebSocketContent
 from hospes.lazily import regexp
 from hospes.wire import check_field
+
+if TYPE_CHECKING:
+    from http.cookies import BaseCookie
+
+    from hospes.http.morsels import Cookies
 
 Content: TypeAlias = bytes | Stream | FileContent | WebSocketContent
 CookieSource: TypeAlias = "Mapping[str, str] | BaseCookie[Any] | list[SetCookie] | tuple[SetCookie, ...]"
@@ -166,12 +170,16 @@ class Response:
     def cookies(self) -> Cookies:
         """Cookies to set, as morsels: `response.cookies["a"] = "b"; response.cookies["a"]["path"] = "/"`."""
         if self._cookies is None:
+            from hospes.http.morsels import Cookies  # slow to load, for who asks for it
+
             self._cookies = Cookies()
         return self._cookies
 
     @cookies.setter
     def cookies(self, cookies: BaseCookie[Any]) -> None:
         """Replace the morsels."""
+        from hospes.http.morsels import Cookies
+
         if not isinstance(cookies, Cookies):
             morsels, cookies = cookies, Cookies()
             cookies.load(morsels)
@@ -221,13 +229,13 @@ class Response:
                 yield "Set-Cookie", line
 
     def _set(self, cookies: CookieSource) -> None:
-        if isinstance(cookies, BaseCookie):
-            self.cookies.load(cookies)
+        if is_jar(type(cookies)):
+            self.cookies.load(cast("BaseCookie[Any]", cookies))
         elif isinstance(cookies, (list, tuple)):
             for each in cookies:
                 self.set_cookie(each)
         else:
-            for name, value in cookies.items():
+            for name, value in cast("Mapping[str, str]", cookies).items():
                 self.set_cookie(SetCookie(name, value))
 
     def __repr__(self) -> str:

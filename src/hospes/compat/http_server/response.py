@@ -14,8 +14,8 @@ from typing import Any, NamedTuple, NoReturn
 from hospes.errors import HttpError
 from hospes.files import File
 from hospes.http import json
-from hospes.http.cookies import Cookies
 from hospes.http.headers import Headers
+from hospes.http.morsels import Cookies
 from hospes.http.response import JSON, Redirect
 from hospes.http.response import Response as HospesResponse
 

@@ -22,8 +22,8 @@ from hospes.compat.simple_http_server.outgoing import Response
 from hospes.errors import HttpError
 from hospes.http.asking import running_loop
 from hospes.http.content import ContentReader
-from hospes.http.cookies import Cookies
 from hospes.http.headers import Headers
+from hospes.http.morsels import Cookies
 from hospes.http.request import Request as CoreRequest
 from hospes.http.request import SessionSource
 from hospes.limits import KiB

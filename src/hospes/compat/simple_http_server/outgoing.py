@@ -25,8 +25,8 @@ from hospes.errors import HttpError
 from hospes.files import File
 from hospes.http.answer import to_response
 from hospes.http.content import Stream
-from hospes.http.cookies import Cookies
 from hospes.http.headers import Headers
+from hospes.http.morsels import Cookies
 from hospes.http.request import Request as CoreRequest
 from hospes.http.request import SessionSource
 from hospes.http.response import OCTETS
