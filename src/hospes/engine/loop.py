@@ -61,7 +61,10 @@ class Turns(EpollSelector):
     def select(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:
         """See `selectors.BaseSelector.select`."""
         engine, loop = self.engine, self._loop
-        if engine is None or engine.polling:  # a handler that runs a loop inside of the loop
+        if engine is None:
+            return super().select(timeout)
+        if engine.polling:  # a handler that runs the loop inside of the loop, where timers come and go unseen
+            engine.leave()
             return super().select(timeout)
         try:
             if not self._context.run(engine.turn, timeout, _timers(loop)):

@@ -339,7 +339,7 @@ cdef class Engine:
                     return False
                 if PyList_GET_SIZE(timers) != count:
                     # Those that were cancelled since are many, perhaps; the loop clears them away.
-                    if timers[0] is not first or PyList_GET_SIZE(timers) > count + TIMERS:
+                    if not timers or timers[0] is not first or PyList_GET_SIZE(timers) > count + TIMERS:
                         return False
         finally:
             self.polling = False
@@ -624,3 +624,4 @@ cdef class Engine:
         if self.epoll >= 0:
             close(self.epoll)
             self.epoll = -1
+            self.handles = None
