@@ -94,3 +94,24 @@ def test_who_does_not_serve_does_without() -> None:
     program = "import sys, hospes\nhospes.App()\nprint(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     assert [each for each in NEEDED if each in loaded] == []
+
+
+def test_a_visitor_that_no_handler_asks_for_by_type_is_not_waited_for_either() -> None:
+    program = """
+import sys, urllib.request
+from hospes import App, Request
+
+app = App(store="memory:")
+
+@app.get("/")
+async def asked(request: Request) -> str:
+    await request.get_user()
+    await request.get_session()
+    return str(sorted(name for name in set(sys.modules) - before if not name.startswith("hospes.store.")))
+
+with app.serving() as serving:
+    before = set(sys.modules)
+    print(urllib.request.urlopen(serving.url).read().decode())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n", done.stderr

@@ -19,8 +19,10 @@ NEEDED: Final = (
     "json",  # errors that show a value
     "secrets",  # tokens, boundaries of ranges
     "tempfile",  # large forms
+    "hospes.sessions.sessions",  # `request.get_session()`, in programs without a Session
+    "hospes.users.visitors",  # `request.get_user()`, in programs without a User
 )
-"""Modules that functions here import when they first need them, because they are slow to import. `multipart` is not among them:
+"""Modules that are imported when somebody first needs them, because they are slow to import. `multipart` is not among them:
 programs without forms stay without it."""
 
 

@@ -23,11 +23,12 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from hospes import sessions, store, users
+from hospes import sessions, users
 from hospes.binding import ProviderRegistry
 from hospes.binding import VisitorOptions as ObjectOptions
 from hospes.errors import SetupError
 from hospes.http.request import SAFE_METHODS, Request
+from hospes.store.health import answers
 
 if TYPE_CHECKING:
     from hospes.binding import Provided
@@ -179,7 +180,7 @@ class Visiting(ProviderRegistry):
             within: Seconds for it to answer.
         """
         visitors = self._recogniser
-        return "" if visitors is None else await store.answers(visitors.store, within)
+        return "" if visitors is None else await answers(visitors.store, within)
 
     async def all_sessions(self) -> Sessions[Any]:
         """Where sessions come from."""
@@ -247,7 +248,7 @@ class Visiting(ProviderRegistry):
                 options = self.guests.visitors or users.VisitorOptions()
                 visitors = users.Visitors.at(self.guests.store_url, options, company=self._accompany)
                 await visitors.open()
-                kept = self.guests.sessions or sessions.SessionOptions()
+                kept = self.guests.sessions if self.guests.sessions is not None else sessions.SessionOptions()
                 if isinstance(kept, sessions.SessionOptions):
                     self._stored = sessions.StoredSessions(visitors.store, visitors.turns, kept)
                 self._recogniser = visitors
