@@ -146,7 +146,10 @@ async def send_file(outlet: Outlet, head: bytes, content: FileContent) -> None:
 def _is_near(transport: asyncio.Transport) -> bool:
     """Whether the peer is on this machine, as far as its address says so."""
     peer: object = transport.get_extra_info("peername")
-    return isinstance(peer, tuple) and (peer[0] == "::1" or cast("str", peer[0]).startswith(_LOOPBACK))
+    if not isinstance(peer, tuple):
+        return False
+    host = cast("tuple[str, int]", peer)[0]
+    return host == "::1" or host.startswith(_LOOPBACK)
 
 
 def read_file(content: FileContent) -> bytes:
