@@ -152,7 +152,7 @@ class Stay:
         self._take_over(record, kept)
         shapes = house.shapes
         self.session = StoredSession(created=kept.created, accessed=accessed, is_new=record is None, keeper=self, shapes=shapes)
-        self.session.show(shapes.shaped(kept.attributes), kept.idle)
+        self.session.show(shapes.shaped(kept.attributes) if shapes.types else kept.attributes, kept.idle)
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
