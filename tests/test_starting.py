@@ -48,6 +48,7 @@ UNASKED = {
     "pathlib": "folders",
     "secrets": "tokens",
     "tempfile": "large forms",
+    "urllib.parse": "other URLs than our own",
 }
 """Modules that an application which is ready has not loaded, and for whom they are."""
 

@@ -26,6 +26,8 @@ from time import time
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
+from msgspec import structs
+
 from hospes.app import Application
 from hospes.errors import SetupError
 from hospes.http import format_date, json
@@ -246,7 +248,7 @@ class _Asker:
         def keep(head: object, links: tuple[str, ...]) -> None:
             hints.extend(links)
 
-        request.connection = replace(request.connection, hint=keep)
+        request.connection = structs.replace(request.connection, hint=keep)
         # As in a server: in a task, and a context, of its own.
         return replace(await asyncio.create_task(self._complete(request)), early_hints=tuple(hints))
 

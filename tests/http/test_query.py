@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import tracemalloc
 from contextlib import suppress
-from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hospes.errors import HttpError
-from hospes.http.query import build_query, parse_query, percent_decode
+from hospes.http.query import build_query, parse_query
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
@@ -84,15 +82,6 @@ def test_large_input_finishes() -> None:
     assert parse_query("=" * 1_000_000, 1) == {"": ["=" * 999_999]}
 
 
-def test_percent_decode_keeps_plus() -> None:
-    assert percent_decode("a+b%20c") == "a+b c"
-    assert percent_decode("plain") == "plain"
-    with pytest.raises(ValueError, match="hexadecimal"):
-        percent_decode("%x")
-    with pytest.raises(ValueError, match="UTF-8"):
-        percent_decode("%ff")
-
-
 def test_builds() -> None:
     assert build_query({}) == ""
     assert build_query({"a": 1, "b": [1, "x y"], "c": True, "d": [False, 1.5], "e": []}) == "a=1&b=1&b=x+y&c=true&d=false&d=1.5"
@@ -107,26 +96,3 @@ def test_reads_back_what_it_builds(values: dict[str, list[str]]) -> None:
 def test_only_http_errors_escape(text: str) -> None:
     with suppress(HttpError):
         parse_query(text, 20)
-
-
-@given(
-    st.lists(
-        st.sampled_from(
-            ["%3D", "%3d0A", "%0D%0A", "%0a", "%25", "%C3%A9", "%2B", "=", "=3D", "=\n", "\r\n", " \n", "_", "é", "."]
-        )
-    )
-)
-def test_escapes_are_decoded_as_elsewhere(pieces: list[str]) -> None:
-    text = "".join(pieces)
-    assert percent_decode(text) == unquote(text, errors="strict")
-
-
-def test_a_megabyte_of_escapes_makes_no_object_for_each() -> None:
-    text = "%41" * (1 << 20)
-    tracemalloc.start()
-    try:
-        assert percent_decode(text) == "A" * (1 << 20)
-        _, most = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert most < 16 << 20

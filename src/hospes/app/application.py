@@ -17,7 +17,6 @@ import os
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, overload
-from urllib.parse import quote
 
 from msgspec import Struct
 
@@ -44,6 +43,7 @@ from hospes.execution.pool import WAIT
 from hospes.filters import CrossSiteRequest, Csrf
 from hospes.http.direct import Direct, Map, Shelf
 from hospes.http.handler import Handler
+from hospes.http.percent import percent_encode
 from hospes.http.problem import problem_response
 from hospes.http.request import Request, SessionSource, UserSource, Workers
 from hospes.http.response import Response
@@ -339,7 +339,7 @@ class Application(Registrar):
             pattern = parse_pattern(options.url, options.source) if options.url else None
             target = self._target(declaration, entry, pattern, objects, endpoints.threads)
             layers = [*self._layers, *(entry.filters if entry else ())]
-            path = quote(pattern.text) if pattern is not None and pattern.is_static else None
+            path = percent_encode(pattern.text, "/") if pattern is not None and pattern.is_static else None
             endpoint = endpoints.of(target, layers, path)
             if options.websocket is not None:
                 endpoint = admitting(endpoint, endpoints.around(refuse, layers), options.websocket)

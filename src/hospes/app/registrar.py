@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
-from urllib.parse import quote
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -39,6 +38,7 @@ from hospes.app.socket_declaring import SocketRegistrar
 from hospes.binding import ModelBindings, local_names
 from hospes.binding.signature import name_of
 from hospes.errors import SetupError
+from hospes.http.percent import percent_encode
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -339,7 +339,7 @@ class Registrar(SocketRegistrar):
         if not prefix.startswith("/"):
             remedy = f'write "/{prefix}"'
             raise SetupError(f"the prefix {prefix!r} does not begin with a slash", where=(where,), remedy=remedy)
-        self._own(Below(quote(prefix.rstrip("/")), handler, where), prefix)
+        self._own(Below(percent_encode(prefix.rstrip("/"), "/"), handler, where), prefix)
 
     def files(self, prefix: str, folder: str | Path, *, immutable: bool = False, listing: bool = False) -> None:
         """Serve a folder's files below a prefix, with validators, ranges and precompressed siblings.

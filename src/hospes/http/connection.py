@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
@@ -26,9 +25,8 @@ class Address(Struct, frozen=True):
     port: int
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """What all requests of a connection share."""
+class Connection(Struct, frozen=True, eq=False):
+    """What all requests of a connection share. Two connections are two, whatever they have in common."""
 
     client: Address
     """The peer."""
@@ -43,5 +41,5 @@ class Connection:
     tls: ssl.SSLObject | None = None
     """What `ssl` knows of the connection: its version and cipher, and the client's certificate. None without TLS here, and where
     a trusted proxy speaks for somebody else."""
-    hint: Hint | None = field(default=None, repr=False, compare=False)
+    hint: Hint | None = None
     """Sends Early Hints, where the carrier, or the host, can."""

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from urllib.parse import quote, unquote_to_bytes
 
 from msgspec import Struct
 
 from hospes.errors import HttpError
+from hospes.http.percent import percent_encode, percent_octets
 from hospes.lazily import regexp
 
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"  # noqa: S105 (RFC 9110 §5.6.2, no secret)
@@ -137,7 +137,7 @@ def decode_ext_value(value: str) -> str:
     charset = found[1].lower()
     if charset not in {"utf-8", "iso-8859-1"}:
         raise ValueError("an extended value is in UTF-8")
-    return unquote_to_bytes(found[3]).decode(charset)
+    return percent_octets(found[3]).decode(charset)
 
 
 def encode_ext_value(text: str) -> str:
@@ -146,7 +146,7 @@ def encode_ext_value(text: str) -> str:
     Raises:
         ValueError: if the text holds a lone surrogate.
     """
-    return "UTF-8''" + quote(text, safe=_ATTR_CHAR)
+    return "UTF-8''" + percent_encode(text, _ATTR_CHAR)
 
 
 def base_name(filename: str) -> str:

@@ -11,16 +11,14 @@ Laws:
 from __future__ import annotations
 
 import re
-from binascii import a2b_qp
 from collections.abc import Iterable, Mapping
-from urllib.parse import quote_plus
 
 from hospes.errors import HttpError
+from hospes.http.percent import percent_decode, percent_encode
 
 Scalar = str | int | float
 """A value that has one text form in a query; a bool is written `true` or `false`."""
 
-_MALFORMED_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _SEVERAL_AMPERSANDS = re.compile(r"&{2,}+")
 _SHOWN = 40
 
@@ -69,30 +67,8 @@ def build_query(values: Mapping[str, Scalar | Iterable[Scalar]]) -> str:
     pieces: list[str] = []
     for name, value in values.items():
         several = (value,) if isinstance(value, (str, int, float)) else value
-        pieces += [f"{quote_plus(name)}={quote_plus(_text(each))}" for each in several]
+        pieces += [f"{_encode(name)}={_encode(_text(each))}" for each in several]
     return "&".join(pieces)
-
-
-def percent_decode(text: str) -> str:
-    """Undo percent-encoding, once; `+` stays a plus (RFC 3986 §2.1).
-
-    Args:
-        text: Encoded text; what stands outside escapes is taken as it is.
-
-    Raises:
-        ValueError: if an escape is malformed, or the octets are not UTF-8.
-    """
-    if "%" not in text:
-        return text
-    if _MALFORMED_ESCAPE.search(text):
-        raise ValueError("a % is not followed by two hexadecimal digits")
-    # Quoted-printable says =41 for %41, and is decoded in C: urllib makes an object for each escape, half a microsecond and
-    # forty octets for three that somebody sends. Every % has its digits, so nothing else of quoted-printable is in it.
-    octets = a2b_qp(text.encode().replace(b"=", b"=3D").replace(b"%", b"="))
-    try:
-        return octets.decode()
-    except UnicodeDecodeError:
-        raise ValueError("the percent-encoded octets are not UTF-8") from None
 
 
 def _compact(text: str, limit: int) -> str:
@@ -110,6 +86,10 @@ def _decode(name: str, value: str) -> tuple[str, str]:
         # The name is shown as it was sent: that is what the visitor can look for, and its escapes keep it harmless.
         shown = name if len(name) <= _SHOWN else name[:_SHOWN] + "…"
         raise HttpError(400, "Malformed parameter", f"Parameter {shown!r}: {problem}.") from None
+
+
+def _encode(text: str) -> str:
+    return percent_encode(text, " ").replace(" ", "+")
 
 
 def _text(value: Scalar) -> str:

@@ -32,7 +32,8 @@ from hospes.http.headers import Headers
 from hospes.http.hints import give_hints
 from hospes.http.media import MediaType, parse_media_type
 from hospes.http.multipart import Form, FormReader
-from hospes.http.query import parse_query, percent_decode
+from hospes.http.percent import percent_decode
+from hospes.http.query import parse_query
 
 if TYPE_CHECKING:
     import asyncio

@@ -17,12 +17,12 @@ from collections.abc import AsyncIterable, Iterator, Mapping
 from copy import copy
 from operator import index
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast
-from urllib.parse import quote
 
 from hospes.http import json
 from hospes.http.content import FileContent, Stream
 from hospes.http.cookies import SetCookie, is_jar
 from hospes.http.headers import Headers, HeaderSource
+from hospes.http.percent import percent_encode
 from hospes.http.websocket import WebSocketContent
 from hospes.lazily import regexp
 from hospes.wire import check_field
@@ -264,7 +264,7 @@ class Redirect(Response):
             raise ValueError(f"Redirect({location!r}): a location holds no control characters; quote() what comes from a visitor")
         # A backslash above all: user agents read "/\\host" as "//host" (WHATWG URL §4.4), which leads to another site.
         super().__init__(b"", status, content_type="")
-        self.headers["Location"] = quote(location, safe=_TARGET)
+        self.headers["Location"] = percent_encode(location, _TARGET)
 
 
 def text_type(text: str) -> str:

@@ -14,12 +14,10 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable
-from urllib.parse import unquote_to_bytes
 
 from hospes.errors import SetupError
+from hospes.http.percent import percent_decode
 from hospes.routing.pattern import Kind, Segment, parse_pattern
-
-_MALFORMED = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 def split_path(path: str) -> list[str] | None:
@@ -31,11 +29,9 @@ def split_path(path: str) -> list[str] | None:
     segments = path.split("/")
     if "%" not in path:
         return segments
-    if _MALFORMED.search(path):
-        return None
     try:
-        return [unquote_to_bytes(segment).decode() if "%" in segment else segment for segment in segments]
-    except UnicodeDecodeError:
+        return [percent_decode(segment) for segment in segments]
+    except ValueError:
         return None
 
 
