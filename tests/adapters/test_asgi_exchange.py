@@ -6,11 +6,11 @@ import asyncio
 import logging
 import tempfile
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tests.adapters.support import PEERS, Asked, ask, body, made, on_loop, respond, sending, start, whole
 
 from hospes.adapters import from_asgi

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tests.adapters.support import PEERS, made
 
 from hospes.adapters.asgi_scope import http_scope

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import ssl
 from contextlib import nullcontext, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
+from msgspec.structs import replace
 from tests.adapters.support import PEERS, body, made, start
 from tests.server.support import Peer, request
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import sys
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from tests.adapters.support import PEERS, made
 from tests.adapters.wsgi_support import asked, returning
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.adapters.support import PEERS
 
 from hospes.adapters.asgi_scope import http_scope
@@ -85,7 +85,7 @@ def test_a_connection_that_cannot_hint() -> None:
 @pytest.mark.parametrize("end", [{"client": Address("", 0)}, {"server": Address("/run/a.sock", 0)}], ids=["client", "server"])
 def test_a_unix_socket(end: dict[str, Address]) -> None:
     def change(request: Request) -> None:
-        request.connection = replace(ENDS, **end)  # type: ignore[arg-type]
+        request.connection = replace(ENDS, **end)
 
     agreed(USUAL, change, is_told=False)
 
