@@ -330,6 +330,14 @@ cdef class Engine:
                     return self._take_soon()
                 self.budget = REQUESTS_PER_POLL
                 is_full = not self._take_all()
+                # What has come meanwhile is taken at once, so that whoever waits for handles (a group of writes) gets them together.
+                for _ in range(LOOKS - 1):
+                    if is_full or self.is_foreign:
+                        break
+                    self._look(0)
+                    if self.event_count <= 0:
+                        break
+                    is_full = not self._take_all()
                 if self.is_foreign:
                     self.is_brisk = False  # threads, perhaps, that want the processor
                     return True
@@ -360,12 +368,11 @@ cdef class Engine:
         cdef int wait = -1, n
         self.event = self.event_count = 0
         self.look += 1
-        with nogil:
-            # A short wait is cheaper awake: to sleep and to be woken costs both sides some microseconds.
-            for n in range(1 if until == 0 else AWAKE if self.is_brisk else 0):
-                self.event_count = epoll_wait(self.epoll, self.events, EVENTS, 0)
-                if self.event_count:
-                    break
+        # A short wait is cheaper awake: to sleep and to be woken costs both sides some microseconds.
+        for n in range(1 if until == 0 else AWAKE if self.is_brisk else 0):
+            self.event_count = epoll_wait(self.epoll, self.events, EVENTS, 0)
+            if self.event_count:
+                break
         if self.event_count or until == 0:
             return 0
         PyErr_CheckSignals()
