@@ -330,9 +330,9 @@ cdef class Engine:
                     return self._take_soon()
                 self.budget = REQUESTS_PER_POLL
                 is_full = not self._take_all()
-                # What has come meanwhile is taken at once, so that whoever waits for handles (a group of writes) gets them together.
+                # Where the loop gets its turn now, what has come meanwhile goes along: writes that come together share a commit.
                 for _ in range(LOOKS - 1):
-                    if is_full or self.is_foreign:
+                    if is_full or self.is_foreign or not len(self.handles):
                         break
                     self._look(0)
                     if self.event_count <= 0:
