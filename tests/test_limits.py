@@ -31,6 +31,7 @@ def test_default_limits() -> None:
         "text_field": 1 * MiB,
         "parameters": 1_000,
         "json_depth": 100,
+        "json_containers": 1_000_000,
         "json_digits": 4_300,
         "requests_per_connection": 1_000,
         "connections": 16_384,

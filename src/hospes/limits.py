@@ -53,6 +53,9 @@ class Limits:
     """Names and values in a query, and in a form. 400. Each costs memory and a place in a dict."""
     json_depth: int = 100
     """Arrays and objects inside each other. 400. The decoder would end in a RecursionError."""
+    json_containers: int = 1_000_000
+    """Arrays and objects in one JSON. 400. Each takes 64 octets and more, of three that are sent, and time of the collector; a
+    million take a third of a second."""
     json_digits: int = 4_300
     """Digits of one integer in JSON. 400. Python's own limit against quadratic conversion; the decoder keeps it, too, and
     counts the sign, so that a larger one here lifts nothing."""

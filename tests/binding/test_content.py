@@ -84,6 +84,19 @@ def test_depth_of_json_at_the_limit() -> None:
         assert caught.value.code == 400
 
 
+def test_containers_of_json_at_the_limit() -> None:
+    read = json_value(Any, Otherwise())
+    for count, fits in ((2, True), (3, True), (4, False)):
+        on = request("/", b"", [JSON], limits=Limits(json_containers=3))
+        on.body = b"[" + b",".join([b"{}"] * (count - 1)) + b"]"
+        if fits:
+            assert len(read(on)) == count - 1
+            continue
+        with pytest.raises(HttpError) as caught:
+            read(on)
+        assert (caught.value.code, caught.value.message) == (400, "JSON holds too much")
+
+
 def test_digits_of_json() -> None:
     def handler(p: Point) -> Any:
         return p.x

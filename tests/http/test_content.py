@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hospes.errors import ClientDisconnected, HttpError
-from hospes.http.content import HIGH_WATER, LOW_WATER, ContentReader, FileContent, Stream
+from hospes.http.content import HIGH_WATER, LOW_WATER, MANY, ContentReader, FileContent, Stream, gather
 
 T = TypeVar("T")
 
@@ -67,6 +67,45 @@ async def test_content_that_is_here() -> None:
     assert (reader.buffered, reader.begun) == (0, True)
     assert await reader.read() == b""
     assert await reader.read(3) == b""
+
+
+@in_loop
+async def test_many_small_pieces() -> None:
+    for count in (MANY - 1, MANY, MANY + 1, 3 * MANY):
+        sent = [n.to_bytes(2) for n in range(count)]
+        _, reader = reading(*sent)
+        content = await reader.read()
+        assert type(content) is bytes
+        assert content == b"".join(sent)
+
+
+@in_loop
+async def test_a_cancelled_reader_of_many_pieces_has_taken_nothing() -> None:
+    reader = ContentReader(FakeFlow(), None, None)
+    sent = [n.to_bytes(2) for n in range(2 * MANY + 1)]
+    for piece in sent:
+        reader.feed(piece)
+    task = asyncio.ensure_future(reader.read())
+    await turn()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert reader.buffered == 2 * len(sent)
+    reader.end([])
+    given = [piece async for piece in reader]
+    assert {type(piece) for piece in given} == {bytes}
+    assert b"".join(given) == b"".join(sent)
+
+
+def test_pieces_are_gathered_in_the_first() -> None:
+    pieces: list[bytes | bytearray | memoryview] = [b"a", b"b", memoryview(b"c")]
+    gather(pieces)
+    (whole,) = pieces
+    assert whole == b"abc"
+    pieces += (b"d", b"e")
+    gather(pieces)
+    assert pieces == [b"abcde"]
+    assert pieces[0] is whole
 
 
 @in_loop

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from hospes.errors import HttpError
 from hospes.http.headers import Headers
-from hospes.http.json import DIGITS, check_depth, check_digits, decode, encode
+from hospes.http.json import CONTAINERS, DIGITS, check_depth, check_digits, decode, encode
 from hospes.limits import Limits
 
 
@@ -93,6 +93,27 @@ def test_a_recursion_error_never_escapes() -> None:
     refused(nested(depth))
     refused(nested(depth, b'{"a":', b"}"))
     assert refused(nested(depth), depth=depth).message == "The content is no valid JSON"
+
+
+# Arrays and objects in all.
+
+
+@pytest.mark.parametrize("content", [b"[[],{},[]]", b'[{"[[[":[]},"[{",{"a":"}"}]', b"[" * 4 + b"]" * 4])
+def test_containers(content: bytes) -> None:
+    for most in (4, 5):
+        assert decode(content, depth=5, containers=most) is not None
+        assert decode(content, depth=4, containers=most) is not None
+    with pytest.raises(HttpError) as caught:
+        decode(content, depth=5, containers=3)
+    error = caught.value
+    assert (error.code, error.message, error.explain) == (400, "JSON holds too much", "Arrays and objects may be 3 in all.")
+
+
+def test_the_usual_number_of_containers() -> None:
+    assert Limits().json_containers == CONTAINERS
+    check_depth(b"[" + b"[]," * (CONTAINERS - 2) + b"[]]", 2)
+    with pytest.raises(HttpError, match="too much"):
+        check_depth(b"[" + b"[]," * (CONTAINERS - 1) + b"[]]", 2)
 
 
 # Digits.

@@ -333,12 +333,12 @@ async def test_json() -> None:
 
 @in_loop
 async def test_json_keeps_the_limits() -> None:
-    limits = Limits(json_depth=2, json_digits=3)
+    limits = Limits(json_depth=2, json_containers=2, json_digits=3)
     for content in (b"[[1]]", b"[999]", b"[99]", b"[]"):
         request = made(content=content, limits=limits)
         await request.read()
         assert request.json is not None
-    for content in (b"[[[1]]]", b"[1000]", b"[", b"\xff"):
+    for content in (b"[[[1]]]", b"[[],[]]", b"[1000]", b"[", b"\xff"):
         request = made(content=content, limits=limits)
         await request.read()
         with pytest.raises(HttpError) as caught:

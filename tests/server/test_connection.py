@@ -17,6 +17,7 @@ from hospes.http.response import Response
 from hospes.limits import Limits, Timeouts
 from hospes.server import Connection
 from hospes.server.service import Service
+from hospes.wire.reader import EMPTY_LINES
 
 
 def test_plain_answer_octet_by_octet(serve: Serve) -> None:
@@ -155,6 +156,17 @@ def test_a_refused_request_is_answered_and_the_connection_closed(serve: Serve, o
         got = peer.get()
         assert (got.status, got.fields["connection"]) == (status, "close")
         assert peer.closed()
+
+
+@pytest.mark.parametrize("count", [EMPTY_LINES - 1, EMPTY_LINES, EMPTY_LINES + 1])
+def test_empty_lines_are_counted_although_each_comes_alone(serve: Serve, count: int) -> None:
+    with serve(plain) as port, Peer(port) as peer, Peer(port) as other:
+        for _ in range(count):
+            peer.send(b"\r\n")
+            other.send(GET)
+            other.get()  # what came before this has been read
+        peer.send(GET)
+        assert peer.get().status == (200 if count <= EMPTY_LINES else 400)
 
 
 @pytest.mark.parametrize(

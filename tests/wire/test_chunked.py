@@ -86,6 +86,53 @@ def test_pieces_are_bounded() -> None:
     assert len(piece) == PIECE
 
 
+def pieces(octets: bytes, limit: int | None = None) -> list[bytes]:
+    chunks, buffer, found = ChunkedContent(Limits()), bytearray(octets), []
+    while isinstance(event := chunks.next(buffer, limit), bytes):
+        found.append(event)
+    return found
+
+
+def test_small_chunks_are_given_together() -> None:
+    assert pieces(b"1\r\na\r\n2\r\nbc\r\n003\r\ndef\r\n0\r\n\r\n") == [b"abcdef"]
+    assert pieces(b"1\r\na\r\n1;x\r\nb\r\n1\r\nc\r\n") == [b"a", b"b", b"c"]  # an extension is looked at
+    assert pieces(b"1\r\na\r\n5\r\nbc") == [b"a", b"bc"]  # what is not there as a whole
+
+
+@pytest.mark.parametrize("size", [PIECE - 1, PIECE, PIECE + 1])
+def test_chunks_given_together_are_bounded(size: int) -> None:
+    found = pieces(b"1\r\nx\r\n" * size)
+    assert sum(map(len, found)) == size
+    assert len(found) == (1 if size <= PIECE else 2)
+    assert len(found[0]) <= PIECE
+
+
+@pytest.mark.parametrize("end", [b"1\r\nxx\r\n", b"1\r\nx\n", b"g\r\n", b"1 \r\nx\r\n", b"-1\r\n", b"1\nx\r\n"])
+def test_what_is_wrong_behind_plain_chunks_is_found(end: bytes) -> None:
+    chunks, buffer = ChunkedContent(Limits()), bytearray(b"1\r\na\r\n1\r\nb\r\n" + end)
+    assert chunks.next(buffer, None) == b"ab"
+    with pytest.raises(ProtocolError, match="400"):
+        list(iter(lambda: chunks.next(buffer, None), None))
+
+
+@pytest.mark.parametrize("limit", [2, 3, 4])
+def test_the_limit_holds_for_chunks_given_together(limit: int) -> None:
+    octets = b"1\r\na\r\n2\r\nbc\r\n0\r\n\r\n"
+    if limit >= 3:
+        assert pieces(octets, limit) == [b"abc"]
+    else:
+        with pytest.raises(ProtocolError, match="413"):
+            pieces(octets, limit)
+
+
+def test_a_chunk_whose_line_came_before_the_rest() -> None:
+    chunks, buffer = ChunkedContent(Limits()), bytearray(b"3")
+    assert chunks.next(buffer, None) is None
+    buffer += b"\r\nabc\r\n2;long=extension\r\nde\r\n"
+    assert chunks.next(buffer, None) == b"abc"
+    assert chunks.next(buffer, None) == b"de"
+
+
 @pytest.mark.parametrize("name", sorted(FORBIDDEN_TRAILERS))
 def test_forbidden_trailers(name: bytes) -> None:
     assert decode(b"0\r\n" + name.upper() + b": x\r\nOther: y\r\n\r\n")[1] == EndOfContent([(b"other", b"y")])

@@ -274,6 +274,10 @@ def test_idle_and_buffered() -> None:
     reader.receive(b"\r\n")
     assert reader.next() is None
     assert idle(reader)  # an empty line is no request
+    assert not reader.untouched  # but it has come
+    reader.receive(HEAD)
+    reader.next()
+    assert reader.untouched
 
 
 def test_receive_copies_any_buffer() -> None:

@@ -23,7 +23,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from hospes.errors import ClientDisconnected, HttpError
-from hospes.http.content import ContentReader
+from hospes.http.content import MANY, ContentReader, gather
 from hospes.limits import KiB
 
 if TYPE_CHECKING:
@@ -69,15 +69,16 @@ class ContentInput(io.BufferedIOBase):
         Raises:
             OSError: where no more will come, although it has not ended.
         """
-        parts: list[bytes | memoryview] = []
+        parts: list[bytes | bytearray | memoryview] = []
         left = -1 if size is None else size
         while left and self._has_more():
             part = self._part(left)
             parts.append(part)
             if left > 0:
                 left -= len(part)
-        first = parts[0] if len(parts) == 1 else None
-        return first if isinstance(first, bytes) else b"".join(parts)
+            if len(parts) == MANY:
+                gather(parts)
+        return b"".join(parts)  # of one piece that is the piece itself
 
     def read1(self, size: int = -1, /) -> bytes:
         """What is here, or the next octets that come, but not more than `size`."""

@@ -60,7 +60,7 @@ def json_value(annotation: Any, otherwise: Otherwise) -> Read:
 
 def _check_limits(content: bytes, request: Request) -> None:
     limits = request.connection.limits
-    json.check_depth(content, limits.json_depth)
+    json.check_depth(content, limits.json_depth, limits.json_containers)
     json.check_digits(content, limits.json_digits)
 
 

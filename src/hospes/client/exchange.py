@@ -28,6 +28,7 @@ from hospes.client.errors import ClientError
 from hospes.client.link import Answer, Call, Link
 from hospes.client.options import ClientOptions
 from hospes.client.url import Url
+from hospes.http.content import MANY, gather
 from hospes.http.headers import Headers
 from hospes.limits import KiB
 
@@ -204,9 +205,11 @@ class Incoming:
         if self._has_content and self._limit and length is not None and length > self._limit:
             await self.close()
             raise self._too_large()
-        pieces: list[bytes] = []
+        pieces: list[bytes | bytearray | memoryview] = []
         while piece := await self.read():
             pieces.append(piece)
+            if len(pieces) == MANY:
+                gather(pieces)
         return b"".join(pieces)
 
     async def close(self) -> None:

@@ -101,7 +101,7 @@ class Guest(Connection):
         super()._read_on()
         if (
             self._state == IDLE
-            and self._reader.idle
+            and self._reader.untouched  # the small form would forget the empty lines that have come
             and not (self.unsent or self.blocked or self._eof or self._paused or self._sender)
         ):
             self._state = CLOSED

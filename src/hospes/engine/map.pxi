@@ -358,7 +358,8 @@ cdef class Map:
     cdef hospes_limits parser_limits
 
     def __cinit__(self, given, limits):
-        self.most_parameters, self.most_depth, self.most_digits = limits.parameters, limits.json_depth, limits.json_digits
+        self.most_parameters, self.most_digits = limits.parameters, limits.json_digits
+        self.most_depth = min(limits.json_depth, limits.json_containers)
         self.parser_limits = _parser_limits(limits)
         self.methods, self.shelves = {}, ()
         if given is not None:

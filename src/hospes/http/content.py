@@ -28,6 +28,21 @@ HIGH_WATER = 256 * KiB
 """Octets waiting unread at which the carrier stops reading the socket: enough to keep a fast peer busy, small per connection."""
 LOW_WATER = 64 * KiB
 """Octets waiting at which it starts again; well below, so that the socket is not switched at every piece."""
+MANY = 1024
+"""Pieces that are kept apart by whoever wants all of a content: see `gather`."""
+
+
+def gather(pieces: list[bytes | bytearray | memoryview]) -> None:
+    """Make one of many pieces. A peer may cut what it sends into pieces of two octets, and each of them takes thirty times their
+    room.
+
+    Args:
+        pieces: They are replaced by one, which later calls add to.
+    """
+    first = pieces[0]
+    whole = first if isinstance(first, bytearray) else bytearray(first)
+    whole += b"".join(pieces[1:])
+    pieces[:] = [whole]
 
 
 class Flow(Protocol):
@@ -187,16 +202,18 @@ class ContentReader:
             raise HttpError(413, "Content too large", f"At most {self.limit} bytes are taken here.")
 
     async def _read_all(self) -> bytes:
-        pieces: list[bytes] = []
+        pieces: list[bytes | bytearray | memoryview] = []
         try:
             while piece := await self._next():
                 pieces.append(piece)
+                if len(pieces) == MANY:
+                    gather(pieces)
         except BaseException:
             if self._error is None:  # cancelled: the next reader begins where this one did
-                self._pieces.extendleft(reversed(pieces))
+                self._pieces.extendleft(bytes(each) for each in reversed(pieces))
                 self.buffered += sum(map(len, pieces))
             raise
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return b"".join(pieces)  # of one piece that is the piece itself
 
     async def _next(self, n: int = -1, stops: bool = False) -> bytes:
         """Wait for octets, and give out what is left of the first piece, or `n` octets of it. What is not given is not copied.

@@ -3,6 +3,7 @@
 Laws:
 
 * Content deeper than `json_depth` is refused before it is decoded: the decoder would end in a RecursionError.
+* So is content of more arrays and objects than `json_containers`: three octets of the peer's would be a hundred of ours.
 * An integer of more digits than `json_digits` is refused. The usual 4,300 is a bound that msgspec keeps by itself, because it is
   Python's; it counts the sign, so that a negative number may have 4,299. Only a smaller one has to be kept here.
 * Whatever is wrong with JSON from a peer is one error, `HttpError` 400, that says where.
@@ -25,6 +26,8 @@ from hospes.units import KiB
 
 DIGITS: Final = 4_300
 """Digits of an integer that msgspec decodes; what `Limits` says, too."""
+CONTAINERS: Final = 1_000_000
+"""Arrays and objects of one content, where nothing else is said."""
 _AT_ONCE: Final = 64 * KiB
 
 _DECODER = msgspec.json.Decoder()
@@ -68,21 +71,24 @@ def encode(value: object) -> bytes:
         raise ValueError(f"{type(value).__qualname__} has no JSON form: it refers to itself, or nests too deeply") from None
 
 
-def check_depth(content: bytes, limit: int) -> None:
-    """Refuse arrays and objects nested deeper than `limit`.
+def check_depth(content: bytes, limit: int, containers: int = CONTAINERS) -> None:
+    """Refuse arrays and objects nested deeper than `limit`, or more than `containers` of them.
 
     Raises:
         HttpError: 400.
     """
     # Few brackets cannot nest deeply: two counts settle nearly every request.
-    if content.count(b"[") + content.count(b"{") <= limit:
+    if content.count(b"[") + content.count(b"{") <= min(limit, containers):
         return
     if b"\\" in content:  # escapes are taken away from the left, so that every quote left begins or ends a string
         content = content.replace(b"\\\\", b"").replace(b'\\"', b"")
-    depth = inside = 0
+    depth = inside = count = 0
     for at in range(0, len(content), _AT_ONCE):  # in steps: 16 MiB of brackets are refused at the first of them
         pieces = content[at : at + _AT_ONCE].split(b'"')
         brackets = b"".join(pieces[inside::2]).translate(None, _NO_BRACKET)
+        count += brackets.count(b"[") + brackets.count(b"{")
+        if count > containers:
+            raise HttpError(400, "JSON holds too much", f"Arrays and objects may be {containers} in all.")
         depths = list(accumulate(map(_STEP.__getitem__, brackets), initial=depth))
         if max(depths) > limit:
             raise HttpError(400, "JSON is nested too deeply", f"Arrays and objects may stand {limit} deep.")
@@ -103,18 +109,19 @@ def check_digits(content: bytes, limit: int) -> None:
             raise HttpError(400, "JSON holds too large a number", f"An integer may have {limit} digits.")
 
 
-def decode(content: bytes, *, depth: int, digits: int = DIGITS) -> Any:
+def decode(content: bytes, *, depth: int, containers: int = CONTAINERS, digits: int = DIGITS) -> Any:
     """Decode JSON into plain Python values.
 
     Args:
         content: UTF-8 octets.
         depth: How deep arrays and objects may nest.
+        containers: How many there may be in all.
         digits: How many digits an integer may have; more than 4,300 make no difference.
 
     Raises:
         HttpError: 400, with what is wrong and where.
     """
-    check_depth(content, depth)
+    check_depth(content, depth, containers)
     check_digits(content, digits)
     try:
         return _DECODER.decode(content)

@@ -580,7 +580,7 @@ def _json(request: Request) -> Any:
     if not request.body:
         return None
     limits = request.connection.limits
-    return json.decode(request.body, depth=limits.json_depth, digits=limits.json_digits)
+    return json.decode(request.body, depth=limits.json_depth, containers=limits.json_containers, digits=limits.json_digits)
 
 
 _FILL: Mapping[str, Callable[[Request], object]] = {

@@ -183,8 +183,8 @@ _OPTIONS: Final = {name: settings for options in _GROUPS.values() for name, sett
 GROUPS: Final[Mapping[str, Sequence[str]]] = {title: tuple(options) for title, options in _GROUPS.items()}
 """Titles and names of the options, for `hospes.tools.grouped`."""
 COUNTS: Final = frozenset({
-    "connections", "connections_per_address", "field_count", "json_depth", "json_digits", "parameters", "part_fields", "parts",
-    "requests_per_connection",
+    "connections", "connections_per_address", "field_count", "json_containers", "json_depth", "json_digits", "parameters",
+    "part_fields", "parts", "requests_per_connection",
 })  # fmt: skip
 """Limits that are no sizes."""
 VARIABLES: Final = "Each option of serving is a variable, too: --max-requests is HOSPES_MAX_REQUESTS. The command line wins."

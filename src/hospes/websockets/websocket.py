@@ -95,7 +95,7 @@ class WebSocket:
         limits = self.request.connection.limits
         octets = message.encode() if isinstance(message, str) else message
         try:
-            return json.decode(octets, depth=limits.json_depth, digits=limits.json_digits)
+            return json.decode(octets, depth=limits.json_depth, containers=limits.json_containers, digits=limits.json_digits)
         except HttpError as error:
             (await self.inbox.open()).close(1007, "this is no JSON")
             raise WebSocketClosed(1007, "this is no JSON") from error

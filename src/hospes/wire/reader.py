@@ -73,6 +73,11 @@ class RequestReader:
         return self._content is None and not self._buffer and not self._handed_over and self._error is None
 
     @property
+    def untouched(self) -> bool:
+        """Whether it is idle, and nothing has come since the last request, not even an empty line."""
+        return self.idle and not self._empty_lines
+
+    @property
     def buffered(self) -> int:
         """Octets received and not given out yet. Whoever receives much ahead of `next()` should stop receiving."""
         return len(self._buffer)

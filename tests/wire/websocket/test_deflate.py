@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hospes.wire.websocket import Deflate, Deflater, Inflater, WebSocketError, negotiate
+from hospes.wire.websocket.deflate import ENDS
 
 AGREED = "permessage-deflate; server_max_window_bits=12"
 
@@ -129,6 +130,19 @@ def test_a_bomb_costs_no_more_than_the_limit() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 1 << 20
+
+
+@pytest.mark.parametrize("ends", [ENDS - 1, ENDS, ENDS + 1])
+def test_limit_of_last_blocks(ends: int) -> None:
+    inflater, block = Inflater(Deflate()), b"\x03\0"  # empty, and the last
+    for _ in range(2):  # each message has its own
+        for _ in range(min(ends, ENDS)):
+            assert inflater.inflate(block, 0) == b""
+        if ends > ENDS:
+            with pytest.raises(WebSocketError, match=r"^1007 a message ends too often$"):
+                inflater.inflate(block, 0)
+            return
+        assert inflater.inflate(b"\0", 0) + inflater.finish(0) == b""
 
 
 def both(inflater: Inflater, payload: bytes) -> bytes:

@@ -38,6 +38,9 @@ _MEMORY: Final = 5
 _LEVEL: Final = 6
 LEAST: Final = 64
 """Octets of a message from which on it is compressed; what is shorter hardly shrinks."""
+ENDS: Final = 16
+"""Blocks of a message that say to be the last. Two octets are such a block, and each has a decompressor made anew; nobody sends
+more than one."""
 _TAIL: Final = b"\0\0\xff\xff"
 _LARGEST: Final = 15
 _SMALLEST: Final = 8
@@ -156,10 +159,11 @@ class Inflater:
         agreed: What was agreed on.
     """
 
-    __slots__ = ("_agreed", "_stream")
+    __slots__ = ("_agreed", "_ends", "_stream")
 
     def __init__(self, agreed: Deflate) -> None:
         self._agreed = agreed
+        self._ends = 0  # of the message under way
         self._stream = self._make()
 
     def _make(self) -> _Decompressor:
@@ -174,7 +178,7 @@ class Inflater:
             room: Octets that the message may still have.
 
         Raises:
-            WebSocketError: 1009 for more than `room`, 1007 for what cannot be decompressed.
+            WebSocketError: 1009 for more than `room`, 1007 for what cannot be decompressed, or has more than `ENDS` last blocks.
         """
         pieces: list[bytes] = []
         try:
@@ -186,6 +190,9 @@ class Inflater:
                 pieces.append(piece)
                 payload = self._stream.unused_data  # behind a block that says to be the last (§7.2.3.4): another stream begins
                 if payload or self._stream.eof:
+                    self._ends += 1
+                    if self._ends > ENDS:
+                        raise WebSocketError(BAD_DATA, "a message ends too often")
                     self._stream = self._make()
         except zlib.error:
             raise WebSocketError(BAD_DATA, "a message cannot be decompressed") from None
@@ -198,6 +205,7 @@ class Inflater:
             WebSocketError: as `inflate`.
         """
         rest = self.inflate(_TAIL, room)
+        self._ends = 0
         if self._agreed.client_no_context_takeover:
             self._stream = self._make()
         return rest
