@@ -113,7 +113,7 @@ IDLE = Bound("an idle connection: octets", 600, 400, at_most=True)
 ROUTES = Bound("2,000 routes: instructions, times those among 5", 1.03, at_most=True)
 START = Bound("import of hospes and an application ready: times `import asyncio, msgspec`", 1.5, at_most=True)
 NOT_PYTHON = frozenset({"nginx", "c"})
-OWN = frozenset({"hospes", "portable", "two workers"})
+OWN = frozenset({"hospes", "portable", "two workers", "hospes-asgi", "hospes-wsgi"})
 
 
 def ratios(results: Results, workload: str, mode: str, server: str, reference: str) -> tuple[float, float] | None:

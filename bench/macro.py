@@ -24,6 +24,8 @@ SERVER_CORE = 0
 PROBLEMS = (RuntimeError, OSError, HTTPException, subprocess.TimeoutExpired)
 """Of one server, or of its load: they are told, and the others go on."""
 
+Case = tuple[str, str]
+"""A workload and a mode."""
 Results = dict[tuple[str, str, str], list[Run]]
 """By workload, mode and peer."""
 
@@ -39,7 +41,7 @@ class Group:
     """
 
     peers: Sequence[str]
-    cases: Sequence[tuple[str, str]]
+    cases: Sequence[Case]
     every: int = 1
 
 
@@ -75,7 +77,7 @@ def lacking() -> str:
     return f"the load comes from {', '.join(missing)}: apt-get install wrk util-linux (and nginx-light to compare with)"
 
 
-def _ask(name: str, cases: Sequence[tuple[str, str]], seconds: float, scratch: Path, results: Results) -> Iterator[str]:
+def _ask(name: str, cases: Sequence[Case], seconds: float, scratch: Path, results: Results) -> Iterator[str]:
     """One round of one server; what does not work is told, and left out."""
     if not cases:
         return

@@ -2,8 +2,8 @@
 
 | | rounds | takes about |
 |---|---|---|
-| `report` | 9 for hospes, nginx, the C program and picows, 3 for the portable carrier, 1 for the other servers | 16 minutes |
-| `report --short` | 3 for the first, 1 for the portable carrier and the strongest others | 6 minutes |
+| `report` | 9 for what a bar compares, else 3 for the portable carrier, 1 for other servers | 18 minutes |
+| `report --short` | 3 for the first, 1 for the strongest others | 7 minutes |
 | `report --again` | writes the page anew from the last figures | a second |
 """
 
@@ -12,17 +12,20 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from bench import calls, guard, macro, micro, report, visitors
+from bench.bars import BARS, HOSTING
 from bench.memory import idle
 from bench.peers import PEERS, there
 from bench.startup import startup
 from bench.workloads import WORKLOADS
 
 CORE = ("nginx", "c", "picows", "hospes")
-"""Those whom bars compare, always in the same round."""
+"""Those whom most bars compare, always in the same round."""
+BEST = ("bjoern", "fastwsgi")
+"""The best Python peers, in every round too where a bar names the best of them."""
 STRONGEST = ("bjoern", "fastwsgi", "granian-rsgi", "granian-wsgi", "robyn", "uvicorn", "picows")
 HEAVY = frozenset({"upload", "upload-file", "static10m"})
 FRAMEWORKS = ("-starlette", "-fastapi", "-flask", "-falcon")
@@ -46,7 +49,7 @@ def main(*, short: bool, again: bool) -> int:
         "machine": report.machine(),
         "versions": report.versions(),
         "command": "python -m bench report" + (" --short" if short else ""),
-        "rounds": f"{rounds} rounds of a second, the portable carrier {1 if short else 3}, other peers 1",
+        "rounds": f"{rounds} rounds of a second; what no bar compares: the portable carrier {1 if short else 3}, other peers 1",
         "load": load,
         "macro": results,
         "problems": problems,
@@ -88,13 +91,29 @@ def _idle() -> dict[str, float]:
 
 def _groups(short: bool) -> list[macro.Group]:
     everything = [(workload, "c64") for workload in WORKLOADS]
-    cases = [*everything, *(("plaintext", mode) for mode in MODES)]
-    others = [name for name in (STRONGEST if short else PEERS) if name not in {*CORE, "portable", "two workers"}]
-    others = [name for name in others if not name.endswith(FRAMEWORKS)]
-    few = [("plaintext", "c64"), ("typed", "c64")] if short else [case for case in everything if case[0] not in HEAVY]
-    return [
-        macro.Group(there(list(CORE)), cases),
+    light = [case for case in everything if case[0] not in HEAVY]
+    hosting = {name for bar in HOSTING for name in (bar.server, bar.reference)}
+    names = [name for name in PEERS if not short or name in {*CORE, *BEST, *STRONGEST, *hosting}]
+    peers = there([name for name in names if not name.endswith(FRAMEWORKS)])
+
+    def of(names: Collection[str], cases: list[macro.Case]) -> macro.Group:
+        return macro.Group([name for name in peers if name in names], cases)
+
+    compared = [
+        of(CORE, [*everything, *(("plaintext", mode) for mode in MODES)]),
+        of(BEST, [(bar.workload, bar.mode) for bar in BARS if bar.reference == "best"]),
+        of(hosting, [("plaintext", "c64")]),
         macro.Group(["two workers"], [("plaintext", "c64"), ("plaintext", "pipelined")]),
-        macro.Group(["portable"], few, 3),
-        macro.Group(there(others), [case for case in everything if case[0] != "static10m"], 9),
+        macro.Group(["portable"], [(bar.workload, bar.mode) for bar in BARS if bar.server == "portable"]),
+    ]
+    measured = {(name, case) for group in compared for name in group.peers for case in group.cases}
+
+    def rest(name: str, cases: list[macro.Case], every: int) -> macro.Group:
+        return macro.Group([name], [case for case in cases if (name, case) not in measured], every)
+
+    others = [name for name in peers if name not in {*CORE, "portable", "two workers"}]
+    return [
+        *compared,
+        *([] if short else [rest("portable", light, 3)]),
+        *(rest(name, [case for case in everything if case[0] != "static10m"], 9) for name in others),
     ]
