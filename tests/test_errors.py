@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from http import HTTPStatus
+from typing import Any
 
 import pytest
 
@@ -39,6 +40,12 @@ def test_http_error_takes_error_statuses(code: int) -> None:
 @pytest.mark.parametrize("code", [-1, 0, 100, 200, 302, 399, 600, 1000])
 def test_http_error_refuses_other_statuses(code: int) -> None:
     with pytest.raises(ValueError, match=rf"HttpError\({code}\): an error's status is 400 to 599"):
+        HttpError(code)
+
+
+@pytest.mark.parametrize("code", ["404", "Not found", None, 404.5])
+def test_http_error_wants_its_status_first(code: Any) -> None:
+    with pytest.raises(TypeError, match=r"HttpError\(.*\): the status comes first, an int of 400 to 599, and then the message"):
         HttpError(code)
 
 

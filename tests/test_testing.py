@@ -311,6 +311,13 @@ def test_where_a_loop_runs() -> None:
     asyncio.run(main())
 
 
+def test_a_client_that_was_not_entered() -> None:
+    door: Any = App().test()
+    with pytest.raises(AttributeError) as caught:
+        door.get("/")
+    check_golden("testing/not_entered", str(caught.value))
+
+
 def test_several_clients_and_several_requests_at_once() -> None:
     app = App()
     barrier = asyncio.Barrier(3)

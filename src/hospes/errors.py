@@ -27,10 +27,12 @@ class HttpError(HospesError):
         headers: Further header fields of the answer, for example `{"Retry-After": "5"}`.
 
     Raises:
-        ValueError: if `code` is no error status.
+        ValueError, TypeError: if `code` is no error status, or no int.
     """
 
     def __init__(self, code: int = 400, message: str = "", explain: str = "", headers: Mapping[str, str] | None = None) -> None:
+        if not hasattr(code, "__index__"):
+            raise TypeError(f"HttpError({code!r}): the status comes first, an int of 400 to 599, and then the message")
         if not 400 <= code <= 599:
             raise ValueError(f"HttpError({code}): an error's status is 400 to 599; return the int {code} to answer with it")
         super().__init__(code, message, explain)

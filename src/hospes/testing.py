@@ -23,7 +23,7 @@ from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from time import time
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
 from msgspec import structs
@@ -118,6 +118,11 @@ class TestDoor:
         self._connection = connection
         self._runner: asyncio.Runner | None = None
         self._life: _Life | None = None
+
+    if not TYPE_CHECKING:  # type checkers say it themselves
+
+        def __getattr__(self, name: str) -> Any:
+            raise AttributeError(f"app.test() has to be entered: `with app.test() as client: client.{name} …`")
 
     def __enter__(self) -> TestClient:
         with suppress(RuntimeError):

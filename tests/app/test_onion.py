@@ -163,6 +163,33 @@ def test_a_filter_that_forgets_to_return(kind: str, caplog: pytest.LogCaptureFix
     assert "test_onion.py:" in caplog.text
 
 
+def test_a_filter_that_forgets_to_await(caplog: pytest.LogCaptureFixture) -> None:
+    app = App()
+
+    async def forgets(request: Request, call_next: CallNext) -> object:
+        return call_next(request)
+
+    app.filter(forgets)
+    app.get("/")(lambda: "x")
+    with app.test() as client:
+        assert client.get("/").status == 500
+    assert "returned what it did not await: `return await call_next(request)`, or an answer of its own" in caplog.text
+
+
+def test_a_filter_that_says_nothing_of_itself_is_taken() -> None:
+    class Silent:
+        __signature__ = 3  # what `inspect` cannot read, as of a callable that is written in C
+
+        async def __call__(self, request: Request, call_next: CallNext) -> Response:
+            return await call_next(request)
+
+    app = App()
+    app.filter(Silent())
+    app.get("/")(lambda: "x")
+    with app.test() as client:
+        assert client.get("/").text == "x"
+
+
 @pytest.mark.parametrize("kind", ["async", "plain"])
 def test_a_filter_that_raises(kind: str, caplog: pytest.LogCaptureFixture) -> None:
     app = App()

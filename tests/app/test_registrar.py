@@ -14,7 +14,7 @@ import pytest
 from tests.app.support import mistake, refusal
 from tests.golden import check_golden
 
-from hospes import App, HttpError, Request, Response, SetupError, get, using
+from hospes import App, CallNext, HttpError, Request, Response, SetupError, get, using
 
 
 def routes(app: App) -> list[tuple[str, str]]:
@@ -25,15 +25,22 @@ def plain() -> str:
     return "plain"
 
 
+async def idle(request: Request, call_next: CallNext) -> Response:
+    return await call_next(request)
+
+
 def test_a_decorator_hands_back_what_it_decorates() -> None:
     app = App()
     assert app.route("/a")(plain) is plain
     assert app.get("/b")(plain) is plain
-    assert app.filter(plain) is plain
+    assert app.filter(idle) is idle
     assert app.error(404)(plain) is plain
     assert app.error(plain) is plain
 
-    class Items: ...
+    class Items:
+        @get("")
+        def items(self) -> str:
+            return "items"
 
     assert app.controller(Items) is Items
     assert app.controller("/x")(Items) is Items
@@ -354,6 +361,12 @@ def test_files_and_mounts_are_told(tmp_path: Path) -> None:
     ]
 
 
+class Routed:
+    @get("/x")
+    def answer(self) -> str:
+        return "x"
+
+
 class Unfit:
     """What is refused, by the name of its golden text."""
 
@@ -382,8 +395,27 @@ class Unfit:
         App().filter("/a/**/b")(plain)
 
     @staticmethod
+    def filter_of_one_parameter() -> None:
+        def alone(request: Request) -> str:
+            return "alone"
+
+        App().filter(alone)
+
+    @staticmethod
     def controller_filter() -> None:
-        App().controller("/x", filters=["no"])(Unfit)  # type: ignore[list-item]
+        App().controller("/x", filters=["no"])(Routed)  # type: ignore[list-item]
+
+    @staticmethod
+    def controller_filter_of_one_parameter() -> None:
+        App().controller("/x", filters=[lambda request: request])(Routed)
+
+    @staticmethod
+    def controller_without_routes() -> None:
+        App().controller("/x")(Unfit)
+
+    @staticmethod
+    def route_with_text_as_status() -> None:
+        App().get("/x", status="201")  # type: ignore[call-overload]
 
     @staticmethod
     def error_of_nothing() -> None:
@@ -481,6 +513,18 @@ def hidden_by_its_namesake() -> App:
     return app
 
 
+def method_without_self() -> App:
+    app = App()
+
+    @app.controller("/x")
+    class Items:
+        @app.get("/a")
+        def show() -> str:  # type: ignore[misc]
+            return ""
+
+    return app
+
+
 def constructor_from_nowhere() -> App:
     app = App()
 
@@ -496,7 +540,8 @@ def constructor_from_nowhere() -> App:
 
 
 @pytest.mark.parametrize(
-    "make", [twice_for_a_method, hidden_by_another_decorator, hidden_by_its_namesake, constructor_from_nowhere]
+    "make",
+    [twice_for_a_method, hidden_by_another_decorator, hidden_by_its_namesake, method_without_self, constructor_from_nowhere],
 )
 def test_what_the_start_refuses(make: Callable[[], App]) -> None:
     check_golden(f"app/{make.__name__}", refusal(make()))

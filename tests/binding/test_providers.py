@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from tests.binding.making import call, errors, finish, request
@@ -278,6 +278,33 @@ def test_a_provider_has_to_yield(scope: str, is_async: bool) -> None:
     registry.add(none_async if is_async else none, scope)
     with pytest.raises(RuntimeError, match="has ended without a yield"):
         run(served(registry, use))
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_provider_that_forgets_to_return(is_async: bool) -> None:
+    def forgets() -> Database:
+        return cast("Database", None)
+
+    async def forgets_too() -> Database:
+        return cast("Database", None)
+
+    registry = ProviderRegistry()
+    registry.add(forgets_too if is_async else forgets)
+    with pytest.raises(TypeError) as caught:
+        run(served(registry, use))
+    name = "forgets_too" if is_async else "forgets"
+    assert str(caught.value) == f"the provider {name}() gave None for a Database; is a `return` missing?"
+
+
+def test_a_provider_that_says_so_may_give_none() -> None:
+    registry = ProviderRegistry()
+
+    def perhaps() -> Database | None:
+        return None
+
+    registry.add(perhaps)
+    wanted: Any = Database | None
+    assert run(registry.get(wanted, request("/"))) is None
 
 
 def test_sync_generators_beside_async_dependencies() -> None:

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 from tests.golden import check_golden
 
+from hospes.errors import HttpError
 from hospes.http.answer import Answer, to_response
 from hospes.http.content import Stream
 from hospes.http.cookies import SetCookie
@@ -276,6 +277,23 @@ def test_what_is_no_answer_is_named() -> None:
             to_response(value, REQUEST)
         texts.append(str(caught.value).replace(f"{__name__}.", "app."))
     check_golden("http/no_answer", "\n".join(texts))
+
+
+def test_what_was_meant_otherwise_is_told() -> None:
+    async def later() -> str:
+        return "later"
+
+    texts: list[str] = []
+    for value in (later(), Later(), HttpError(404), KeyError("x"), Response):
+        with pytest.raises(TypeError) as caught:
+            to_response(value, REQUEST)
+        texts.append(str(caught.value).replace(f"{__name__}.", "app."))
+    check_golden("http/meant_otherwise", "\n".join(texts))
+
+
+class Later:
+    def __await__(self) -> Iterator[None]:
+        return iter(())
 
 
 def test_a_forgotten_await_is_named() -> None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 import pytest
+from tests.golden import check_golden
 from tests.server.support import GET, Peer, listens, plain, request
 
 from hospes.errors import SetupError
@@ -48,6 +49,26 @@ async def ask(peer: Peer, octets: bytes = GET) -> tuple[int, str | None]:
         return got.status, got.fields.get("connection")
 
     return await asyncio.to_thread(exchange)
+
+
+@pytest.mark.parametrize("port", [0, 1, 65535])
+def test_a_port(port: int) -> None:
+    assert ServerOptions(port=port).port == port
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("port_below", {"port": -1}),
+        ("port_above", {"port": 65536}),
+        ("port_text", {"port": "8080"}),
+        ("tls_of_texts", {"tls": ("cert.pem", "key.pem")}),
+    ],
+)
+def test_options_that_cannot_be(name: str, given: Any) -> None:
+    with pytest.raises(SetupError) as caught:
+        ServerOptions(**given)
+    check_golden(f"server/{name}", str(caught.value))
 
 
 def options(**timeouts: float) -> ServerOptions:

@@ -368,6 +368,10 @@ class Application(Registrar):
             is_method=declaration.takes_object,
             namespace=options.namespace,
         )
+        if _may_be_foreign(declaration.function, options.url):
+            from hospes.app.spelling import check_spelling  # loaded by who spells so
+
+            check_spelling(declaration.function, site, options.url)
         plan = compile_plan(declaration.function, site, self._visiting, self._model_bindings)
         if options.websocket is not None:
             plan.call = opening(plan.call, declaration.function, site, options.websocket)
@@ -383,6 +387,14 @@ class _Part(Struct, frozen=True):
 
     handler: Handler
     pool: ThreadPool
+
+
+def _may_be_foreign(function: Callable[..., Any], url: str) -> bool:
+    """Whether a route is to be looked at for another framework's spelling; a quick look, because nearly none is."""
+    if "<" in url or "/:" in url:
+        return True
+    code = getattr(function, "__code__", None)
+    return code is not None and "request" in code.co_varnames and "request" not in getattr(function, "__annotations__", ())
 
 
 def _leads_elsewhere(pattern: Pattern, prefix: str) -> bool:

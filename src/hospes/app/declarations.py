@@ -90,6 +90,11 @@ def note_method(owner: type, name: str, options: RouteOptions, home: object) -> 
     routed.methods.append((name, options, home))
 
 
+def has_routes(cls: type) -> bool:
+    """Whether any method of a class is a handler, of its own or inherited."""
+    return any(routed is not None and routed.methods for routed in map(_routed, cls.__mro__))
+
+
 def _routed(cls: type) -> Routed | None:
     found = cls.__dict__.get(_NOTES)
     return found if isinstance(found, Routed) else None

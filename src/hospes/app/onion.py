@@ -12,6 +12,7 @@ Laws:
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -51,6 +52,27 @@ class Layer(Struct, frozen=True):
                 remedy="give a function, or an object with `async def __call__(self, request, call_next)`",
             )
         return cls(function, compile_path_test(path, regexp, source) if path or regexp else None, source)
+
+    def takes_what_is_inside(self) -> Layer:
+        """The same, where the function can be called with a request and what is inside.
+
+        Raises:
+            SetupError: where it cannot.
+        """
+        try:
+            signature = inspect.signature(self.function)
+        except (TypeError, ValueError):  # a callable written in C says nothing of itself
+            return self
+        try:
+            signature.bind(None, None)
+        except TypeError:
+            call = f"{name_of(self.function)}({', '.join(signature.parameters)})"
+            raise SetupError(
+                f"the filter {call} cannot be called with a request and what is inside of it",
+                where=(self.source,) if self.source else (),
+                remedy="write `async def name(request: Request, call_next: CallNext) -> Response`",
+            ) from None
+        return self
 
     def applies(self, path: str) -> bool:
         """Whether it guards a raw path."""
@@ -96,9 +118,13 @@ def _wrap_plain(inner: CallNext, layer: Layer, threads: Threads) -> CallNext:
 
 
 def _made(answer: object, layer: Layer, request: Request) -> Response:
-    if answer is None:
+    if answer is None or inspect.iscoroutine(answer):
+        what = "nothing"
+        if answer is not None:
+            answer.close()
+            what = "what it did not await"
         raise TypeError(
-            f"the filter {name_of(layer.function)}() at {layer.source or '?'} returned nothing: "
+            f"the filter {name_of(layer.function)}() at {layer.source or '?'} returned {what}: "
             "`return await call_next(request)`, or an answer of its own"
         )
     return to_response(answer, request)

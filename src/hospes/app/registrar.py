@@ -28,6 +28,7 @@ from hospes.app.declarations import (
     RouteOptions,
     class_options,
     expressions,
+    has_routes,
     method_set,
     note_method,
 )
@@ -197,8 +198,10 @@ class Registrar(SocketRegistrar):
         Raises:
             SetupError: for something that cannot be called, and a status that is none.
         """
-        if not 200 <= status <= 599:
-            raise SetupError(f"status={status}: a status is 200 to 599", where=(program_line(),), remedy="write 201, for example")
+        if not hasattr(status, "__index__") or not 200 <= status <= 599:
+            raise SetupError(
+                f"status={status!r}: a status is an int of 200 to 599", where=(program_line(),), remedy="write 201, for example"
+            )
         options = RouteOptions(
             url=url if isinstance(url, str) else "",
             methods=method_set(method),
@@ -248,17 +251,18 @@ class Registrar(SocketRegistrar):
             filters: Filters around these methods alone, inside of those of the application.
 
         Raises:
-            SetupError: for a filter that cannot be called.
+            SetupError: for a class without routes, and for a filter that cannot be called.
         """
         if isinstance(prefix, type):
             return self.controller()(prefix)
 
         def decorate(cls: type) -> type:
             where = program_line()
+            self._check_controller(cls, where)
             entry = self._entry(cls)
             entry.declare(where)
             entry.singleton, entry.args, entry.kwargs = singleton, tuple(args), dict(kwargs or {})
-            entry.filters = tuple(Layer.of(each, source=where) for each in filters)
+            entry.filters = tuple(Layer.of(each, source=where).takes_what_is_inside() for each in filters)
             if prefix:
                 entry.prefixes.append(RouteOptions(url=prefix, source=where))
             return cls
@@ -289,7 +293,7 @@ class Registrar(SocketRegistrar):
             return self.filter("", path, *filters)
 
         def decorate(function: F) -> F:
-            self._layers.append(Layer.of(function, path, regexp, program_line()))
+            self._layers.append(Layer.of(function, path, regexp, program_line()).takes_what_is_inside())
             return function
 
         declared = [decorate(each) for each in filters]
@@ -419,6 +423,11 @@ class Registrar(SocketRegistrar):
             )
         self._functions.append(Declaration(options, function))
         return function
+
+    def _check_controller(self, cls: type, where: str) -> None:
+        if not has_routes(cls):
+            remedy = 'let its methods answer something: @get("/path") above them'
+            raise SetupError(f"the controller {cls.__name__} has no routes", where=(where,), remedy=remedy)
 
     def _note_method(self, owner: type, name: str, options: RouteOptions) -> None:
         self._entry(owner)

@@ -147,8 +147,7 @@ class Provided:
         made = self.plan.call(*self.plan.bind(request))
         if self._makes is _Makes.YIELDS:
             made = _begun(made, scope)
-        scope.objects[self] = made
-        return made
+        return self._kept(scope, made)
 
     async def _make_async(self, scope: Scope, request: Request) -> Any:
         async with scope.lock(self):
@@ -161,8 +160,14 @@ class Provided:
                     made = _begun(made, scope)
                 elif self._makes is _Makes.YIELDS_AWAITED:
                     made = await self._begun_async(made, scope)
-                scope.objects[self] = made
+                self._kept(scope, made)
             return made
+
+    def _kept(self, scope: Scope, made: Any) -> Any:
+        if made is None and isinstance(self.kind, type):
+            raise TypeError(f"the provider {self.name}() gave None for a {_name(self.kind)}; is a `return` missing?")
+        scope.objects[self] = made
+        return made
 
     async def _begun_async(self, generator: Any, scope: Scope) -> Any:
         if isinstance(scope, RequestScope):

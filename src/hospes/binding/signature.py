@@ -85,6 +85,8 @@ def arguments_of(handler: Callable[..., Any], site: Site) -> list[Argument]:
     except (TypeError, ValueError):
         remedy = "wrap it in a function of your own that names its parameters"
         raise SetupError(f"{name}() has no signature that can be read", where=where, remedy=remedy) from None
+    if site.is_method and not signature.parameters:
+        raise SetupError(f"{name}() is a method without `self`", where=where, remedy="write `self` in front, or @staticmethod")
     fixed = _fixed(handler)
     scope = _globals_of(handler)
     arguments: list[Argument] = []

@@ -9,7 +9,7 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias, TypeGuard, cast, runtime_checkable
 
 from hospes.http import json
@@ -70,9 +70,20 @@ def to_response(value: object, request: Request, status: int = 200) -> Response:
 
 
 def _refuse(value: object, error: TypeError) -> NoReturn:
+    if isinstance(value, type):
+        raise TypeError(
+            f"a handler returned the class {value.__qualname__}, which is no answer: return an object of it"
+        ) from None
+    kind = f"{type(value).__module__}.{type(value).__qualname__}"
+    if isinstance(value, BaseException):
+        raise TypeError(f"a handler returned {kind}, which is no answer: raise it") from None
+    if isinstance(value, Awaitable):
+        if isinstance(value, Coroutine):
+            value.close()  # nobody will await it, and that is said here
+        raise TypeError(f"a handler returned {kind}, which is no answer: `return await …`, in an `async def`") from None
     raise TypeError(
-        f"a handler returned {type(value).__module__}.{type(value).__qualname__}, which is no answer: return str, bytes, "
-        f"dict, list, a dataclass, a Struct, None, an int status, a Response, an iterator, or a tuple of these ({error})"
+        f"a handler returned {kind}, which is no answer: return str, bytes, dict, list, a dataclass, a Struct, None, "
+        f"an int status, a Response, an iterator, or a tuple of these ({error})"
     ) from error
 
 

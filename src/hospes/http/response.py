@@ -15,7 +15,6 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterable, Iterator, Mapping
 from copy import copy
-from operator import index
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast
 
 from hospes.http import json
@@ -77,7 +76,7 @@ class Response:
         content_type: str | None = None,
     ) -> None:
         if type(status) is not int:
-            status = index(status)  # an http.HTTPStatus, for one
+            status = _whole(status)
         if not 200 <= status <= 599:
             raise ValueError(f"status {status}: an answer's status is 200 to 599")
         if content_type is not None and content_type not in _OWN_TYPES:
@@ -275,6 +274,13 @@ def text_type(text: str) -> str:
     if look is None:
         return TEXT
     return XML if look[1] else HTML
+
+
+def _whole(status: Any) -> int:
+    """A status that is no plain int: an http.HTTPStatus, for one."""
+    if not hasattr(status, "__index__"):
+        raise TypeError(f"Response(…, status={status!r}): the content comes first, and then the status, an int of 200 to 599")
+    return int(status)
 
 
 def _encode(body: Any) -> tuple[Content, str]:

@@ -58,6 +58,9 @@ class ServerOptions:
         backlog: Connections that the kernel holds until they are taken, 2,048 by default.
         unready: Seconds at stop in which connections are still taken, while `/readyz` says no already; 0 by default. Where a load
             balancer asks there, it is to have noticed by then.
+
+    Raises:
+        SetupError: for a port that is none, and for what is no TLS.
     """
 
     host: str = "127.0.0.1"
@@ -71,6 +74,15 @@ class ServerOptions:
     unready: float = 0.0
     access_log: AccessLog | None = None
     proxies: Proxies | None = None
+
+    def __post_init__(self) -> None:
+        if type(self.port) is not int or not 0 <= self.port <= 65535:
+            raise SetupError(f"port={self.port!r} is no port", remedy="Give a number of 0 to 65535; 0 takes one that is free.")
+        if not (self.tls is None or isinstance(self.tls, Tls) or hasattr(self.tls, "wrap_bio")):
+            raise SetupError(
+                f"tls={self.tls!r} is neither Tls nor ssl.SSLContext",
+                remedy='Give the certificate and its key: Tls("cert.pem", "key.pem").',
+            )
 
     @property
     def is_plain(self) -> bool:
