@@ -113,8 +113,8 @@ class ClientResponse(Answered):
             raise errors.DecodeError("decode", self._shown, reason) from None
 
 
-class StreamedResponse(Answered):
-    """An answer that is read piece by piece: `for piece in response`. What is not read when its block ends is not fetched."""
+class _Streamed(Answered):
+    """An answer whose content is on its way."""
 
     def __init__(self, incoming: Incoming) -> None:
         super().__init__(incoming)
@@ -129,6 +129,10 @@ class StreamedResponse(Answered):
     def received(self) -> int:
         """Octets of content read so far, decoded."""
         return self._incoming.received
+
+
+class StreamedResponse(_Streamed):
+    """An answer that is read piece by piece: `for piece in response`. What is not read when its block ends is not fetched."""
 
     def __iter__(self) -> Iterator[bytes]:
         """The content's pieces, as they come.
@@ -165,22 +169,8 @@ class StreamedResponse(Answered):
                     progress(self.received, self.length)
 
 
-class AsyncStreamedResponse(Answered):
+class AsyncStreamedResponse(_Streamed):
     """An answer that is read piece by piece: `async for piece in response`."""
-
-    def __init__(self, incoming: Incoming) -> None:
-        super().__init__(incoming)
-        self._incoming = incoming
-
-    @property
-    def length(self) -> int | None:
-        """Octets of content that the server has announced, before decoding; None where it has not."""
-        return self._incoming.length
-
-    @property
-    def received(self) -> int:
-        """Octets of content read so far, decoded."""
-        return self._incoming.received
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """The content's pieces, as they come.

@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
+from hospes.compat.alink.checked import CheckedDict
 from hospes.http.headers import Headers
 from hospes.http.media import base_name, parse_media_type
 from hospes.http.multipart import FormPart, PartReader
@@ -28,7 +29,7 @@ _DEFAULT = b"GET / HTTP/1.1\r\n\r\n"
 _URI = "!#$%&'()*+,/:;=?@[]"  # RFC 3986 §2: what stands in a URI as it is, beside letters, digits and "-._~"
 
 
-class HeaderParams(dict[str, str]):
+class HeaderParams(CheckedDict):
     """Fields as a dict whose names ignore case, and keep the spelling they were given.
 
     Raises:
@@ -54,27 +55,9 @@ class HeaderParams(dict[str, str]):
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name.lower() in self._spelled
 
-    def __ior__(self, other: Any) -> HeaderParams:  # type: ignore[misc,override]  # as for dict: mappings and pairs
-        self.update(other)
-        return self
-
     def get(self, name: str, default: Any = None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]  # dict's overloads say the same
         """The value of a field, or `default`."""
         return self[name] if name in self else default  # noqa: SIM401 (this is what `get` is made of)
-
-    def setdefault(self, name: str, default: str = "") -> str:
-        """The value of a field; where it has none, `default` is set and given."""
-        if name not in self:
-            self[name] = default
-        return self[name]
-
-    def pop(self, name: str, *default: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]  # dict's overloads say the same
-        """Take out a field and give its value; where it has none, `default`, or a KeyError."""
-        if name not in self and default:
-            return default[0]
-        value = self[name]
-        del self[name]
-        return value
 
     def popitem(self) -> tuple[str, str]:
         """Take out the last field, and give its name and value."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
+from hospes.compat.alink.checked import CheckedDict
 from hospes.http.cookies import SetCookie, parse_cookies
 from hospes.users import User as KeptUser
 
@@ -23,7 +24,7 @@ ID: Final = "id"
 COOKIE: Final = "cookie"
 
 
-class Cookie(dict[str, str]):
+class Cookie(CheckedDict):
     """Cookies as a dict; `str()` of it is what a Cookie field says.
 
     Args:
@@ -58,28 +59,10 @@ class Cookie(dict[str, str]):
         super().__delitem__(name)
         self._changed[name] = None
 
-    def __ior__(self, other: Any) -> Cookie:  # type: ignore[misc,override]  # as for dict: mappings and pairs
-        self.update(other)
-        return self
-
-    def setdefault(self, name: str, default: str = "") -> str:
-        """The value of a name; where it has none, `default` is set and given."""
-        if name not in self:
-            self[name] = default
-        return self[name]
-
     def update(self, *sources: Any, **more: str) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # dict's overloads say the same
         """Set everything from a mapping, from pairs, and from the keywords."""
         for name, value in dict(*sources, **more).items():
             self[name] = value
-
-    def pop(self, name: str, *default: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]  # dict's overloads say the same
-        """Delete a name and give its value; where it has none, `default`, or a KeyError."""
-        if name not in self and default:
-            return default[0]
-        value = self[name]
-        del self[name]
-        return value
 
     def popitem(self) -> tuple[str, str]:
         """Delete the last name, and give it with its value."""

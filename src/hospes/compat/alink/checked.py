@@ -1,0 +1,30 @@
+"""A dict that checks what is put in, whichever of its methods puts it there.
+
+`dict` itself calls neither `__setitem__` nor `__delitem__` for its other methods.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+
+class CheckedDict(dict[str, str]):
+    """Names and values; whoever derives from it gives `__setitem__` and `__delitem__`, and `update`, `popitem` and `clear`."""
+
+    def __ior__(self, other: Any) -> Self:  # type: ignore[misc,override]  # as for dict: mappings and pairs
+        self.update(other)
+        return self
+
+    def setdefault(self, name: str, default: str = "") -> str:
+        """The value of a name; where it has none, `default` is set and given."""
+        if name not in self:
+            self[name] = default
+        return self[name]
+
+    def pop(self, name: str, *default: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]  # dict's overloads say the same
+        """Delete a name and give its value; where it has none, `default`, or a KeyError."""
+        if name not in self and default:
+            return default[0]
+        value = self[name]
+        del self[name]
+        return value
