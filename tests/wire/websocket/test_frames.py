@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.wire.websocket.masked import MASK, masked
 
 from hospes.wire.websocket import BINARY, PING, TEXT, WebSocketError, frame, frame_head, unmask
-from hospes.wire.websocket.frames import FrameHead, parse_frame_head
+from hospes.wire.websocket.frames import MANY, FrameHead, parse_frame_head
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,18 @@ def test_masks(payload: bytes, mask: bytes, cut: int) -> None:
     expected = bytes(octet ^ mask[index % 4] for index, octet in enumerate(payload))
     assert unmask(payload, mask) == expected
     assert unmask(payload[:cut], mask) + unmask(bytearray(payload[cut:]), mask, cut) == expected
+
+
+@pytest.mark.parametrize("length", [MANY - 1, MANY, MANY + 1, MANY + 2, MANY + 3])
+@pytest.mark.parametrize("position", range(5))
+def test_masks_of_many_octets(length: int, position: int) -> None:
+    mask, payload = b"\x00\xff\x37\xfa", bytes(range(256)) * (length // 256 + 1)
+    payload = payload[:length]
+    expected = bytes(octet ^ mask[(index + position) % 4] for index, octet in enumerate(payload))
+    assert unmask(payload, mask, position) == unmask(memoryview(payload), mask, position) == expected
+    given = bytearray(payload)
+    assert unmask(given, mask, position) == expected
+    assert given == payload  # it is the caller's
 
 
 LENGTH = "a frame's length is not written in the fewest octets, or too large for any"

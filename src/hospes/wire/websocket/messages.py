@@ -105,6 +105,8 @@ class MessageReader:
         Raises:
             WebSocketError: with the code to close with; nothing more is read then.
         """
+        if not self._buffer:
+            return None
         try:
             while not self._done:
                 if self._frame is None and not self._begin():
@@ -171,10 +173,10 @@ class MessageReader:
             self._frame = None
         if self._compressed:
             piece = self._inflate(piece, ends and head.fin)
+        if ends and head.fin and not self._message and self._keep is None:
+            return self._at_once(piece)
         if self._opcode == TEXT:
             self._check(piece, ends and head.fin)
-        if ends and head.fin and not self._message and self._keep is None:
-            return self._whole(piece)  # the usual case: no other copy is made
         self._part += piece
         if not ends:
             return None
@@ -190,6 +192,14 @@ class MessageReader:
         self._opcode = 0
         return None
 
+    def _at_once(self, octets: bytes) -> str | bytes:
+        """The usual case, a message that is here in one piece: it is neither copied nor looked through twice."""
+        opcode, self._opcode = self._opcode, 0
+        try:
+            return octets.decode() if opcode == TEXT else octets
+        except UnicodeDecodeError:
+            raise _not_utf8() from None
+
     def _whole(self, octets: bytes) -> str | bytes:
         """The message of these octets; between messages again."""
         opcode, self._opcode = self._opcode, 0
@@ -200,8 +210,9 @@ class MessageReader:
 
     def _take(self, head: FrameHead, count: int) -> bytes:
         """Take octets of the payload out of the buffer, unmasked."""
-        octets = unmask(self._buffer[:count], head.mask, head.length - self._left)
-        del self._buffer[:count]
+        buffer = self._buffer
+        octets = unmask(buffer if count == len(buffer) else buffer[:count], head.mask, head.length - self._left)
+        del buffer[:count]
         return octets
 
     def _inflate(self, piece: bytes, ends: bool) -> bytes:
@@ -216,7 +227,7 @@ class MessageReader:
         try:
             self._checker.decode(piece, ends)
         except UnicodeDecodeError:
-            raise WebSocketError(BAD_DATA, "a text is not UTF-8") from None
+            raise _not_utf8() from None
 
     def _ask(self, keep: Keep, head: FrameHead) -> None:
         payload = bytes(self._part)
@@ -229,3 +240,7 @@ class MessageReader:
 
     def _too_big(self) -> WebSocketError:
         return WebSocketError(TOO_BIG, "a message is larger than is taken here")
+
+
+def _not_utf8() -> WebSocketError:
+    return WebSocketError(BAD_DATA, "a text is not UTF-8")
