@@ -52,13 +52,13 @@ def site(tmp_path: Path) -> Path:
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The paths for which the handler was asked."""
     paths: list[str] = []
-    call = Folder.__call__
+    answer_at = Folder.answer_at
 
-    def noting(self: Folder, request: Request) -> Response:
-        paths.append(request.head.path)
-        return call(self, request)
+    def noting(self: Folder, request: Request, path: str) -> Response:
+        paths.append(path)
+        return answer_at(self, request, path)
 
-    monkeypatch.setattr(Folder, "__call__", noting)
+    monkeypatch.setattr(Folder, "answer_at", noting)
     return paths
 
 

@@ -6,7 +6,7 @@ import copy
 import gc
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import quote, urljoin
@@ -58,7 +58,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.setattr(opening, "WALKS", False)
 
 
-def answer(folder: StaticFolder, asked: Request) -> Response:
+def answer(folder: Callable[[Request], Response], asked: Request) -> Response:
     """The response, or where an error is raised one with its status and fields."""
     try:
         return folder(asked)
@@ -241,6 +241,17 @@ def test_the_prefix_itself_is_sent_to_its_slash(site: Site, prefix: str, target:
     assert response.status == 308
     assert response.headers["Location"] == location
     assert urljoin("http://h" + target, location).startswith("http://h/")
+    path = target.partition("?")[0].removeprefix(prefix) or "/"
+    assert StaticFolder(site).answer_at(request(target), path).headers["Location"] == location
+
+
+@pytest.mark.parametrize("path", ["/a.txt", "/docs/", "/docs/deep/b.css", "/", "/docs", "/../secret", "/none", "/.env", "/bare/"])
+def test_a_request_is_answered_at_any_path(site: Site, path: str) -> None:
+    """It need not be made one below the prefix."""
+    folder = StaticFolder(site, listing=True)
+    expected = answer(folder, request(path))
+    got = answer(lambda asked: folder.answer_at(asked, path), request("/static" + path))
+    assert (got.status, [*got.lines()], content(got)) == (expected.status, [*expected.lines()], content(expected))
 
 
 def test_no_redirect_where_there_is_nothing_or_no_need(site: Site) -> None:

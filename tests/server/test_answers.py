@@ -8,7 +8,7 @@ from tests.server.support import request
 from hospes.http.content import FileContent, Stream
 from hospes.http.response import Response
 from hospes.limits import Limits
-from hospes.server.answers import Prefixes, answer_head, hints_head, refusal
+from hospes.server.answers import CARRIERS, Prefixes, answer_head, hints_head, refusal
 from hospes.wire import RequestHead, ResponseFraming, parse_date
 
 DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
@@ -62,6 +62,23 @@ def test_prefixes_do_not_fill_the_memory() -> None:
 def test_prefixes_refuse_what_would_break_the_head() -> None:
     with pytest.raises(ValueError, match="Content-Type"):
         Prefixes(Clock()).head(200, "a\r\nb")
+
+
+def test_a_head_with_a_programs_fields_is_that_of_any_answer() -> None:
+    response = Response(b"hello", 201, {"X-A": "b", "Content-Type": "text/plain"}, {"a": "b"})
+    whole, _ = answer_head(response, head(request()), True, DATE)
+    assert Prefixes(Clock()).head_with(201, response.lines()) + b"5\r\n\r\n" == whole
+
+
+@pytest.mark.parametrize("name", sorted({*CARRIERS, "X-Content-Type-Options"}))
+def test_a_head_with_a_programs_fields_has_none_that_are_not_the_programs_alone(name: str) -> None:
+    with pytest.raises(ValueError, match=f"^{name}$"):
+        Prefixes(Clock()).head_with(200, [("X-B", "c"), (name, "1")])
+
+
+def test_a_head_with_a_programs_fields_stays_one() -> None:
+    with pytest.raises(ValueError, match="holds a control character"):
+        Prefixes(Clock()).head_with(200, [("X-B", "a\r\nb")])
 
 
 def test_the_carriers_fields_are_the_carriers() -> None:

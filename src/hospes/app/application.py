@@ -42,7 +42,7 @@ from hospes.execution import ThreadPool, default_threads
 from hospes.execution.pool import WAIT
 from hospes.filters import CrossSiteRequest, Csrf
 from hospes.http.direct import Direct, Map, Shelf
-from hospes.http.handler import Handler
+from hospes.http.handler import AnswersAt, Handler
 from hospes.http.percent import percent_encode
 from hospes.http.problem import problem_response
 from hospes.http.request import Request, SessionSource, UserSource, Workers
@@ -288,13 +288,17 @@ class Application(Registrar):
 
     def _mount(self, below: Below, handler: Handler, endpoints: Endpoints) -> Mount:
         """What owns the paths below a prefix, with this application's filters around it."""
-        csrf = None if isinstance(below.owner, Application) else self._csrf  # an application looks itself
+        owner: object = below.owner
+        csrf = None if isinstance(owner, Application) else self._csrf  # an application looks itself
+        answer_at = owner.answer_at if isinstance(owner, AnswersAt) else None
 
         async def call(request: Request) -> Response:
             if csrf is not None and speaks_for_somebody(request):
                 csrf.check(request)
             prefix = mount.prefix_of(request.head.path)
             assert prefix is not None
+            if answer_at is not None:
+                return answer_at(request, request.head.path[len(prefix) :] or "/")
             answer = handler(request.below(prefix))
             return answer if isinstance(answer, Response) else await answer
 

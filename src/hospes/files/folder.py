@@ -92,7 +92,11 @@ class StaticFolder:
         self._codings = lru_cache(_KEPT_FIELDS)(acceptable_codings)
 
     def __call__(self, request: Request) -> Response:
-        """Answer a request.
+        """Answer a request; see `answer_at` for what it raises."""
+        return self.answer_at(request, request.head.path)
+
+    def answer_at(self, request: Request, path: str) -> Response:
+        """Answer a request with what is at a path, whatever the request's own is; see `hospes.http.handler.AnswersAt`.
 
         Raises:
             HttpError: 405 for other methods than GET and HEAD; 404 for what is not there or not to be seen; 403 for what may not
@@ -101,11 +105,11 @@ class StaticFolder:
         head = request.head
         if head.method != "GET" and head.method != "HEAD":
             raise HttpError(405, "", "This path answers GET, HEAD.", {"Allow": "GET, HEAD"})
-        names = split_path(head.path)
+        names = split_path(path)
         if names is None:
             raise HttpError(404)
         try:
-            return self._answer(request, names)
+            return self._answer(request, names, path[-1] == "/")
         except PermissionError:
             raise HttpError(403) from None
 
@@ -130,7 +134,7 @@ class StaticFolder:
         _, whole, unchanged = self._describe(changed, size, inode, changed // 1_000_000_000, traits)
         return Shelved(whole, unchanged)
 
-    def _answer(self, request: Request, names: list[str]) -> Response:
+    def _answer(self, request: Request, names: list[str], is_directory: bool) -> Response:
         if not names[-1]:
             if _lacks_slash(request) and self._has_page([]):
                 return _slash_ended(request, _last_name(request.head.target))
@@ -141,11 +145,11 @@ class StaticFolder:
                 opened = place.open(names[-1])
                 if opened is not None:
                     return self._serve(request, place, names[-1], opened)
-                if self._listing and request.head.path[-1] == "/":
+                if self._listing and is_directory:
                     entries = place.entries()
                     if entries is not None:
                         return listing(entries, names[:-1])
-        if request.head.path[-1] != "/" and self._has_page(names):
+        if not is_directory and self._has_page(names):
             return _slash_ended(request, names[-1].encode())
         raise HttpError(404)
 

@@ -7,7 +7,7 @@ turns failures into responses; what escapes all the same is a defect that the ca
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from hospes.http.request import Request
 from hospes.http.response import Response
@@ -20,3 +20,17 @@ CallNext: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 Filter: TypeAlias = Callable[[Request, CallNext], Awaitable[Response]]
 """One layer around handlers: `async (request, call_next) -> response`."""
+
+
+@runtime_checkable
+class AnswersAt(Protocol):
+    """A handler that can be told which path it is asked for, so that whoever mounts it need not make it a request of its own."""
+
+    def answer_at(self, request: Request, path: str) -> Response:
+        """Answer a request.
+
+        Args:
+            request: As it came to whoever has mounted this.
+            path: The path below that place, percent-encoded, with a slash in front.
+        """
+        ...

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from hospes.errors import HttpError
@@ -422,12 +421,13 @@ class Request:
         head = copy.copy(self.head)
         head.path = head.path[len(prefix) :] or "/"
         below = _Mounted(head, self.content, self.connection)
-        below.state = self.state
-        below.above = self.original
+        below.state, below.above = self.state, self.original
         below.prefix = self.prefix + (prefix if told is None else told)
         for name in _SHARED:
-            with suppress(AttributeError):
+            try:
                 setattr(below, name, object.__getattribute__(self, name))
+            except AttributeError:  # it is not known yet
+                continue
         self.finish_with(below._finish_rest)
         return below
 

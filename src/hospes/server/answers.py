@@ -20,11 +20,14 @@ from hospes.errors import ClientDisconnected, HttpError
 from hospes.http.response import TEXT, Response
 from hospes.http.websocket import WebSocketContent
 from hospes.wire import REASONS, RequestHead, ResponseFraming, format_date, response_framing, response_head
+from hospes.wire.fields import write_fields
 from hospes.wire.websocket import accept_value, handshake_key
 
 _LOG: Final = logging.getLogger("hospes.server")
 CARRIERS: Final = frozenset({"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding", "upgrade"})
 """Names of fields that a program does not decide."""
+_LENGTH: Final = b"Content-Length: "
+_DECIDED: Final = CARRIERS | {"x-content-type-options"}
 _KEPT: Final = 256
 """Prefixes kept at the most: a program that invents a media type for each answer must not fill the memory."""
 
@@ -55,6 +58,18 @@ class Prefixes:
         found = self._kept.get((status, content_type))
         return found if found is not None else self._make(status, content_type)
 
+    def head_with(self, status: int, lines: Iterable[tuple[str, str]]) -> bytes:
+        """The same with a program's own fields.
+
+        Raises:
+            ValueError: if one may not be sent, or is not for the program alone to decide.
+        """
+        fields = list(lines)
+        for name, _ in fields:
+            if name.lower() in _DECIDED:
+                raise ValueError(name)
+        return b"%b%b%b" % (self.head(status, "").removesuffix(_LENGTH), write_fields(fields), _LENGTH)
+
     def date(self) -> str:
         """The value of Date, now."""
         if int(self._clock()) != self._second:
@@ -72,7 +87,7 @@ class Prefixes:
             fields.append(("Content-Type", content_type))
         if len(self._kept) >= _KEPT:
             self._kept.clear()
-        made = self._kept[status, content_type] = response_head(status, fields)[:-2] + b"Content-Length: "
+        made = self._kept[status, content_type] = response_head(status, fields)[:-2] + _LENGTH
         return made
 
 

@@ -358,31 +358,41 @@ class Connection(asyncio.Protocol):
             return
         if not isinstance(response, Response):
             response = failed(self._head, response, failure)
-        head, content = self._head, response.content
+        head, content, service = self._head, response.content, self._service
+        is_file = type(content) is FileContent and content.length <= FILE_AT_ONCE
         if (
-            type(content) is not bytes
+            not (is_file or type(content) is bytes)
             or (self._intake is not None and not self._intake.complete)
-            or not response.plain
             or not head.keep_alive
             or head.minor != 1
             or head.method in {"HEAD", "CONNECT"}
             or response.status in _NO_CONTENT
-            or self._served == self._service.limits.requests_per_connection
-            or self._service.draining
+            or self._served == service.limits.requests_per_connection
+            or service.draining
         ):
             self._answer(response)
             return
         try:
-            prefix = self._service.prefixes.head(response.status, response.content_type)
+            if response.plain:
+                prefix = service.prefixes.head(response.status, response.content_type)
+            else:
+                prefix = service.prefixes.head_with(response.status, response.lines())
         except ValueError:
             self._answer(response)
             return
+        if is_file:
+            try:
+                content = read_file(cast(FileContent, content))
+            except Exception as error:
+                self._answer(failed(head, None, error))
+                return
+        octets = cast(bytes, content)
         self._intake = None
-        self._gathered.append(b"%b%d\r\n\r\n%b" % (prefix, len(content), content))
+        self._gathered.append(b"%b%d\r\n\r\n%b" % (prefix, len(octets), octets))
         self._state = IDLE
         if not self._gathering:
             self._read_on()
-        elif len(content) > AT_ONCE:
+        elif len(octets) > AT_ONCE:
             self.flush()
 
     def _answer(self, response: Response) -> None:

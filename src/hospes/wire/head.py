@@ -99,6 +99,14 @@ class RequestHead:
         values = [value for each, value in self.fields if each == name]
         return values[0] if len(values) == 1 else None
 
+    def __copy__(self) -> RequestHead:
+        other = RequestHead()
+        other.method, other.target, other.form, other.query = self.method, self.target, self.form, self.query
+        other.authority, other.minor, other.fields = self.authority, self.minor, self.fields
+        other.content_length, other.chunked, other.keep_alive = self.content_length, self.chunked, self.keep_alive
+        other.expect_continue, other.upgrade, other.path = self.expect_continue, self.upgrade, self.path
+        return other
+
     @property
     def has_content(self) -> bool:
         """Whether content follows the head, even if of length 0: then an `EndOfContent` follows, too."""
