@@ -1,4 +1,4 @@
-"""A pattern parses or raises SetupError; no path raises; what a pattern matched, put back into it, is the path again.
+"""A pattern parses or raises SetupError; no path raises; a pattern with what it matched is the path, but for slashes around `**`.
 
 The input is two lines: a pattern and a path, the latter as the wire hands it on. A filter of the same pattern
 has to cover whatever the route matches.
@@ -17,6 +17,8 @@ SEEDS = [
     b"/{a}-{b:int}.html\n/x-y-5.html",
     b"/f/{p:path}/meta\n/f/a/b%2Fc/meta",
     b"/star/**\n/star/c/d",
+    b"/star/**\n/star//c/d//",
+    b"**/star\n//c/star",
     b"*/star\n/%E4%B8%AD/star",
     b"/d/{d:date}/{f:float}/{u:uuid}\n/d/2024-01-31/1.5e3/12345678-1234-5678-1234-567812345678",
     "/中文/{x}\n/%e4%b8%ad%e6%96%87/%20".encode(),
@@ -46,10 +48,21 @@ def target(data: bytes) -> None:
     segments = split_path(path)
     assert segments is not None
     assert tuple(found.path_values) == pattern.names
-    assert _expand(pattern.text, found.path_values) == "/".join(segments)
+    whole = "/".join(segments)
+    before, wildcard, after = (_expand(each, found.path_values) for each in _parted(pattern.text))
+    assert whole.startswith(before)
+    assert whole.endswith(after)
+    between = whole[len(before) : len(whole) - len(after)]
+    assert wildcard == (between.strip("/") if "**" in pattern.text else between)
+
+
+def _parted(text: str) -> tuple[str, str, str]:
+    """What stands before `**`, that itself, and what stands behind it."""
+    before, deep, after = text.partition("**")
+    return before, deep, after
 
 
 def _expand(text: str, values: Mapping[str, str]) -> str:
-    """The pattern with its values in place of its fields."""
+    """The pattern, or a part of it, with its values in place of its fields."""
     parts = [values["*"] if part in ("*", "**") else _FIELD.sub(lambda f: values[f[1]], part) for part in text.split("/")]
     return "/".join(parts)

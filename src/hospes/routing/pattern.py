@@ -8,7 +8,7 @@ A pattern is a path whose segments may be:
     /{a}-{b:int}.html   fields and literals mixed within one segment
     /{name:path}        one segment or more; may end in a slash, never begins with one
     /star/*   */star    one segment, unnamed; first or last
-    /star/** **/star    one segment or more, unnamed, no slash at the ends; first or last
+    /star/** **/star    one segment or more, unnamed; first or last. Slashes at the ends of its value match, and are left off
 
 Laws:
 
@@ -16,7 +16,8 @@ Laws:
 * A converter checks the look of a value and never changes it; the binding converts.
 * The text between two slashes of the request is one segment, even if it decodes to something with a slash in it.
 * A mixed segment is tested in linear time: see `_mixed_expression`.
-* A trailing slash is a last segment that is empty; it is significant (RFC 3986 §6.2.2 does not call the two equivalent).
+* A trailing slash is a last segment that is empty; it is significant (RFC 3986 §6.2.2 does not call the two equivalent), but not
+  behind `**`.
 """
 
 from __future__ import annotations

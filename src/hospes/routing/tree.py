@@ -108,9 +108,10 @@ class Branch(Generic[E]):
             return (found.groups() if found is not None else ()), index + 1
         end = len(segments) - self.tail
         value = "/".join(segments[index:end]) if end > index else ""
+        if self.segment.kind is Kind.DEEP:
+            value = value.strip("/")
         # A value that began with a slash would be an absolute path to whoever joins it to a folder.
-        fits = value and value[0] != "/" and (value[-1] != "/" or self.segment.kind is Kind.PATH)
-        return ((value,) if fits else ()), end
+        return ((value,) if value and value[0] != "/" else ()), end
 
 
 class Node(Generic[E]):
