@@ -77,20 +77,20 @@ server.run()
 
 
 def test_the_seeds_program_runs_and_ends_with_a_signal() -> None:
-    process = subprocess.Popen([sys.executable, "-W", "error", "-c", PROGRAM], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        url = process.stdout.readline().split()[1]
-        with HttpClient(timeout=20) as client:
-            answer = client.get(url)
-            assert (answer.status, answer.text, answer.content_type) == (200, "hello world !", "text/html; charset=utf-8")
-        process.terminate()
-        assert process.wait(20) == 0
-    finally:
-        process.kill()
-        process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
+    command = [sys.executable, "-W", "error", "-c", PROGRAM]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            url = process.stdout.readline().split()[1]
+            with HttpClient(timeout=20) as client:
+                answer = client.get(url)
+                assert (answer.status, answer.text, answer.content_type) == (200, "hello world !", "text/html; charset=utf-8")
+            process.terminate()
+            _, log = process.communicate(timeout=20)
+            assert process.returncode == 0
+            assert "INFO hospes.server: stopped" in log  # a program that sets up no logging sees what there is to say
+        finally:
+            process.kill()
 
 
 def test_connections_are_bounded() -> None:

@@ -19,7 +19,7 @@ from hospes.files import StaticFolder
 from hospes.http.request import Request
 from hospes.http.response import Response
 from hospes.limits import Limits
-from hospes.running import App
+from hospes.running import App, show_log
 from hospes.server import Server, ServerOptions
 from hospes.server.carriers import run_on_loop
 from hospes.server.lifecycle import serve
@@ -79,6 +79,7 @@ class WebServer:
         """
         if self._loop is not None:
             raise SetupError("this server runs already", remedy="shutdown() it first, or make another WebServer")
+        show_log()
         status = run_on_loop(self._serve())
         if status:
             sys.exit(status)
