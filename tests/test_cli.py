@@ -83,8 +83,13 @@ async def other(scope, receive, send):
 def make():
     return application
 
+def wants(settings, *, debug):
+    return application
+
 def anything(*arguments):
     return application(*arguments)
+
+silent = type("Silent", (), {"__signature__": 3, "__call__": lambda self: application})()
 
 number = 3
 """
@@ -143,6 +148,7 @@ def test_the_default_app(folder: Path, declaration: str) -> None:
         ("guests", {}, b"wsgi"),
         ("guests:other", {}, b"asgi"),
         ("guests:make", {"factory": True}, b"wsgi"),
+        ("guests:silent", {"factory": True}, b"wsgi"),
         ("guests:anything", {"interface": "wsgi"}, b"wsgi"),
         ("factories", {"factory": True}, b"wsgi"),
         ("program:app", {}, b"Hello"),
@@ -179,6 +185,7 @@ def mistaken(folder: Path, name: str) -> list[str]:
         "no_factory": ["run", "guests", "--factory"],
         "factory_not_there": ["run", "guests:nothing", "--factory"],
         "factory_is_no_function": ["run", "guests:number", "--factory"],
+        "factory_that_wants_more": ["run", "guests:wants", "--factory"],
         "a_factory": ["run", "guests:make"],
         "unknown_kind": ["run", "guests:anything"],
         "wrong_pattern": ["run", "wrong", "--port", "0"],
@@ -207,6 +214,7 @@ def mistaken(folder: Path, name: str) -> list[str]:
         "no_factory",
         "factory_not_there",
         "factory_is_no_function",
+        "factory_that_wants_more",
         "a_factory",
         "unknown_kind",
         "wrong_pattern",

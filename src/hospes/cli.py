@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -187,11 +188,27 @@ def find(target: str, interface: Interface = "", *, factory: bool = False) -> Ru
     if factory:
         if not callable(found):
             raise SetupError(f"{attribute!r} in {name} is no function", remedy="leave --factory out for what is an application")
-        found = found()
+        found = _call(found, attribute, name)
     elif not interface and not isinstance(found, App) and kind_of(found) == "factory":
         problem = f"{attribute!r} in {name} takes nothing, so it is no application"
         raise SetupError(problem, remedy="if it makes one, add --factory")
     return host_application(found, interface)
+
+
+def _call(factory: Any, attribute: str, name: str) -> Any:
+    try:
+        signature = inspect.signature(factory)
+    except (TypeError, ValueError):  # written in C, it says nothing of itself
+        return factory()
+    try:
+        signature.bind()
+    except TypeError:
+        remedy = "let it take what it needs from the environment, or write a function without parameters that calls it"
+        wanted = ", ".join(signature.parameters)
+        raise SetupError(
+            f"the factory {attribute}({wanted}) in {name} cannot be called without arguments", remedy=remedy
+        ) from None
+    return factory()
 
 
 _APPLICATIONS = ("app", "application")
@@ -267,5 +284,7 @@ def _loaded(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(error.name + ".")):
-            raise SetupError(f"there is no module {name}", remedy="run it from the folder the module is in") from None
+            package, dot, last = name.rpartition(".")
+            more = f"; for a variable of a module write {package}:{last}" if dot else ""
+            raise SetupError(f"there is no module {name}", remedy=f"run it from the folder the module is in{more}") from None
         raise

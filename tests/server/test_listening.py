@@ -62,6 +62,36 @@ def test_a_port_that_needs_privileges(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "1024 or above" in caught.value.remedy
 
 
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="platform: no unix sockets")
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("nowhere/x.sock", "Give a path of at most 107 octets in a folder that is there."),
+        ("x" * 200, "Give a path of at most 107 octets in a folder that is there."),
+        ("file", "Another program listens there, or a file of that name is no socket: stop it, or choose another path."),
+        ("file/x.sock", "Give a path of at most 107 octets in a folder that is there."),
+    ],
+)
+def test_a_unix_socket_that_cannot_be(name: str, remedy: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SetupError, match="cannot listen on ") as caught:
+        open_unix(UnixSocket(str(tmp_path / name)), 10)
+    assert caught.value.remedy == remedy
+
+
+def test_a_unix_socket_where_this_user_may_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def refuse(self: socket.socket, address: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    class Refusing(socket.socket):
+        bind = refuse
+
+    monkeypatch.setattr(socket, "socket", Refusing)
+    with pytest.raises(SetupError) as caught:
+        open_unix(UnixSocket(str(tmp_path / "x.sock")), 10)
+    assert caught.value.remedy == "This user may not make a socket there: choose another folder."
+
+
 def test_all_interfaces_share_a_port() -> None:
     sockets = open_tcp("", 0, 10)
     try:

@@ -108,7 +108,7 @@ def open_unix(where: UnixSocket, backlog: int) -> socket.socket:
         sock.listen(backlog)
     except OSError as error:
         sock.close()
-        raise _cannot_listen(where.path, error) from error
+        raise SetupError(f"cannot listen on {where.path}: {error.strerror or error}", remedy=_unix_remedy(error)) from error
     return sock
 
 
@@ -140,6 +140,14 @@ def _cannot_listen(where: str, error: OSError) -> SetupError:
     else:
         remedy = "Give an address of this machine that is free."
     return SetupError(f"cannot listen on {where}: {error.strerror or error}", remedy=remedy)
+
+
+def _unix_remedy(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return "Another program listens there, or a file of that name is no socket: stop it, or choose another path."
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        return "This user may not make a socket there: choose another folder."
+    return "Give a path of at most 107 octets in a folder that is there."
 
 
 def capacity(connections: int) -> int:
