@@ -60,6 +60,8 @@ def test_below_a_prefix() -> None:
         (["X-User: ada", "X_User: mallory"], {"HTTP_X_USER": "ada"}),
         (["X_User: mallory"], {}),
         (["Content_Length: 7"], {}),
+        (["Proxy: http://evil.example"], {}),
+        (["Proxy: a", "Proxy: b", "Proxy-Authorization: c"], {"HTTP_PROXY_AUTHORIZATION": "c"}),
         (["X-A: 1", "X-A: 2"], {"HTTP_X_A": "1, 2"}),
         (["Cookie: a=1", "Cookie: b=2"], {"HTTP_COOKIE": "a=1; b=2"}),
         (["Accept: a", "Accept: b"], {"HTTP_ACCEPT": "a, b"}),

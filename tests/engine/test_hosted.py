@@ -65,7 +65,10 @@ def test_a_usual_request() -> None:
     assert again["asgi"] is not scope["asgi"]
 
 
-@pytest.mark.parametrize("change", [(b"?c=d%20e", b""), (b"c=d%20e", b""), (b"GET", b"BREW")])
+@pytest.mark.parametrize(
+    "change",
+    [(b"?c=d%20e", b""), (b"c=d%20e", b""), (b"GET", b"BREW"), (b"X-Note", b"Proxy"), (b"Accept: a/b", b"Proxy: a\r\nProxy: b")],
+)
 def test_others(change: tuple[bytes, bytes]) -> None:
     agreed(USUAL.replace(*change), is_told=True)
 

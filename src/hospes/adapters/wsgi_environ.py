@@ -6,6 +6,8 @@ Laws:
 * An application that is mounted finds its prefix in `SCRIPT_NAME`, and `PATH_INFO` is what follows.
 * A field whose name holds an underscore is left out: `X-User` and `X_User` would be one variable, and who checks one of them
   would be shown the other.
+* So is the field `Proxy`, which no standard knows: `HTTP_PROXY` is where programs that this one starts look for their own proxy
+  (CVE-2016-5385).
 * Fields that a filter has changed are told as changed.
 * `wsgi.early_hints` is there where Early Hints can be sent; it takes fields, of which links are sent.
 """
@@ -21,7 +23,9 @@ from urllib.parse import unquote_to_bytes
 from hospes.adapters.wsgi import Environ, FileWrapper
 from hospes.http.request import Request
 
-VARIABLES: Final[Mapping[bytes, str]] = {b"content-length": "CONTENT_LENGTH", b"content-type": "CONTENT_TYPE"} | {
+VARIABLES: Final[Mapping[bytes, str]] = {
+    b"content-length": "CONTENT_LENGTH", b"content-type": "CONTENT_TYPE", b"proxy": "",
+} | {
     name.encode(): "HTTP_" + name.upper().replace("-", "_")
     for name in (
         "accept", "accept-charset", "accept-encoding", "accept-language", "authorization", "cache-control",
@@ -33,7 +37,7 @@ VARIABLES: Final[Mapping[bytes, str]] = {b"content-length": "CONTENT_LENGTH", b"
         "x-forwarded-proto", "x-real-ip", "x-request-id", "x-requested-with",
     )
 }  # fmt: skip
-"""The variables of usual fields; those of others are made."""
+"""The variables of usual fields, "" for one that is left out; those of others are made."""
 
 
 def environ_of(request: Request, content: BinaryIO) -> Environ:
@@ -80,7 +84,9 @@ def _environ(request: Request) -> Environ:
     }
     for name, octets in request.lines:
         value = octets.decode("latin-1")
-        variable = VARIABLES.get(name) or _variable(name)
+        variable = VARIABLES.get(name)
+        if variable is None:
+            variable = _variable(name)
         if variable not in environ:
             environ[variable] = value
         elif variable:

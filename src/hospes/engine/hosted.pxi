@@ -126,6 +126,8 @@ cdef dict _environ_of(Head head, method, ends, dict variables):
             if b"_" in name:
                 continue
             variable = "HTTP_" + name.decode("ascii").upper().replace("-", "_")
+        elif not variable:
+            continue
         before = len(environ)
         environ[variable] = value.decode("latin-1")
         if len(environ) == before:  # a second one of the same name
