@@ -252,7 +252,7 @@ def test_a_connection_that_breaks_off_before_the_answer(make: Make, method: str,
 def test_retries_end_with_the_time(make: Make) -> None:
     options = ClientOptions(retries=1_000, retry_pause=0.05, timeouts=ClientTimeouts(total=0.3))
     began = time.monotonic()
-    with make(options) as client, pytest.raises(ConnectError):
+    with make(options) as client, pytest.raises((ConnectError, ClientTimeout)):  # the time may end within an attempt
         client.request("GET", f"http://127.0.0.1:{closed_port()}/")
     assert time.monotonic() - began < 5
 

@@ -14,7 +14,7 @@ from hospes.client import errors
 from hospes.client.attempt import Attempt
 from hospes.client.content import Body
 from hospes.client.errors import Step
-from hospes.client.link import Call, failure, fields_of, headers_of, reason_of, request_of
+from hospes.client.link import Call, complaint, failure, fields_of, headers_of, reason_of, request_of
 from hospes.client.options import ClientTimeouts
 from hospes.client.url import parse_url
 from hospes.http.headers import Headers
@@ -116,6 +116,7 @@ def test_what_is_ours_or_the_programs_stays() -> None:
         (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "Name or service not known"),
         (wrapped(httpcore2.ConnectError, ssl.SSLError(1, "[SSL] wrong version number")), "[SSL] wrong version number"),
         (httpcore2.RemoteProtocolError("illegal header line\nmore"), "illegal header line"),
+        (httpcore2.RemoteProtocolError("illegal header line: bytearray(b'Set-Cookie: a\\x00')"), "illegal header line"),
         (OSError("all failed"), "all failed"),
     ],
 )
@@ -123,6 +124,23 @@ def test_reasons(error: Exception, reason: str) -> None:
     found = failure(error, attempt("connect"))
     assert isinstance(found, errors.ClientError)
     assert found.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("version", "fields", "found"),
+    [
+        (b"HTTP/1.1", [(b"Content-Length", b"3")], ""),
+        (b"HTTP/1.0", [(b"transfer-encoding", b"chunked")], ""),
+        (
+            b"HTTP/1.1",
+            [(b"Content-length", b"3"), (b"Transfer-Encoding", b"chunked")],
+            "the answer has both Content-Length and Transfer-Encoding",
+        ),
+        (b"HTTP/2.0", [], "the answer is of another version of HTTP"),
+    ],
+)
+def test_what_the_library_lets_pass(version: bytes, fields: list[tuple[bytes, bytes]], found: str) -> None:
+    assert complaint(httpcore2.Response(200, headers=fields, extensions={"http_version": version})) == found
 
 
 def test_a_certificate_that_is_not_accepted() -> None:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from tests.client.support import WAIT, Peer, Script, always, answer, serving
+from tests.client.support import WAIT, Peer, Script, always, answer, once, serving
 
 from hospes.client import (
     AddressRefused,
@@ -24,7 +24,7 @@ from hospes.client import (
     ResolveError,
     addresses,
 )
-from hospes.client.on_loop import AHEAD
+from hospes.client.on_loop import AHEAD, PIECES_PER_TURN
 from hospes.http import Request, Response
 from hospes.limits import KiB, MiB
 
@@ -49,6 +49,30 @@ def test_a_name_and_its_next_address(monkeypatch: pytest.MonkeyPatch) -> None:
     named(monkeypatch, here=["127.0.0.2", "127.0.0.1"])
     with Script(always(answer(b"hi"))) as server:
         assert asyncio.run(fetch(server.url.replace("127.0.0.1", "here"))) == b"hi"
+
+
+def test_content_in_the_smallest_pieces_leaves_the_loop_its_turns() -> None:
+    chunks = 4_096
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    async def main(url: str) -> tuple[bytes, int]:
+        turns = 0
+
+        async def count() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        counting = asyncio.create_task(count())
+        content = await fetch(url)
+        counting.cancel()
+        return content, turns
+
+    with Script(once(head + b"1\r\nx\r\n" * chunks + b"0\r\n\r\n")) as server:
+        content, turns = asyncio.run(main(server.url))
+    assert content == b"x" * chunks
+    assert turns >= chunks // PIECES_PER_TURN
 
 
 def test_names_that_lead_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:

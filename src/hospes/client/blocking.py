@@ -22,7 +22,7 @@ import httpcore2
 from hospes.client import addresses, errors
 from hospes.client.attempt import Attempt, current
 from hospes.client.content import Outgoing
-from hospes.client.link import Answer, Call, failure, has_surplus, headers_of, reason_of, request_of
+from hospes.client.link import Answer, Call, complaint, failure, has_surplus, headers_of, reason_of, request_of
 from hospes.client.options import ClientOptions
 from hospes.client.security import Trust, placeholder
 
@@ -51,6 +51,9 @@ class BlockingLink:
             if meaning is error:
                 raise
             raise meaning from error
+        if wrong := complaint(raw):
+            raw.close()
+            raise errors.ReadError("read", attempt.url.shown, wrong)
         return _BlockingAnswer(raw, attempt)
 
     async def sleep(self, seconds: float) -> None:

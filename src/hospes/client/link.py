@@ -127,6 +127,18 @@ def headers_of(lines: list[tuple[bytes, bytes]]) -> Headers:
     return Headers.from_wire((name.lower(), value) for name, value in lines)
 
 
+def complaint(raw: httpcore2.Response) -> str:
+    """What is wrong with an answer that the library lets pass; "" for nothing."""
+    extensions = cast("Mapping[str, Any]", raw.extensions)  # pyright: ignore[reportUnknownMemberType]  # the library says dict
+    version: bytes = extensions["http_version"]
+    if not version.startswith(b"HTTP/1."):
+        return "the answer is of another version of HTTP"
+    names = {name.lower() for name, _ in raw.headers}
+    if b"content-length" in names and b"transfer-encoding" in names:  # RFC 9112 §6.3: somebody may be splitting answers
+        return "the answer has both Content-Length and Transfer-Encoding"
+    return ""
+
+
 def has_surplus(raw: httpcore2.Response) -> bool:
     """Whether octets have come behind an answer that was read to its end.
 
@@ -170,7 +182,8 @@ def _first_reason(error: BaseException, default: str) -> str:
             own = isinstance(each, (ssl.SSLError, socket.gaierror))
             return (each.strerror or str(each)) if own else os.strerror(each.errno)
         if str(each):
-            texts.append(str(each).partition("\n")[0])
+            # The library repeats a line that is malformed, which may hold a cookie.
+            texts.append(str(each).partition("\n")[0].partition(": bytearray(")[0])
     return texts[-1] if texts else default
 
 

@@ -5,6 +5,7 @@ Laws:
 * A connection reads ahead `AHEAD` octets at most, and then waits until they are taken.
 * An idle connection on which anything comes, be it the end, is not used again: what came is no answer to what will be asked.
 * Plain iterables and files are read in threads: they may block.
+* However much a server sends, and in whatever pieces, the loop has its turn in between.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ import httpcore2
 from hospes.client import addresses, errors
 from hospes.client.attempt import Attempt, current
 from hospes.client.content import Outgoing
-from hospes.client.link import Answer, Call, failure, has_surplus, headers_of, reason_of, request_of
+from hospes.client.link import Answer, Call, complaint, failure, has_surplus, headers_of, reason_of, request_of
 from hospes.client.options import ClientOptions
 from hospes.client.security import Trust, placeholder
 from hospes.limits import KiB
 
 AHEAD: Final = 256 * KiB
+PIECES_PER_TURN: Final = 32
+"""Pieces given, as long as some are there, before others get their turn: a server may send chunks of one octet."""
 
 
 class LoopLink:
@@ -54,6 +57,9 @@ class LoopLink:
             if meaning is error:
                 raise
             raise meaning from error
+        if wrong := complaint(raw):
+            await raw.aclose()
+            raise errors.ReadError("read", attempt.url.shown, wrong)
         return _LoopAnswer(raw, attempt)
 
     async def sleep(self, seconds: float) -> None:
@@ -80,9 +86,13 @@ class _LoopAnswer:
         self._raw = raw
         self._attempt = attempt
         self._pieces: AsyncIterator[bytes] = raw.aiter_stream()
+        self._given = 0
 
     async def read(self) -> bytes:
         """The next octets; see `Answer.read`."""
+        self._given += 1
+        if self._given % PIECES_PER_TURN == 0:
+            await asyncio.sleep(0)
         try:
             with self._attempt.under_way():
                 piece = await anext(self._pieces, b"")
@@ -280,6 +290,8 @@ class _Stream(httpcore2.AsyncNetworkStream):
         assert timeout is not None, "every request says how long it waits"
         try:
             async with asyncio.timeout(attempt.left(timeout)):
+                if self._pipe.is_readable:  # it is not waited for
+                    await asyncio.sleep(0)
                 return await self._pipe.take(max_bytes)
         except TimeoutError:
             raise
