@@ -15,6 +15,7 @@ from tests.client.support import WAIT, Make, Peer, Script, always, answer, echo,
 from hospes.client import (
     Body,
     ClientOptions,
+    ClientTimeout,
     ClientTimeouts,
     ConnectError,
     ReadError,

@@ -99,7 +99,7 @@ class ChunkedContent:
         while found := _PLAIN_LINE.match(buffer, at):
             start, size = found.end(), int(found[1], 16)
             end = start + size
-            if not 0 < size <= room or buffer[end : end + 2] != b"\r\n":
+            if not 0 < size <= room or not buffer.startswith(b"\r\n", end):
                 break
             pieces.append(buffer[start:end])
             room -= size
