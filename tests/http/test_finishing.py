@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from hospes.http.finishing import DONE, QuickFinisher
+from hospes.http.finishing import DONE, LaterFinisher, QuickFinisher
 from hospes.http.response import Response
 
 
@@ -23,6 +25,15 @@ class Quick:
         return True
 
 
+class Later(Quick):
+    """One that can say when it is through."""
+
+    def finish_later(self, heard: Callable[[BaseException | None], object]) -> bool:
+        """Begin."""
+        heard(None)
+        return True
+
+
 async def wait() -> None:
     await DONE
     await DONE  # as often as one likes
@@ -37,3 +48,5 @@ def test_there_is_nothing_to_wait_for() -> None:
 def test_who_can_tell() -> None:
     assert isinstance(Quick(), QuickFinisher)
     assert not isinstance(finisher, QuickFinisher)
+    assert isinstance(Later(), LaterFinisher)
+    assert not isinstance(Quick(), LaterFinisher)

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -185,6 +186,103 @@ def test_closing_waits_no_longer_than_patience(tmp_path: Path) -> None:
         await store.close()
         with pytest.raises(StoreUnavailable):
             await stuck
+        gate.opened.set()
+
+    asyncio.run(main())
+
+
+class Told:
+    """Who is told what became of his writes."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[tuple[str, int, type[Exception] | None]] = []
+        self.raises: dict[str, BaseException] = {}
+
+    def of(self, name: str) -> Callable[[int, Exception | None], None]:
+        def told(version: int, failure: Exception | None) -> None:
+            assert asyncio.current_task() is None
+            self.outcomes.append((name, version, type(failure) if failure is not None else None))
+            if name in self.raises:
+                raise self.raises[name]
+
+        return told
+
+
+def test_who_is_told_is_told_after_the_commit_and_once(tmp_path: Path) -> None:
+    async def main() -> None:
+        gate, told = Gate(), Told()
+        store = store_at(tmp_path, gate=gate)
+        await store.open()
+        version = await store.put("users", b"first", b"")
+        gate.shut()
+        store.begin_set("users", b"new", b"1", 0, told.of("new"))
+        store.begin_set("users", b"first", b"1", version + 1, told.of("stale"))
+        store.begin_set("users", b"first", b"2", version, told.of("first"))
+        await gate.until_reached()
+        assert not told.outcomes
+        gate.opened.set()
+        await store.put("users", b"behind", b"")
+        new, first = await store.get("users", b"new"), await store.get("users", b"first")
+        assert new is not None
+        assert first is not None
+        assert told.outcomes == [("new", new.version, None), ("stale", 0, Conflict), ("first", first.version, None)]
+        assert first.value == b"2"
+        await store.close()
+
+    asyncio.run(main())
+
+
+def test_what_one_who_is_told_raises_keeps_nobody_from_being_told(tmp_path: Path) -> None:
+    async def main() -> None:
+        told, reported = Told(), list[object]()
+        asyncio.get_running_loop().set_exception_handler(lambda _, report: reported.append(report["exception"]))
+        told.raises = {"b": LookupError("mine")}
+        store = store_at(tmp_path)
+        await store.open()
+        for name in "abc":
+            store.begin_set("users", name.encode(), b"", 0, told.of(name))
+        await store.put("users", b"d", b"")
+        await store.put("users", b"e", b"")
+        assert [name for name, *_ in told.outcomes] == ["a", "b", "c"]
+        assert reported == [told.raises["b"]]
+        await store.close()
+
+    asyncio.run(main())
+
+
+def test_who_is_told_waits_no_longer_than_patience(tmp_path: Path) -> None:
+    async def main() -> None:
+        gate, told = Gate(), Told()
+        store = store_at(tmp_path, patience=0.25, gate=gate)
+        await make_file(tmp_path)
+        await store.open()
+        gate.shut()
+        store.begin_set("users", b"late", b"", 0, told.of("late"))
+        await gate.until_reached()
+        store.begin_set("users", b"queued", b"", 0, told.of("queued"))
+        with pytest.raises(StoreUnavailable):
+            await store.put("users", b"behind", b"")
+        gate.opened.set()
+        await store.put("users", b"again", b"")
+        assert told.outcomes == [("late", 0, StoreUnavailable), ("queued", 0, StoreUnavailable)]
+        assert await store.get("users", b"queued") is None
+        await store.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("is_stuck", [False, True])
+def test_who_is_told_is_told_before_the_store_is_closed(tmp_path: Path, is_stuck: bool) -> None:
+    async def main() -> None:
+        gate, told = Gate(), Told()
+        store = store_at(tmp_path, patience=0.05 if is_stuck else 10.0, gate=gate)
+        await make_file(tmp_path)
+        await store.open()
+        if is_stuck:
+            gate.shut()
+        store.begin_set("users", b"a", b"", 0, told.of("a"))
+        await store.close()
+        assert [failure for _, _, failure in told.outcomes] == [StoreUnavailable if is_stuck else None]
         gate.opened.set()
 
     asyncio.run(main())

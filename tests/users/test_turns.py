@@ -229,19 +229,25 @@ def test_where_many_come_the_file_is_kept_for_a_moment_and_no_longer(tmp_path: P
 
 def test_a_write_that_begins_at_once_where_the_store_can(tmp_path: Path) -> None:
     async def main() -> None:
+        told: asyncio.Queue[tuple[int, Exception | None]] = asyncio.Queue()
+
+        def tell(version: int, failure: Exception | None) -> None:
+            told.put_nowait((version, failure))
+
         for store, can in ((SqliteStore(str(tmp_path / "a.db")), True), (MemoryStore(), False)):
             await store.open()
             turns = Turns(store, 10.0)
             held = await turns.take("users", ADA)
-            writing = turns.write_soon(held, b"one", 9e9)
-            assert (writing is not None) is can
-            version = await writing if writing is not None else await turns.write(held, b"one", 9e9)
+            assert turns.write_soon(held, b"one", 9e9, tell) is can
+            assert told.empty(), "it is not durable yet"
+            version, failure = await told.get() if can else (await turns.write(held, b"one", 9e9), None)
+            assert failure is None
             turns.give_back(held)
             assert await store.get("users", ADA) == Record(b"one", version, 9e9)
-            stale = turns.write_soon(held, b"two", None)
-            if stale is not None:
-                with pytest.raises(Conflict):
-                    await stale
+            if turns.write_soon(held, b"two", None, tell):
+                version, failure = await told.get()
+                assert version == 0
+                assert isinstance(failure, Conflict)
             await store.close()
 
     asyncio.run(main())

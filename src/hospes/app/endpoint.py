@@ -28,7 +28,7 @@ from hospes.app.onion import Layer, wrap, wrap_where
 from hospes.app.places import Runs, awaited
 from hospes.app.threads import LOG, Threads, discard, lent_thread
 from hospes.binding import Plan, Reads, note_failure
-from hospes.execution import iterate
+from hospes.execution import Pending, iterate
 from hospes.http.answer import to_response
 from hospes.http.asking import ANSWERED
 from hospes.http.content import ContentReader, Stream
@@ -139,12 +139,16 @@ class Endpoints:
         def conclude(request: Request, making: Awaitable[Any]) -> Awaitable[Response]:
             return self._concluded(request, _made(request, making, status))
 
+        def settle(request: Request, value: Any) -> Pending[Response] | None:
+            return self._pending(request, value, status)
+
         on_loop = target.runs is Runs.ON_LOOP
         return Direct(
             endpoint=endpoint,
             call=awaited(plan.call) if on_loop else plan.call,
             waits=on_loop,
             conclude=conclude,
+            settle=settle,
             complete=_completing(target, on_loop) if plan.needs_await else None,
             owner=construct.get if construct is not None else None,
             arguments=tuple(Argument(each.read, each.usual, each.is_object, each.waits) for each in plan.sources),
@@ -286,6 +290,28 @@ class Endpoints:
             await self._given_up(request, error)
             raise
 
+    def _pending(self, request: Request, value: Any, status: int) -> Pending[Response] | None:
+        """As `_concluded`, of a value that is there and where one finisher can begin and be left alone; else None."""
+        finishers = request.finishers
+        if finishers is None or len(finishers) != 1 or (finish_later := getattr(finishers[0], "finish_later", None)) is None:
+            return None
+
+        def follow(failure: BaseException | None) -> Coroutine[Any, Any, Response] | None:
+            if failure is not None:
+                return self._concluded(request, _failing(failure))
+            request.finishers = ANSWERED
+            return None
+
+        try:
+            response = to_response(value, request, status)
+            pending = Pending(response, follow)
+            if type(response.content) is not bytes or not finish_later(pending.heard):
+                return None
+        except Exception:  # it is met again
+            return None
+        finishers.clear()
+        return pending
+
     async def _finished(self, request: Request, response: Response) -> Response:
         """Run the finishers, the last one first; have plain iterators pulled in the pool."""
         try:
@@ -373,7 +399,7 @@ async def _there(response: Response) -> Response:
     return response
 
 
-async def _failing(error: Exception) -> Response:
+async def _failing(error: BaseException) -> Response:
     raise error
 
 

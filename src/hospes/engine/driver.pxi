@@ -251,7 +251,15 @@ cdef bint _finish_quietly(request) except -1:
     return True
 
 
-cdef object _call(Conn conn, _Route route, Coming *coming, tuple arguments, int *came):
+cdef bint _settle(Conn conn, _Route route, value, seat) except -1:
+    """Have the finisher of a request begin, where nobody has to await it: the answer waits as the connection's handle. False: it has to."""
+    if conn.request is None or route.settle is None or <object>hospes_read(conn.engine.driver, _AT.spare) is not seat:
+        return False  # nothing is to be finished; or the handler marked its Task, which has to run to its end
+    conn.handle = route.settle(conn.request, value)
+    return conn.handle is not None
+
+
+cdef object _call(Conn conn, _Route route, Coming *coming, tuple arguments, seat, int *came):
     """Call a route's function, and drive what it gives. Gives what is left to be concluded, or None."""
     cdef PyObject *given = NULL
     try:
@@ -276,6 +284,9 @@ cdef object _call(Conn conn, _Route route, Coming *coming, tuple arguments, int 
             if conn.head is None:
                 conn.head = _make_head(coming.octets, &coming.at)
             conn.response, came[0] = value, CAME
+            return None
+        if _settle(conn, route, value, seat):
+            came[0] = WAITS
             return None
         return _rest(value, None, None, _NOTHING)
     except BaseException as error:
@@ -302,7 +313,7 @@ cdef int _go(Conn conn, _Route route, Coming *coming) except -1:
         try:
             arguments = route.bind(conn, coming)
             if arguments is not None:
-                making = _call(conn, route, coming, arguments, &came)
+                making = _call(conn, route, coming, arguments, seat, &came)
                 if making is not None:
                     came = CAME
                     rest = route.conclude(conn.request_of(route, coming, route.reads_content), making)
@@ -316,6 +327,9 @@ cdef int _go(Conn conn, _Route route, Coming *coming) except -1:
         failure = error
     _step_out(engine.loop, task)
     request, conn.request = conn.request, None
+    if came == WAITS and rest is None:
+        conn.handle = driver._follow(conn.handle, conn.answered)
+        return WAITS
     if failure is None and rest is None:
         if request is not None and came != ASIDE:
             request.finishers = ANSWERED

@@ -171,6 +171,7 @@ cdef class _Route:
     cdef object endpoint
     cdef object call  # None: only the endpoint can
     cdef object conclude
+    cdef object settle
     cdef object complete
     cdef object owner
     cdef tuple names
@@ -185,7 +186,7 @@ cdef class _Route:
 
     def __cinit__(self, direct, tuple names):
         self.endpoint, self.call, self.conclude, self.owner = direct.endpoint, direct.call, direct.conclude, direct.owner
-        self.waits, self.complete = direct.waits, direct.complete
+        self.waits, self.complete, self.settle = direct.waits, direct.complete, direct.settle
         self.names, self.status, self.guarded = names, direct.status, direct.guarded
         self.arguments = tuple([_Argument(each, names) for each in direct.arguments])
         self.body_limit = -1 if direct.body_limit is None else min(direct.body_limit, BUFFER)

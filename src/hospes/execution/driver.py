@@ -29,6 +29,7 @@ from functools import partial
 from types import CoroutineType, GeneratorType
 from typing import Any, Final, NoReturn, Self, TypeAlias, TypeVar, TypeVarTuple, Unpack, cast
 
+from hospes.execution.pending import Pending
 from hospes.execution.pool import Job
 from hospes.execution.showing import Showing
 
@@ -38,7 +39,7 @@ Arguments = TypeVarTuple("Arguments")
 
 Call: TypeAlias = Callable[[Asked], Answer | Awaitable[Answer]]
 """A handler: gives its answer, or an awaitable of it."""
-Handle = asyncio.Task[None] | Job[Any]
+Handle = asyncio.Task[None] | Job[Any] | Pending[Any]
 """A request under way; `cancel()` ends it early."""
 Done = Callable[[Answer | None, BaseException | None], None]
 """Takes what a handler came to: its answer and None, or None and its exception."""
@@ -217,13 +218,13 @@ class Driver:
             _mark(awaited, False)
         return task
 
-    def _follow(self, job: Job[Any], done: Done[Any]) -> Handle:
-        """A job of the thread pool is all the handler is: no Task has to wait for it."""
+    def _follow(self, job: Job[Any] | Pending[Any], done: Done[Any]) -> Handle:
+        """A job of the thread pool, or an answer that is there already, is all the handler is: no Task has to wait for it."""
         self.running.add(job)
         job.then(partial(self._followed, job, done))
         return job
 
-    def _followed(self, job: Job[Any], done: Done[Any], answer: Any, failure: BaseException | None) -> None:
+    def _followed(self, job: Job[Any] | Pending[Any], done: Done[Any], answer: Any, failure: BaseException | None) -> None:
         self._ended(job)
         done(answer, failure)
         if isinstance(failure, (KeyboardInterrupt, SystemExit)):

@@ -17,6 +17,7 @@ Laws:
 * Before the function is called nothing has happened yet: whoever cannot go on asks the route's endpoint, or the handler where the
   route is not known, as if he had not begun.
 * What a finisher of the request can do quietly (`QuickFinisher`) is done before the answer is gathered; else it is `conclude`'s.
+* What it can do later without being awaited (`LaterFinisher`) `settle` begins: the answer is gathered when it is through.
 * From then on `conclude` knows what becomes of whatever the function gives, raises or waits for.
 * It is made when the application starts, and then only read.
 """
@@ -91,6 +92,9 @@ class Direct(Struct, frozen=True, kw_only=True):
     """Whether it gives a coroutine."""
     conclude: Callable[[Request, Awaitable[Any]], Awaitable[Response]] | None = None
     """Awaits what the function gives, and makes the response of it, whatever happens."""
+    settle: Callable[[Request, Any], Any] | None = None
+    """Makes the response of what the function gave, and has the one finisher of the request begin, where that can be told of its
+    end (`LaterFinisher`): gives a `hospes.execution.Pending` of it, or None, where `conclude` has to be asked."""
     complete: Callable[[Request, list[Any], int], Awaitable[Any]] | None = None
     """Goes on where an argument has to be awaited, and gives what the function gives; a coroutine function.
 

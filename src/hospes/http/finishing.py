@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast, runtime_checkable
 
 if TYPE_CHECKING:
@@ -31,4 +31,17 @@ class QuickFinisher(Protocol):
 
     def finish_quietly(self) -> bool:
         """Finish at once, if that neither waits nor concerns the response. False: nothing has happened, call it."""
+        ...
+
+
+@runtime_checkable
+class LaterFinisher(QuickFinisher, Protocol):
+    """A finisher that can also say who is to be called when it is through, so that nobody has to await it."""
+
+    def finish_later(self, heard: Callable[[BaseException | None], object]) -> bool:
+        """Begin, if the response is not concerned; False: nothing has happened, call it.
+
+        Args:
+            heard: Called later and once, on the loop and in no task: with None, or with what went wrong, which is answered then.
+        """
         ...

@@ -20,6 +20,7 @@ SPACE: Final = "sessions"
 VALUES: Final = Values("session", "a session", "SessionOptions.size", "SessionOptions.types")
 
 _HEAD: Final = struct.Struct(">Bdd")
+HEAD: Final = _HEAD.size
 _ID: Final = re.compile(r"[\w-]{24}", re.ASCII)
 
 
@@ -55,6 +56,11 @@ def encode(attributes: Mapping[str, Any], created: float, idle: float, most: int
     return _HEAD.pack(form, created, idle) + octets
 
 
+def is_plain(octets: bytes) -> bool:
+    """Whether a record's attributes are MessagePack and nothing else, and so their own print."""
+    return octets[0] == PLAIN
+
+
 def decode(octets: bytes) -> Kept:
     """Read a record.
 
@@ -65,7 +71,7 @@ def decode(octets: bytes) -> Kept:
         form, created, idle = _HEAD.unpack_from(octets)
     except struct.error as error:
         raise VALUES.damaged(error) from error
-    content = octets[_HEAD.size :]
+    content = octets[HEAD:]
     if form == PLAIN:
         return Kept(VALUES.unpack_plain(content), created, idle, content)
     attributes, now_print = VALUES.unpack(form, content)

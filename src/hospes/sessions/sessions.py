@@ -186,7 +186,7 @@ class StoredSessions(Sessions[Stay]):
         if familiar is None or known is None or _STAY in request.state or _TAKING in request.state:
             return None
         kept = self._opened(known[0])
-        return _kept_by(request, Stay(self._house, familiar[0], known[0], kept, None)) if kept is not None else None
+        return _kept_by(request, Stay(self._house, familiar[0], known[0], kept, None, familiar[1])) if kept is not None else None
 
     async def find(self, request: Request) -> Stay | None:
         """The session that the request's cookie names, in its turn if the request may ask for changes."""
@@ -203,14 +203,14 @@ class StoredSessions(Sessions[Stay]):
         if request.method in SAFE_METHODS:
             record = await house.store.get(SPACE, key)
             kept = self._opened(record)
-            return Stay(house, cookie, record, kept, None) if kept is not None else None
+            return Stay(house, cookie, record, kept, None, key) if kept is not None else None
         held = await house.turns.take(SPACE, key)
         try:
             kept = self._opened(held.record)
             if kept is None:
                 house.turns.give_back(held)
                 return None
-            return Stay(house, cookie, held.record, kept, held)
+            return Stay(house, cookie, held.record, kept, held, key)
         except BaseException:
             house.turns.give_back(held)
             raise
@@ -228,8 +228,7 @@ class StoredSessions(Sessions[Stay]):
 
     async def close(self) -> None:
         """Finish the writes under way."""
-        if self._house.writing:
-            await asyncio.wait(self._house.writing)
+        await self._house.underway.join()
 
     def _opened(self, record: Record | None) -> Kept | None:
         """A record's content; None where its session has ended."""

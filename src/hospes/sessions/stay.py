@@ -25,7 +25,7 @@ Laws:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -36,11 +36,12 @@ from hospes.http.request import DONE
 from hospes.sessions.cookie import SessionCookie
 from hospes.sessions.merging import merge
 from hospes.sessions.options import SessionOptions
-from hospes.sessions.record import SPACE, VALUES, Kept, decode, encode, key_of, new_id
+from hospes.sessions.record import HEAD, SPACE, VALUES, Kept, decode, encode, is_plain, key_of, new_id
 from hospes.sessions.stored import StoredSession
 from hospes.store import Conflict, Record, Store
-from hospes.store.contract import Clock
+from hospes.store.contract import Clock, StoreError, Told
 from hospes.store.shapes import Shapes
+from hospes.store.underway import Heard, Underway
 from hospes.store.values import fingerprint
 
 _RENEWAL: Final = 60.0  # seconds between two moves of a record's end
@@ -63,8 +64,16 @@ class Turns(Protocol):
         """Wait for the turn, and read the record."""
         ...
 
+    def take_now(self, space: str, key: bytes) -> Any:
+        """The turn, where nothing has to be waited for; else None."""
+        ...
+
     async def write(self, held: Any, value: bytes, expires: float | None) -> int:
         """Write the record as the turn's last act, if nobody else did; gives the new version."""
+        ...
+
+    def write_soon(self, held: Any, value: bytes, expires: float | None, told: Told) -> bool:
+        """As `write`, begun at once; `told` is called when it is through. False where there is no way for that."""
         ...
 
     def give_back(self, held: Any) -> None:
@@ -81,7 +90,7 @@ class House:
         turns: Gives the turns.
         options: How sessions are kept.
         clock: Tells the time in seconds since the epoch.
-        writing: Writes under way.
+        underway: What is being written.
         loop: Where all of it happens.
         shapes: What is declared of sessions' values.
     """
@@ -90,7 +99,7 @@ class House:
     turns: Turns
     options: SessionOptions
     clock: Clock
-    writing: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
+    underway: Underway = field(default_factory=Underway)
     loop: asyncio.AbstractEventLoop | None = field(default_factory=running_loop)
     shapes: Shapes = field(init=False)
 
@@ -108,6 +117,7 @@ class Stay:
         record: The session's record; None for a new session, which nobody else can know.
         kept: The record, decoded.
         held: The turn, where the request has it.
+        key: The record's; b"" for who is not known.
     """
 
     __slots__ = (
@@ -122,6 +132,7 @@ class Stay:
         "_inside",
         "_is_abandoned",
         "_is_answered",
+        "_key",
         "_line",
         "_lingers",
         "_next_id",
@@ -132,7 +143,9 @@ class Stay:
         "session",
     )
 
-    def __init__(self, house: House, cookie: SessionCookie, record: Record | None, kept: Kept | None, held: Any) -> None:
+    def __init__(
+        self, house: House, cookie: SessionCookie, record: Record | None, kept: Kept | None, held: Any, key: bytes = b""
+    ) -> None:
         self.is_serving = True
         """Whether its request has not been answered yet, or goes on all the same."""
         self.is_superseded = False
@@ -141,6 +154,7 @@ class Stay:
         self._cookie = cookie
         self._held = held
         self._id = cookie.value if record is not None else ""
+        self._key = key
         self._next_id = ""
         self._announce = self._ended = self._is_abandoned = self._is_answered = self._lingers = False
         self._inside: object = None
@@ -222,6 +236,14 @@ class Stay:
         self._give_back()
         return True
 
+    def finish_later(self, heard: Heard) -> bool:
+        """Write what has changed, if that is all, and have `heard` called; False: nothing has happened. See `LaterFinisher`."""
+        is_usual = self._line is None and self.is_serving and not (self._ended or self._announce or self._lingers)
+        if not is_usual or not self._is_changed() or not self._commit_soon(heard):
+            return False
+        self._answer()
+        return True
+
     def _miss(self) -> Awaitable[None]:
         """Come too late for an answer: nothing is held."""
         self._answer()
@@ -245,7 +267,7 @@ class Stay:
         try:
             await self._enter()
             if self._is_changed():  # what was changed before the block is not the block's to undo
-                await self._undisturbed(self._commit())
+                await self._house.underway.undisturbed(self._commit())
                 await self._enter()
         except BaseException:
             self._give_back()
@@ -265,7 +287,7 @@ class Stay:
                 self.session.show(self._house.shapes.shaped(kept.attributes), kept.idle)
                 self._give_back()
             elif self._is_changed():
-                await self._undisturbed(self._commit())
+                await self._house.underway.undisturbed(self._commit())
             else:
                 self._give_back()
         finally:
@@ -281,7 +303,7 @@ class Stay:
         if self._lingers and self.is_serving:
             self._lingers = self.is_serving = False
             if self._is_answered and not self._ended and self._is_changed():
-                await self._undisturbed(self._commit())
+                await self._house.underway.undisturbed(self._commit())
 
     def step_aside(self) -> bool:
         """Give the request's turn back for a moment; False where it has none."""
@@ -356,13 +378,62 @@ class Stay:
         finally:
             self._give_back()
 
+    def _commit_soon(self, heard: Heard) -> bool:
+        """As `_commit`, begun at once; False where that has no way, or others have written in between."""
+        house, idle = self._house, self.session.max_inactive_interval
+        if self._record is None or self._next_id or not self._enter_now(self._record):
+            return False
+        held = self._held
+        try:
+            octets, now_print = self._encoded()
+        except Exception:  # it is to be met where it can be answered
+            return False
+        expires = house.clock() + idle
+
+        def written(version: int, failure: Exception | None) -> None:
+            self._give_back()
+            if isinstance(failure, Conflict):  # the turn was lost, and somebody else wrote: once more, with what is there now
+                house.underway.start(self._commit(), heard)
+            elif failure is None:
+                self._take_over(Record(octets, version, expires), Kept({}, self._created, idle, now_print))
+            house.underway.end()
+            if not isinstance(failure, Conflict):
+                heard(failure)
+
+        if not house.turns.write_soon(held, octets, expires, written):
+            return False
+        house.underway.begin()
+        return True
+
+    def _enter_now(self, record: Record) -> bool:
+        """Have the turn, if it is free and the record is still as it was."""
+        if self._held is not None:
+            return True
+        turns = self._house.turns
+        try:
+            held = turns.take_now(SPACE, self._key or key_of(self._id))
+        except StoreError:  # likewise
+            return False
+        if held is None:
+            return False
+        if held.record is None or held.record.version != record.version:
+            turns.give_back(held)
+            return False
+        self._held = held
+        return True
+
+    def _encoded(self) -> tuple[bytes, bytes]:
+        """The record, and its attributes' print."""
+        shapes, session = self._house.shapes, self.session
+        attributes = shapes.plain(session.attributes)
+        shapes.check(attributes)
+        octets = encode(attributes, self._created, session.max_inactive_interval, self._house.options.size)
+        return octets, octets[HEAD:] if is_plain(octets) else fingerprint(attributes)
+
     async def _put(self) -> None:
-        house, session = self._house, self.session
-        idle = session.max_inactive_interval
-        attributes = house.shapes.plain(session.attributes)
-        house.shapes.check(attributes)
-        octets = encode(attributes, self._created, idle, house.options.size)
-        now_print, expires = fingerprint(attributes), house.clock() + idle
+        house, idle = self._house, self.session.max_inactive_interval
+        octets, now_print = self._encoded()
+        expires = house.clock() + idle
         if self._record is not None and not self._next_id:
             version = await house.turns.write(self._held, octets, expires)
         else:
@@ -370,7 +441,7 @@ class Stay:
             version = await house.store.compare_and_set(SPACE, key_of(id), octets, 0, expires=expires)
             if old:
                 await house.store.delete(SPACE, key_of(old))
-            self._id, self._next_id, self._announce = id, "", True
+            self._id, self._key, self._next_id, self._announce = id, b"", "", True
         self._take_over(Record(octets, version, expires), Kept({}, self._created, idle, now_print))
 
     async def _touch(self, expires: float) -> None:
@@ -396,26 +467,26 @@ class Stay:
             return
         await self._conclude(self._work(), response)
 
-    async def _conclude(self, work: Coroutine[Any, Any, None] | None, response: Response) -> None:
+    async def _conclude(self, work: Awaitable[None] | None, response: Response) -> None:
         self._answer()
         if work is None:
             self._give_back()
         else:
-            await self._undisturbed(work)
+            await work
         self._tell(response)
 
     def _answer(self) -> None:
         self._is_answered, self.is_serving = True, self._lingers
 
-    def _work(self) -> Coroutine[Any, Any, None] | None:
-        """What there is to write; None for nothing."""
-        record = self._record
+    def _work(self) -> Awaitable[None] | None:
+        """What there is to write, to be awaited; None for nothing."""
+        record, underway = self._record, self._house.underway
         if self._ended:
-            return self._delete() if record is not None else None
+            return underway.undisturbed(self._delete()) if record is not None else None
         if self._is_changed():
             self.establish()
-            return self._commit()
-        return self._touch(self._house.clock() + self._idle) if self._is_due() else None
+            return underway.awaited(self._commit_soon) or underway.undisturbed(self._commit())
+        return underway.undisturbed(self._touch(self._house.clock() + self._idle)) if self._is_due() else None
 
     def _is_due(self) -> bool:
         """Whether the record's end is to be moved."""
@@ -423,13 +494,6 @@ class Stay:
         if record is None or record.expires is None:
             return False
         return record.expires - idle + min(_RENEWAL, idle / 10) <= self._house.clock()
-
-    async def _undisturbed(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do it in a task of its own that nobody cancels."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._house.writing.add(task)
-        task.add_done_callback(self._house.writing.discard)
-        await asyncio.shield(task)
 
     def _tell(self, response: Response) -> None:
         if self._ended:

@@ -18,9 +18,8 @@ Laws:
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from msgspec import Struct
 
@@ -159,14 +158,16 @@ class QuickStore(Store, Protocol):
         ...
 
 
+Told: TypeAlias = "Callable[[int, Exception | None], object]"
+"""Who hears what became of a write: its new version and None, or 0 and what went wrong."""
+
+
 @runtime_checkable
 class PromptStore(Store, Protocol):
-    """An engine whose writes begin where they are asked for, and cost no coroutine."""
+    """An engine whose writes begin where they are asked for, and cost neither a coroutine nor a future."""
 
-    def begin_set(
-        self, space: str, key: bytes, value: bytes, version: int, *, expires: float | None = None
-    ) -> asyncio.Future[int]:
-        """What `compare_and_set` does, as a future. Who cancels it does not know whether it happens."""
+    def begin_set(self, space: str, key: bytes, value: bytes, version: int, told: Told, *, expires: float | None = None) -> None:
+        """What `compare_and_set` does. `told` is called later and once, on the loop and in no task, before `close` is through."""
         ...
 
 

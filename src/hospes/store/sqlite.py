@@ -26,7 +26,7 @@ from itertools import count
 from typing import Any
 
 from hospes.errors import SetupError
-from hospes.store.contract import Clock, Record, StoreUnavailable
+from hospes.store.contract import Clock, Record, StoreUnavailable, Told
 from hospes.store.sqlite_file import connect, exists, is_busy, is_current, prepare, schema_version, translate
 from hospes.store.sqlite_writer import Effect, SqliteOptions, SqliteWriter
 from hospes.store.wal_index import WalIndex, is_head, is_next
@@ -157,17 +157,24 @@ class SqliteStore:
             Conflict: if it has another.
             StoreFull: if there is no room.
         """
-        return await self.begin_set(space, key, value, version, expires=expires)
-
-    def begin_set(
-        self, space: str, key: bytes, value: bytes, version: int, *, expires: float | None = None
-    ) -> asyncio.Future[int]:
-        """As `compare_and_set`, begun at once."""
-        writer, now, new = self._open_writer(), self._clock(), next(self._versions)
+        new = next(self._versions)
+        statement, values = self._setting(space, key, value, version, new, expires)
         effect = space, key, Record(value, new, expires)
+        return await self._open_writer().run(statement, values, effect, creates=version == 0, gives=new)
+
+    def begin_set(self, space: str, key: bytes, value: bytes, version: int, told: Told, *, expires: float | None = None) -> None:
+        """As `compare_and_set`, begun at once; see `PromptStore`."""
+        new = next(self._versions)
+        statement, values = self._setting(space, key, value, version, new, expires)
+        effect = space, key, Record(value, new, expires)
+        self._open_writer().begin(statement, values, effect, told, creates=version == 0, gives=new)
+
+    def _setting(
+        self, space: str, key: bytes, value: bytes, version: int, new: int, expires: float | None
+    ) -> tuple[str, tuple[object, ...]]:
         if version == 0:
-            return writer.run(_ADD, (space, key, value, new, expires, now), effect, creates=True, gives=new)
-        return writer.run(_REPLACE, (value, new, expires, space, key, version, now), effect, creates=False, gives=new)
+            return _ADD, (space, key, value, new, expires, self._clock())
+        return _REPLACE, (value, new, expires, space, key, version, self._clock())
 
     async def delete(self, space: str, key: bytes) -> bool:
         """Remove the record; False when it was not there."""

@@ -14,7 +14,7 @@ measured to be slower, and would let a blocked loop block every process.
 
 Laws:
 
-* A write is acknowledged after the COMMIT that holds it, never before.
+* A write is acknowledged after the COMMIT that holds it, never before; and whoever is told keeps nobody else from it.
 * Every write is one statement, and so succeeds or fails by itself: its outcome is the number of rows it changed.
 * When a whole batch fails for want of room, its writes are tried again one by one: those that fit are kept.
 * After any failure the connection is thrown away, and the next transaction begins with a fresh one.
@@ -30,14 +30,14 @@ import asyncio
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Protocol, TypeAlias
 
 from hospes.errors import SetupError
-from hospes.store.contract import Conflict, Record, StoreFull, StoreUnavailable
+from hospes.store.contract import Conflict, Record, StoreFull, StoreUnavailable, Told
 from hospes.store.fairlock import FairLock
 from hospes.store.sqlite_file import begin, exists, identity, prepare, translate
 
@@ -71,25 +71,38 @@ Effect: TypeAlias = tuple[str, bytes, Record | None]
 class _Write:
     """One statement on its way."""
 
-    __slots__ = ("creates", "effect", "future", "gives", "outcome", "since", "statement", "values")
+    __slots__ = ("creates", "effect", "future", "gives", "outcome", "since", "statement", "told", "values")
 
-    def __init__(
-        self,
-        statement: str,
-        values: tuple[object, ...],
-        effect: Effect | None,
-        creates: bool,
-        since: float,
-        future: asyncio.Future[int],
-    ) -> None:
+    since: float
+
+    def __init__(self, statement: str, values: tuple[object, ...], effect: Effect | None, creates: bool, gives: int) -> None:
         self.statement = statement
         self.values = values
         self.effect = effect
         self.creates = creates
-        self.since = since
-        self.future = future
-        self.gives = 0
+        self.gives = gives
+        self.future: asyncio.Future[int] | None = None
+        self.told: Told | None = None
         self.outcome: int | Exception = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody waits for it any more."""
+        return self.future.done() if self.future is not None else self.told is None
+
+    def settle(self, outcome: int, failure: Exception | None) -> None:
+        """Tell who waits, once."""
+        future, told = self.future, self.told
+        if future is not None:
+            if future.done():
+                return
+            if failure is None:
+                future.set_result(outcome)
+            else:
+                future.set_exception(failure)
+        elif told is not None:
+            self.told = None
+            told(outcome, failure)
 
 
 class Watcher(Protocol):
@@ -148,9 +161,22 @@ class SqliteWriter:
             creates: Whether it can add a row; where there is no database yet, only such a statement makes one.
             gives: What the future gives in place of the number of rows; where there were none, it fails with `Conflict`.
         """
+        write = _Write(statement, values, effect, creates, gives)
+        write.future = future = self._loop.create_future()
+        self._put(write)
+        return future
+
+    def begin(
+        self, statement: str, values: tuple[object, ...], effect: Effect | None, told: Told, *, creates: bool, gives: int
+    ) -> None:
+        """As `run`, for who is told: in the call that settles the whole batch, so that he costs no callback of the loop."""
+        write = _Write(statement, values, effect, creates, gives)
+        write.told = told
+        self._put(write)
+
+    def _put(self, write: _Write) -> None:
         loop = self._loop
-        write = _Write(statement, values, effect, creates, loop.time(), loop.create_future())
-        write.gives = gives
+        write.since = loop.time()
         self._queue.append(write)
         self._waiting.append(write)
         if self._watch is None:
@@ -158,7 +184,6 @@ class SqliteWriter:
         if not self._busy:
             self._busy = True
             loop.call_soon(self._start)  # behind whatever else this turn of the loop wants to write
-        return write.future
 
     async def close(self) -> None:
         """Finish what is queued, within `patience`, and end the thread."""
@@ -172,10 +197,8 @@ class SqliteWriter:
             self._thread = None
         if self._watch is not None:
             self._watch.cancel()
-        for write in self._waiting:
-            if not write.future.done():
-                write.future.set_exception(StoreUnavailable("the store was closed before the write was done"))
-        self._waiting.clear()
+        waiting, self._waiting = self._waiting, deque()
+        self._settle(iter(waiting), "the store was closed before the write was done")
 
     def _start(self) -> None:
         """Begin a batch of all that is queued."""
@@ -198,7 +221,7 @@ class SqliteWriter:
         batch: list[_Write] = []
         while self._queue and len(batch) < _BATCH:
             write = self._queue.popleft()
-            if not write.future.done():  # neither given up nor its task cancelled
+            if not write.is_over:  # neither given up nor its task cancelled
                 batch.append(write)
         return batch
 
@@ -234,30 +257,40 @@ class SqliteWriter:
             self._watcher.committed(
                 before, after, [write.effect for write in batch if write.outcome and type(write.outcome) is int]
             )
-        for write in batch:
-            future, outcome = write.future, write.outcome
-            if future.done():
-                continue
-            if not isinstance(outcome, int):
-                future.set_exception(outcome)
-            elif write.gives and not outcome:
-                future.set_exception(Conflict())
-            else:
-                future.set_result(write.gives or outcome)
-        while self._waiting and self._waiting[0].future.done():
-            self._waiting.popleft()
-        self._loop.call_soon(self._start)  # behind the tasks just woken: what they write next comes along
+        try:
+            self._settle(iter(batch))
+        finally:
+            while self._waiting and self._waiting[0].is_over:
+                self._waiting.popleft()
+            self._loop.call_soon(self._start)  # behind the tasks just woken: what they write next comes along
+
+    def _settle(self, writes: Iterator[_Write], problem: str = "") -> None:
+        """Tell all who wait for these writes what became of them, or the problem."""
+        try:
+            for write in writes:
+                outcome = write.outcome
+                if problem:
+                    write.settle(0, StoreUnavailable(problem))
+                elif not isinstance(outcome, int):
+                    write.settle(0, outcome)
+                elif write.gives and not outcome:
+                    write.settle(0, Conflict())
+                else:
+                    write.settle(write.gives or outcome, None)
+        except BaseException:
+            self._loop.call_soon(self._settle, writes, problem)  # the others
+            raise
 
     def _give_up(self) -> None:
         """Fail the writes that waited too long; one timer watches over all of them."""
         patience = self._options.patience
         late = self._loop.time() - patience
         waiting = self._waiting
-        while waiting and (waiting[0].since <= late or waiting[0].future.done()):
-            future = waiting.popleft().future
-            if not future.done():
-                future.set_exception(StoreUnavailable(f"the store did not commit within {patience:g} s"))
+        over: list[_Write] = []
+        while waiting and (waiting[0].since <= late or waiting[0].is_over):
+            over.append(waiting.popleft())
         self._watch = self._loop.call_at(waiting[0].since + patience, self._give_up) if waiting else None
+        self._settle(iter(over), f"the store did not commit within {patience:g} s")
 
     def _end(self) -> None:
         if not self._ended.done():

@@ -9,12 +9,13 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from hospes.http import Request
 from hospes.store import Store
 from hospes.store.contract import Clock
 from hospes.store.shapes import Shapes
+from hospes.store.underway import Underway
 from hospes.users.entrance import Entrance
 from hospes.users.options import VisitorOptions, renewal
 from hospes.users.seal import Sealer
@@ -43,7 +44,7 @@ class House:
         sealer: Issues the cookies of anonymous visitors.
         entrance: Where visitors sign in.
         company: What goes along with a visitor who signs in or out.
-        writing: Writes under way.
+        underway: What is being written.
         shapes: What is declared of visitors' values.
         renewals: Seconds between two renewals of the cookie, of who is anonymous and of who is signed in.
     """
@@ -56,7 +57,7 @@ class House:
     sealer: Sealer
     entrance: Entrance
     company: Company
-    writing: set[asyncio.Future[Any]] = field(default_factory=set)
+    underway: Underway = field(default_factory=Underway)
     shapes: Shapes = field(init=False)
     renewals: tuple[float, float] = field(init=False)
 

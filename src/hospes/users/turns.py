@@ -28,6 +28,7 @@ from typing import Final, TypeAlias
 
 from hospes.errors import HttpError
 from hospes.store import PromptStore, QuickStore, Record, Store, StoreUnavailable, Taken, TurnStore
+from hospes.store.contract import Told
 from hospes.users.rangelock import PLACES, RangeLock
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.0005, 0.005  # seconds between two looks at another process's turn
@@ -115,13 +116,13 @@ class Turns:
             self.leave(place)
             raise
 
-    def take_now(self, space: str, key: bytes, place: int) -> Held | None:
+    def take_now(self, space: str, key: bytes, place: int = -1) -> Held | None:
         """The turn, if it is free and the store knows the record; `give_back` has to follow. None where that has to be awaited.
 
         Args:
             space: The record's space.
             key: Its key.
-            place: `place_of` that key.
+            place: `place_of` that key, for who knows it.
 
         Raises:
             StoreUnavailable: if the file of the locks cannot be made or locked.
@@ -130,6 +131,8 @@ class Turns:
         if recall is None:
             return None
         lines = self._lines
+        if place < 0:
+            place = place_of(key)
         if place in lines or not (self._has_all or self._lock is None or self._try_enter(place)):
             return None
         lines[place] = None
@@ -155,12 +158,13 @@ class Turns:
         version = held.record.version if held.record is not None else 0
         return await self._store.compare_and_set(held.space, held.key, value, version, expires=expires)
 
-    def write_soon(self, held: Held, value: bytes, expires: float | None) -> asyncio.Future[int] | None:
-        """As `write`, begun at once; nobody is to cancel the future. None where the store has no way for that."""
+    def write_soon(self, held: Held, value: bytes, expires: float | None, told: Told) -> bool:
+        """As `write`, begun at once; `told` is called when it is through. False where the store has no way for that."""
         if self._begin is None or self._shared is not None:
-            return None
+            return False
         version = held.record.version if held.record is not None else 0
-        return self._begin(held.space, held.key, value, version, expires=expires)
+        self._begin(held.space, held.key, value, version, told, expires=expires)
+        return True
 
     def give_back(self, held: Held) -> None:
         """Give the turn back; to be called once, after `write` too."""

@@ -23,6 +23,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Coroutine, Mapping
 from enum import Enum
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 from msgspec.structs import replace
@@ -32,6 +33,7 @@ from hospes.http.asking import LEFT
 from hospes.http.blocks import owner
 from hospes.http.request import DONE
 from hospes.store import Conflict, Record
+from hospes.store.underway import Heard
 from hospes.users import guest as guests
 from hospes.users.account import Account, Kind, login_key, new_secret, open_account, open_moving
 from hospes.users.entrance import SPACE, Arrival
@@ -102,6 +104,7 @@ class Visit:
         "_held",
         "_house",
         "_inside",
+        "_is_usual",
         "_leaves",
         "_print",
         "_public_id",
@@ -126,6 +129,7 @@ class Visit:
         self._guest = guest
         self._state = _State.SERVING
         self._announce = guest.is_new
+        self._is_usual = not guest.is_new  # at most the content is to be written
         self._forgotten = False
         self._inside: object = None
         self._wanted: tuple[str, Merge] | None = None
@@ -197,8 +201,8 @@ class Visit:
         """
         if response is LEFT:
             return self._miss()
-        is_usual = self._state is _State.SERVING and self._wanted is None and self._leaves is _Leaving.NOT
-        if response is None or self._changing is not None or not is_usual:
+        wants_change = self._wanted is not None or self._leaves is not _Leaving.NOT or self._changing is not None
+        if response is None or wants_change or self._state is not _State.SERVING:
             return self._finish(response)
         work = self._conclude(renews=True)
         if work is not None or self._announce:
@@ -216,29 +220,37 @@ class Visit:
 
     def finish_quietly(self) -> bool:
         """Give the turn back, if there is nothing to write and nothing to tell; False: nothing has happened."""
-        if (
-            self._state is not _State.SERVING
-            or self._announce
-            or self._wanted is not None
-            or self._changing is not None
-            or self._forgotten
-            or self._leaves is not _Leaving.NOT
-        ):
-            return False
         house = self._house
-        if self._version:
-            if self._account is not None:
-                due = self._end(house.clock()) - self._expires >= house.renewals[1]
-            else:
-                due = house.clock() + house.options.max_age - self._expires >= house.renewals[0]
-            if due:
-                return False
+        if not self._is_usual or self._state is not _State.SERVING or (self._version and self._is_due(house.clock())):
+            return False
         now_print = house.shapes.fingerprint(self.user)
         if now_print != self._print or not now_print:
             return False
         self._state = _State.CLOSED
         self._give_back()
         return True
+
+    def finish_later(self, heard: Heard) -> bool:
+        """Write what has changed, if that is all, and have `heard` called; False: nothing has happened. See `LaterFinisher`."""
+        house = self._house
+        is_usual = self._is_usual and self._state is _State.SERVING and self._account is None
+        if not is_usual or not self._version or self._is_due(house.clock()):
+            return False
+        try:
+            octets, now_print = self._encoded(house.shapes.plain(self.user))
+        except Exception:  # it is to be met where it can be answered
+            return False
+        if not self._put_soon(octets, now_print, self._expires, heard):
+            return False
+        self._state = _State.CLOSED
+        return True
+
+    def _is_due(self, now: float) -> bool:
+        """Whether the cookie is to be renewed."""
+        house = self._house
+        if self._account is None:
+            return now + house.options.max_age - self._expires >= house.renewals[0]
+        return self._end(now) - self._expires >= house.renewals[1]
 
     async def _tell_after(self, work: Awaitable[None] | None, response: Response) -> None:
         if work is not None:
@@ -297,6 +309,7 @@ class Visit:
     def forget(self) -> None:
         """Have the record deleted at the request's end, and the cookie removed."""
         self._check_serving("user.forget() removes the cookie")
+        self._is_usual = False
         self._forgotten = True
         self._announce = True
         self._wanted = None
@@ -305,11 +318,13 @@ class Visit:
         """Have the visitor signed in: now if `settle` is awaited, else at the end."""
         self._check_serving("user.login() changes the cookie")
         login_key(name)  # refuses an impossible name here, where the program can say so
+        self._is_usual = False
         self._wanted = (name, merge)
 
     def logout(self, everywhere: bool) -> None:
         """Have the visitor signed out, likewise; somebody anonymous is not."""
         self._check_serving("user.logout() changes the cookie")
+        self._is_usual = False
         self._wanted = None
         if self._account is not None and self._leaves is not _Leaving.EVERYWHERE:
             self._leaves = _Leaving.EVERYWHERE if everywhere else _Leaving.HERE
@@ -319,10 +334,7 @@ class Visit:
         if self._wanted is None and self._leaves is _Leaving.NOT:
             return
         self._check_serving("signing in or out changes the cookie")
-        house = self._house
-        task = self._changing = house.loop.create_task(self._change())
-        house.writing.add(task)
-        task.add_done_callback(house.writing.discard)
+        task = self._changing = self._house.underway.start(self._change())
         await asyncio.shield(task)
 
     def _check_serving(self, what: str) -> None:
@@ -364,7 +376,7 @@ class Visit:
         house, guest = self._house, self._guest
         value = await house.sealer.issue()
         left = replace(account, passes=()) if self._leaves is _Leaving.EVERYWHERE else account.dismiss(guest.secret)
-        record = self._encoded(house.shapes.plain(self.user))
+        record, _ = self._encoded(house.shapes.plain(self.user))
         await house.store.compare_and_set(SPACE, guest.key, left.encode(record), self._version)
         self._give_back()
         self._leaves = _Leaving.NOT
@@ -390,7 +402,7 @@ class Visit:
         house, guest, now = self._house, self._guest, self._house.clock()
         secret = new_secret()
         account = account.dismiss(guest.secret).admit(house.entrance.new_pass(secret, now), now)
-        octets = account.encode(self._encoded(house.shapes.plain(self.user)))
+        octets = account.encode(self._encoded(house.shapes.plain(self.user))[0])
         version = await house.store.compare_and_set(SPACE, guest.key, octets, self._version)
         self._guest = guests.member(guest.cookie, account.locator, secret, guest.secure)
         self._become(self._load(Record(octets, version)))
@@ -423,9 +435,11 @@ class Visit:
         self._print, self._created, self._public_id = kept.print, kept.created, kept.public_id
         return self._house.shapes.shaped(kept.content)
 
-    def _encoded(self, content: Mapping[str, Any]) -> bytes:
+    def _encoded(self, content: Mapping[str, Any]) -> tuple[bytes, bytes]:
+        """An anonymous visitor's record, and its content's print."""
         self._house.shapes.check(content)
-        return encode(content, self._created, self._public_id, self._house.options.size)
+        octets = encode(content, self._created, self._public_id, self._house.options.size)
+        return octets, octets[HEAD:] if is_plain(octets) else fingerprint(content)
 
     def _fill(self, content: dict[str, Any]) -> None:
         """What the store gave needs no looking at, and is no change."""
@@ -443,9 +457,10 @@ class Visit:
         content = house.shapes.plain(self.user)
         now_print = fingerprint(content)
         if now_print != self._print or not now_print or (is_due and self._account is not None):
-            octets = self._encoded(content)
+            octets, now_print = self._encoded(content)
             expires = end if is_due or not self._version else self._expires
-            return self._put_soon(octets, now_print, expires) or self._put(octets, now_print, expires)
+            soon = house.underway.awaited(partial(self._put_soon, octets, now_print, expires))
+            return soon if soon is not None else self._put(octets, now_print, expires)
         return self._touch(end) if self._version and is_due else None
 
     def _end(self, now: float) -> float:
@@ -468,35 +483,25 @@ class Visit:
             self._announce = True
         self._account, self._print, self._expires = account, print, expires
 
-    def _put_soon(self, octets: bytes, print: bytes, expires: float) -> asyncio.Future[None] | None:
-        """As `_put`, begun at once and ended by giving the turn back; None where that has no way."""
+    def _put_soon(self, octets: bytes, print: bytes, expires: float, heard: Heard) -> bool:
+        """As `_put`, begun at once and ended by giving the turn back; False where that has no way."""
         held, house = self._held, self._house
         version = held.record.version if held is not None and held.record is not None else 0
         if held is None or self._account is not None or self._version != version:
-            return None
-        writing = house.turns.write_soon(held, octets, expires)
-        if writing is None:
-            return None
+            return False
 
-        told: asyncio.Future[None] = house.loop.create_future()  # who waits may be cancelled, which is not the write's affair
-
-        def written(done: asyncio.Future[int]) -> None:
-            house.writing.discard(done)
+        def written(version: int, failure: Exception | None) -> None:
+            house.underway.end()
             self._give_back()
-            failure = done.exception()
             if failure is None:
                 self._announce = self._announce or expires != self._expires
-                self._version, self._print, self._expires = done.result(), print, expires
-            if told.done():
-                return
-            if failure is None:
-                told.set_result(None)
-            else:
-                told.set_exception(failure)
+                self._version, self._print, self._expires = version, print, expires
+            heard(failure)
 
-        house.writing.add(writing)
-        writing.add_done_callback(written)
-        return told
+        if not house.turns.write_soon(held, octets, expires, written):
+            return False
+        house.underway.begin()
+        return True
 
     async def _set(self, octets: bytes, end: float | None) -> int:
         house, held = self._house, self._held
@@ -527,15 +532,7 @@ class Visit:
         if write is None:
             self._give_back()
             return None
-        return write if isinstance(write, asyncio.Future) else self._undisturbed(write)
-
-    async def _undisturbed(self, write: Coroutine[Any, Any, None]) -> None:
-        """Write in a task of its own, which nobody cancels."""
-        house = self._house
-        task = house.loop.create_task(self._written(write))
-        house.writing.add(task)
-        task.add_done_callback(house.writing.discard)
-        await asyncio.shield(task)
+        return write if isinstance(write, asyncio.Future) else self._house.underway.undisturbed(self._written(write))
 
     async def _written(self, write: Coroutine[Any, Any, None]) -> None:
         try:

@@ -146,8 +146,7 @@ class Visitors:
             return
         assert self._sweeper is not None
         await self._sweeper.stop()
-        if house.writing:
-            await asyncio.wait(house.writing)
+        await house.underway.join()
         await house.store.close()
         house.turns.close()
 
