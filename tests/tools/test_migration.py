@@ -158,7 +158,7 @@ def test_from_a_file(tmp_path: Any, request: pytest.FixtureRequest, to: str) -> 
     fill(one)
 
     async def main() -> migration.Comparison:
-        async with opened(one) as source, opened(two) as target:
+        async with opened(one, makes=True) as source, opened(two, makes=True) as target:
             return await migration.copy(source, target, lambda count: None)
 
     assert asyncio.run(main()).records == 8

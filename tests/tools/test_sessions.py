@@ -47,12 +47,6 @@ def test_list_and_show(url: str, tmp_path: Path) -> None:
     check_golden("tools/sessions_show_none", shown(hospes("sessions", "show", "0333", "--store", url), tmp_path))
 
 
-def test_a_store_that_is_not_there_is_empty_and_stays_so(tmp_path: Path) -> None:
-    result = hospes("sessions", "list", "--store", f"sqlite:///{tmp_path}/none.db")
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "0 sessions\n")
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_export_and_import(url: str, tmp_path: Path) -> None:
     file, other = tmp_path / "all.jsonl", f"sqlite:///{tmp_path}/b.db"
     result = hospes("sessions", "export", str(file), "--store", url)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import socket
 import stat
 import subprocess
 import sys
@@ -36,10 +38,44 @@ def test_show(url: str, tmp_path: Path) -> None:
     check_golden("tools/show_nobody", shown(hospes("users", "show", "bob", "--store", url), tmp_path))
 
 
-def test_a_store_that_is_not_there_is_empty_and_stays_so(tmp_path: Path) -> None:
-    result = hospes("users", "list", "--store", f"sqlite:///{tmp_path}/none.db")
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "0 visitors\n")
-    assert list(tmp_path.iterdir()) == []
+READING = (
+    ["users", "list"],
+    ["users", "show", "ada"],
+    ["users", "export"],
+    ["users", "export", "FILE"],
+    ["users", "purge"],
+    ["users", "purge", "--yes", "ada"],
+    ["sessions", "list"],
+    ["sessions", "show", "0222"],
+    ["sessions", "export", "FILE"],
+    ["sessions", "purge", "--all", "--yes"],
+)
+
+
+@pytest.mark.parametrize("command", READING, ids=" ".join)
+def test_a_store_that_is_not_there_is_a_mistake_and_stays_so(command: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "kept.jsonl"
+    file.write_text("an export of yesterday")
+    command = [str(file) if each == "FILE" else each for each in command]
+    check_golden("tools/no_store", shown(hospes(*command, "--store", f"sqlite:///{tmp_path}/none.db"), tmp_path))
+    assert list(tmp_path.iterdir()) == [file]
+    assert file.read_text() == "an export of yesterday"
+    check_golden("tools/store_in_memory", shown(hospes(*command, "--store", "memory:"), tmp_path))
+
+
+def test_a_store_with_nothing_in_it_is_one(tmp_path: Path) -> None:
+    fill(url := f"sqlite:///{tmp_path}/a.db")
+    hospes("sessions", "purge", "--all", "--yes", "--store", url)
+    result = hospes("sessions", "list", "--store", url)
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "0 sessions\n")
+
+
+def test_a_store_that_is_away() -> None:
+    with socket.socket() as nobody:  # bound, and not listening
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+        result = hospes("users", "list", "--store", f"redis://:secret@127.0.0.1:{port}/0")
+    check_golden("tools/store_away", re.sub(r"(:\d+/0): .*", r"\1: …", shown(result).replace(str(port), "6379")))
 
 
 def test_a_wrong_store(tmp_path: Path) -> None:
@@ -56,6 +92,9 @@ def test_export_and_import(url: str, tmp_path: Path) -> None:
     result = hospes("users", "export", str(file), "--store", url)
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "5 records\n")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    file.chmod(0o644)
+    assert hospes("users", "export", str(file), "--store", url).exit_code == 0
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600, "of one that was there before, too"
     assert hospes("users", "export", "--store", url).stdout == file.read_text("utf-8")
     check_golden("tools/export", file.read_text("utf-8"))
     other = f"sqlite:///{tmp_path}/b.db"
@@ -72,6 +111,14 @@ def test_a_bad_last_line_imports_nothing(url: str, tmp_path: Path) -> None:
     file.write_text(file.read_text("utf-8") + '{"kind": "visitor"}\n', encoding="utf-8")
     other = f"sqlite:///{tmp_path}/b.db"
     check_golden("tools/import_bad_line", shown(hospes("users", "import", str(file), "--store", other), tmp_path))
+    assert not (tmp_path / "b.db").exists()
+
+
+def test_a_file_that_is_no_text_imports_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "photo.png"
+    file.write_bytes(b"\x89PNG\r\n\x1a\n")
+    other = f"sqlite:///{tmp_path}/b.db"
+    check_golden("tools/import_no_text", shown(hospes("users", "import", str(file), "--store", other), tmp_path))
     assert not (tmp_path / "b.db").exists()
 
 
@@ -103,7 +150,11 @@ def test_migrate(url: str, tmp_path: Path) -> None:
     check_golden("tools/migrate_refused", shown(hospes("users", "migrate", url, other), tmp_path))
     assert hospes("users", "migrate", "--overwrite", url, other).exit_code == 0
     assert everything(other) == everything(url)
-    check_golden("tools/migrate_same", shown(hospes("users", "migrate", url, url), tmp_path))
+    for same in (url, f"sqlite:///{tmp_path}/../{tmp_path.name}/a.db"):
+        check_golden("tools/migrate_same", shown(hospes("users", "migrate", url, same), tmp_path))
+    nothing = shown(hospes("users", "migrate", f"sqlite:///{tmp_path}/none.db", f"sqlite:///{tmp_path}/c.db"), tmp_path)
+    check_golden("tools/no_store", nothing)
+    assert not list(tmp_path.glob("c.db*"))
 
 
 def test_the_store_of_the_environment(url: str) -> None:

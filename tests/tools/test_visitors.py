@@ -30,7 +30,7 @@ def url(tmp_path: Path) -> str:
 
 def with_store(url: str, work: Callable[[Store], Awaitable[T]]) -> T:
     async def main() -> T:
-        async with opened(url) as store:
+        async with opened(url, makes=True) as store:
             return await work(store)
 
     return asyncio.run(main())

@@ -50,11 +50,16 @@ def open_store(url: str, clock: Clock = time.time) -> Store:
     return engine(url, clock)
 
 
+def file_of(url: str) -> str | None:
+    """The file that a store's URL names, as it is written there; None where the store is no file."""
+    scheme, _, rest = url.partition(":")
+    return unquote(rest.removeprefix("///")) if scheme.lower() == "sqlite" else None
+
+
 def _sqlite(url: str, clock: Clock) -> Store:
     from hospes.store.sqlite import SqliteStore  # here, so that a program without it does not pay for its import
 
-    rest = url.partition(":")[2]
-    path = unquote(rest.removeprefix("///"))
+    rest, path = url.partition(":")[2], file_of(url)
     if not rest.startswith("///") or not path or "?" in rest or "#" in rest or "\0" in path:
         raise SetupError("the store's URL sqlite: names no file, or more than a file", remedy=_REMEDY)
     return SqliteStore(path, clock)

@@ -21,7 +21,7 @@ from hospes.errors import SetupError
 from hospes.store import Record, Store
 from hospes.tools import migration
 from hospes.tools.lines import Line
-from hospes.tools.opened import opened, run
+from hospes.tools.opened import is_same, opened, run
 from hospes.tools.transfer import Entry, Imported, take_file, text
 from hospes.tools.transfer import export as write_file
 
@@ -171,11 +171,11 @@ def migrate(source: str, target: str, overwrite: bool) -> None:
     Stop the server first. If this is interrupted, run it again: it goes on where it was. At the end both are compared, record by
     record.
     """
-    if source == target:
-        raise SetupError("the source and the target are the same store", remedy="name two different URLs")
+    if is_same(source, target):
+        raise SetupError("the source and the target are the same store", remedy="name two different ones")
 
     async def work() -> migration.Comparison:
-        async with opened(source) as ours, opened(target) as theirs:
+        async with opened(source) as ours, opened(target, makes=True) as theirs:
             total = await migration.count(ours)
             with click.progressbar(length=total, label="copying", file=sys.stderr) as bar:
                 return await migration.copy(ours, theirs, bar.update, overwrite)

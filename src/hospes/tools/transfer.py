@@ -11,8 +11,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import stat
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final, TypeAlias
@@ -104,21 +106,16 @@ def export(url: str, file: str, lines: Callable[[Store], AsyncIterator[Any]]) ->
         SetupError: if the store cannot be read, or the file not be written.
     """
 
-    async def work(target: IO[str]) -> int:
+    async def work() -> int:
         count = 0
-        async with opened(url) as source:
-            async for line in lines(source):
-                target.write(text(line) + "\n")
-                count += 1
+        async with opened(url) as source:  # before the file is emptied
+            with _writing(file) as target:
+                async for line in lines(source):
+                    target.write(text(line) + "\n")
+                    count += 1
         return count
 
-    if file == "-":
-        return run(work(sys.stdout))
-    try:
-        with open(file, "w", encoding="utf-8", opener=_private) as target:
-            return run(work(target))
-    except OSError as error:
-        raise SetupError(f"{file} cannot be written: {error}") from None
+    return run(work())
 
 
 def take_file(
@@ -141,14 +138,37 @@ def take_file(
 
     async def work() -> Imported:
         with file.open(encoding="utf-8") as lines:
-            for _ in entries(lines):
-                pass  # a mistake in the last line is found before the first is written
+            try:
+                for _ in entries(lines):
+                    pass  # a mistake in the last line is found before the first is written
+            except UnicodeDecodeError as error:
+                raise SetupError(
+                    f"{file} is no text in UTF-8: {error.reason}",
+                    remedy="nothing was imported; name a file that an export has written",
+                ) from None
             lines.seek(0)
-            async with opened(url) as target:
+            async with opened(url, makes=True) as target:
                 return await put(target, entries(lines))
 
     return run(work())
 
 
+@contextmanager
+def _writing(file: str) -> Generator[IO[str]]:
+    """A file that is written, "-" for standard output."""
+    if file == "-":
+        yield sys.stdout
+        return
+    try:
+        with open(file, "w", encoding="utf-8", opener=_private) as target:
+            yield target
+    except OSError as error:
+        problem = f"{file} cannot be written: {error.strerror}"
+        raise SetupError(problem, remedy='name a file in a folder that is there, or "-" for standard output') from None
+
+
 def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+    descriptor = os.open(path, flags, 0o600)
+    if hasattr(os, "fchmod") and stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.fchmod(descriptor, 0o600)  # one that was there before may be open to everybody
+    return descriptor

@@ -20,12 +20,12 @@ from contextvars import ContextVar
 from dataclasses import replace
 from functools import partial
 from typing import Final
-from urllib.parse import unquote
 
 from hospes.errors import SetupError
 from hospes.http import Request
 from hospes.store import Store, open_store
 from hospes.store.contract import Clock
+from hospes.store.url import file_of
 from hospes.users import guest as guests
 from hospes.users import seal
 from hospes.users.account import read_pass
@@ -116,9 +116,9 @@ class Visitors:
             SetupError: if no engine has this URL's scheme, or the URL is incomplete.
         """
         open_store(url, clock)  # checks the URL, and touches nothing
-        scheme, _, rest = url.partition(":")
-        if scheme.lower() == "sqlite" and not options.turn_file:
-            options = replace(options, turn_file=unquote(rest.removeprefix("///")) + "-turns")
+        file = file_of(url)
+        if file is not None and not options.turn_file:
+            options = replace(options, turn_file=file + "-turns")
         return cls(partial(open_store, url, clock), options, clock, company)
 
     async def open(self) -> None:
