@@ -351,6 +351,15 @@ def test_content_over_the_limit_does_not_pass_by(limit: int | None, passes: bool
     assert reader.pass_by(4) is passes
 
 
+@pytest.mark.parametrize("size", [0, 1, 10])
+def test_content_that_is_all_here_is_taken_with_its_end(size: int) -> None:
+    reader = _announced(size)
+    reader.receive(b"0123456789"[:size] + HEAD)
+    assert reader.take_content(size) == b"0123456789"[:size]
+    assert isinstance(reader.next(), RequestHead)
+    assert reader.idle
+
+
 @pytest.mark.parametrize("octets", [b"", HEAD, b"\r\n", HEAD + b"\r\n"])
 def test_finish_between_requests(octets: bytes) -> None:
     reader = RequestReader(Limits())

@@ -45,4 +45,4 @@ def may_change(methods: frozenset[str]) -> bool:
 
 def speaks_for_somebody(request: Request) -> bool:
     """Whether a request asks for a change, and brings a cookie."""
-    return request.method not in SAFE_METHODS and any(name == _COOKIE for name, _ in request.head.fields)
+    return request.method not in SAFE_METHODS and request.head.field(_COOKIE) is not None

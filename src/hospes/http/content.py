@@ -176,6 +176,10 @@ class ContentReader:
             RuntimeError: where another task is reading.
         """
         if n < 0:
+            if self._ended and len(self._pieces) == 1 and not (self._start or self._waits):
+                self.check_declared()  # the usual case: it is here in one piece, and nobody has to wait
+                self.buffered = 0
+                return self._pieces.pop()
             return await self._read_all()
         if n == 0:
             return b""

@@ -78,7 +78,9 @@ def parse_media_type(value: str) -> MediaType:
     head = _TYPE.match(value)
     if head is None:
         raise HttpError(400, "Malformed media type", "It has to be of the form type/subtype.")
-    parameters = {name: text if token else _unquote(text) for name, (text, token) in _scan(value, head.end()).items()}
+    parameters: dict[str, str] = {}
+    if head.end() < len(value):
+        parameters = {name: text if token else _unquote(text) for name, (text, token) in _scan(value, head.end()).items()}
     return MediaType(head[1].lower(), head[2].lower(), parameters)
 
 

@@ -92,8 +92,10 @@ class Intake:
         """Whether it broke off."""
         length = head.content_length
         self.content = ContentReader(self, length, limit)
-        if length is not None and length <= limit and reader.buffered >= length:
-            self._move()  # it is all here: whoever reads it need not wait
+        if length is not None and length <= limit and reader.buffered >= length:  # it is all here: nobody needs to wait for it
+            self.complete = True
+            self.content.feed(reader.take_content(length))
+            self.content.end([])
 
     @property
     def full(self) -> bool:

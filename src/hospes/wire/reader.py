@@ -26,7 +26,7 @@ from hospes.errors import ProtocolError
 from hospes.limits import Limits
 
 from .chunked import ChunkedContent
-from .content import CountedContent, EndOfContent
+from .content import CountedContent, EndOfContent, take
 from .head import HeadLines, RequestHead, parse_head
 
 EMPTY_LINES = 4
@@ -107,6 +107,16 @@ class RequestReader:
         """
         content = self._content
         return type(content) is CountedContent and not self._buffer and content.pass_by(size, self.body_limit)
+
+    def take_content(self, size: int) -> bytes:
+        """Give the content that the last head has declared, where all of it has been received: what `next()` would give, with its
+        end, in one step and one piece. It has to be within the limit.
+
+        Args:
+            size: Its declared octets.
+        """
+        self._content = None
+        return take(self._buffer, size) if size else b""
 
     def next(self) -> RequestHead | bytes | EndOfContent | None:
         """Give the next event, or None if it takes more octets.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.wire.websocket.masked import masked
 
@@ -254,6 +254,14 @@ def test_a_text_of_which_a_part_is_kept() -> None:
     ),
     st.integers(1, 9),
 )
+@example([b"\xc1\x84\x37\xfa\x21\x3d\x25\x92\x21\x38"], 1)
 def test_pieces_read_as_the_whole(frames: list[bytes], step: int) -> None:
     octets = b"".join(frames)
-    assert read(octets, limit=60, step=step, deflate=AGREED) == read(octets, limit=60, deflate=AGREED)
+    pieces, whole = read(octets, limit=60, step=step, deflate=AGREED), read(octets, limit=60, deflate=AGREED)
+    if any(frame[0] & 0x40 for frame in frames) and _failed(pieces) and _failed(whole):
+        del pieces[-1], whole[-1]  # of several mistakes in a compressed message any may be the one that is reported
+    assert pieces == whole
+
+
+def _failed(events: list[Event]) -> bool:
+    return bool(events) and type(events[-1]) is tuple
