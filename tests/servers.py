@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import count
@@ -48,7 +49,7 @@ def _program(folder: Path, pattern: str) -> Path:
     return found[-1]  # of several versions the newest
 
 
-class Server:
+class Server(ABC):
     """A server's process; started and stopped as often as a test likes, always at the same address."""
 
     def __init__(self) -> None:
@@ -94,9 +95,9 @@ class Server:
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    @abstractmethod
     def url(self, more: str = "") -> str:
         """A store of its own in this server; `more` are further parameters, each behind an &."""
-        raise NotImplementedError
 
     def _signal(self, which: signal.Signals) -> None:
         assert self.process is not None
@@ -106,11 +107,13 @@ class Server:
             with suppress(ProcessLookupError):
                 os.kill(int(child), which)
 
+    @abstractmethod
     def _launch(self, log: int) -> subprocess.Popen[bytes]:
-        raise NotImplementedError
+        """Start it; what it says goes into `log`."""
 
+    @abstractmethod
     def _answers(self) -> bool:
-        raise NotImplementedError
+        """Whether it can be asked."""
 
 
 class ValkeyServer(Server):

@@ -48,10 +48,8 @@ def test_names_and_fields() -> None:
     pattern = parse_pattern("/{a}/{b}-{c:int}/**")
     assert pattern.names == ("a", "b", "c", "*")
     assert pattern.fields == (Field("a"), Field("b"), Field("c", "int"))
-    assert pattern.has_wildcard
     assert not pattern.is_static
     assert parse_pattern("/a.b/+(c)").is_static
-    assert not parse_pattern("/{a}").has_wildcard
 
 
 def test_the_key_forgets_names_and_nothing_else() -> None:

@@ -11,13 +11,9 @@ Laws:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
 
 from hospes.errors import HttpError
-from hospes.http.percent import percent_decode, percent_encode
-
-Scalar = str | int | float
-"""A value that has one text form in a query; a bool is written `true` or `false`."""
+from hospes.http.percent import percent_decode
 
 _SEVERAL_AMPERSANDS = re.compile(r"&{2,}+")
 _SHOWN = 40
@@ -55,22 +51,6 @@ def parse_query(text: str, limit: int) -> dict[str, list[str]]:
     return found
 
 
-def build_query(values: Mapping[str, Scalar | Iterable[Scalar]]) -> str:
-    """Write a query that `parse_query` reads back as the same names and texts.
-
-    Args:
-        values: One value or several by name; numbers are written in decimal, bools as `true` and `false`.
-
-    Returns:
-        The query without `?`; empty where nothing is in it.
-    """
-    pieces: list[str] = []
-    for name, value in values.items():
-        several = (value,) if isinstance(value, (str, int, float)) else value
-        pieces += [f"{_encode(name)}={_encode(_text(each))}" for each in several]
-    return "&".join(pieces)
-
-
 def _compact(text: str, limit: int) -> str:
     """The text without empty pieces, so that only what counts is counted, and a megabyte of `&` makes no list."""
     text = _SEVERAL_AMPERSANDS.sub("&", text).strip("&")
@@ -86,13 +66,3 @@ def _decode(name: str, value: str) -> tuple[str, str]:
         # The name is shown as it was sent: that is what the visitor can look for, and its escapes keep it harmless.
         shown = name if len(name) <= _SHOWN else name[:_SHOWN] + "…"
         raise HttpError(400, "Malformed parameter", f"Parameter {shown!r}: {problem}.") from None
-
-
-def _encode(text: str) -> str:
-    return percent_encode(text, " ").replace(" ", "+")
-
-
-def _text(value: Scalar) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)

@@ -110,11 +110,6 @@ class Pattern(Struct, frozen=True):
         return not self.names
 
     @property
-    def has_wildcard(self) -> bool:
-        """Whether it holds `*` or `**`, whose value any path value may ask for."""
-        return WILDCARD in self.names
-
-    @property
     def key(self) -> str:
         """The text without the names of its fields: two patterns of one key match the same paths."""
         return "/" + "/".join(segment.key for segment in self.segments)

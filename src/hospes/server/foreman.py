@@ -241,7 +241,7 @@ class Foreman:
                 self._listen_to(key.data)
             else:
                 with suppress(BlockingIOError):
-                    key.fileobj.recv(4096)  # type: ignore[union-attr]
+                    os.read(key.fd, 4096)
         while self._signals:
             self._obey(self._signals.pop(0))
 

@@ -27,11 +27,13 @@ import os
 import random
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Final
 
 from hospes.http.handler import Handler
+from hospes.http.request import Request
+from hospes.http.response import Response
 from hospes.server.service import LOG
 
 VARIABLE: Final = "HOSPES_WORKER"
@@ -104,13 +106,13 @@ class Worker:
         if not self._left:
             return handler
 
-        def count(request: object) -> object:
+        def count(request: Request) -> Response | Awaitable[Response]:
             self._left -= 1
             if not self._left:
                 self.say("tired")
-            return handler(request)  # type: ignore[arg-type]
+            return handler(request)
 
-        return count  # type: ignore[return-value]
+        return count
 
     def begin(self, drain: float, stop: Callable[[], object]) -> None:
         """Say that it serves, and beat from now on; on the running loop.

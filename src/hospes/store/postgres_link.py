@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -196,7 +197,7 @@ async def _check_server(connection: AsyncConnection[Any], name: str, durable: bo
         )
 
 
-class _Link(Generic[R]):
+class _Link(ABC, Generic[R]):
     """What both connections have in common."""
 
     def __init__(self, conninfo: str, options: PostgresOptions, name: str) -> None:
@@ -244,8 +245,9 @@ class _Link(Generic[R]):
         if connection is not None:
             await connection.close()
 
+    @abstractmethod
     async def _run(self, connection: AsyncConnection[Any], requests: Sequence[R]) -> list[Any]:
-        raise NotImplementedError
+        """Carry them out over this connection."""
 
     def _broke(self, error: Exception) -> StoreUnavailable:
         return StoreUnavailable(f"the connection to the store at {self._name} broke: {_first_line(error)}")

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from functools import wraps
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar, cast
 
 import click
 from click.core import ParameterSource
@@ -223,7 +223,7 @@ def serving(command: C) -> C:
     for option, settings in reversed(_OPTIONS.items()):
         variable = f"HOSPES_{_name(option)}".upper()
         made = click.option(option, envvar=variable, show_envvar=True, **settings)(made)
-    return made  # type: ignore[no-any-return]
+    return cast("C", made)
 
 
 def _name(option: str) -> str:
