@@ -21,7 +21,7 @@ from tests.server.support import GET, Peer, Serve, plain, request
 from hospes.errors import SetupError
 from hospes.limits import Limits, Timeouts
 from hospes.server import Server, ServerOptions, ServingThread, UnixSocket
-from hospes.server.carriers import PORTABLE
+from hospes.server.carriers import ENGINE, PORTABLE
 from hospes.server.listening import ACCEPTS, RESERVE, capacity, open_tcp, open_unix
 from hospes.server.places import Listening
 
@@ -242,6 +242,44 @@ def test_being_out_of_descriptors_is_waited_out(
     assert [record.getMessage() for record in caplog.records] == [
         "accepting waits: the system gives no more connections (Too many open files)"
     ]
+
+
+@pytest.mark.parametrize("carrier", [PORTABLE, ENGINE])
+def test_any_error_of_accepting_is_waited_out(
+    carrier: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOSPES_CARRIER", carrier)
+    datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)  # to accept there is not supported
+    datagrams.bind(("127.0.0.1", 0))
+    datagrams.setblocking(False)
+    listening = socket.create_server(("127.0.0.1", 0))
+    listening.setblocking(False)
+
+    class Prepared(Server):
+        def _open(self) -> Listening:
+            self.address = listening.getsockname()
+            return Listening([datagrams, listening])
+
+    async def run() -> None:
+        datagrams.sendto(b"x", datagrams.getsockname())
+        server = Prepared(plain)
+        await server.start()
+        while not caplog.records:
+            await asyncio.sleep(0.01)
+        datagrams.recv(1)
+
+        def ask() -> None:
+            with Peer(server.address[1]) as peer:
+                peer.send(GET)
+                assert peer.get().status == 200
+
+        await asyncio.to_thread(ask)
+        await server.stop()
+
+    asyncio.run(run())
+    assert {record.getMessage() for record in caplog.records} == {
+        "accepting waits: the system gives no more connections (Operation not supported)"
+    }
 
 
 OUT_OF_DESCRIPTORS = """

@@ -211,14 +211,12 @@ cdef class Engine:
             length = sizeof(name)
             fd = accept4(listener, <sockaddr *>name, &length, SOCK_NONBLOCK | SOCK_CLOEXEC)
             if fd < 0:
-                if errno == EMFILE or errno == ENFILE or errno == ENOBUFS or errno == ENOMEM:
-                    self._wait(errno)
-                elif errno == ECONNABORTED or errno == EINTR:
+                if errno == ECONNABORTED or errno == EINTR:
                     continue
-                elif errno == EAGAIN:
+                if errno == EAGAIN:
                     self.full = False
-                else:
-                    _raise_errno()
+                else:  # no descriptors, no memory, a firewall's word: whatever it is, it may pass, and must not end the loop
+                    self._wait(errno)
                 return 0
             if (<sockaddr *>name).sa_family != AF_UNIX:
                 c_setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on))

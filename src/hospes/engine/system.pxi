@@ -1,7 +1,7 @@
 # What the kernel is asked, and nothing else.
 
 cdef extern from "<errno.h>" nogil:
-    int errno, EAGAIN, EINTR, ECONNABORTED, ENOENT, EMFILE, ENFILE, ENOBUFS, ENOMEM
+    int errno, EAGAIN, EINTR, ECONNABORTED, ENOENT
 
 cdef extern from "<unistd.h>" nogil:
     int close(int)

@@ -36,7 +36,6 @@ SWEEPS: Final = 64
 RESERVE: Final = 64
 """Descriptors left for everything that is not a connection."""
 _RETRY: Final = 0.25
-_EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,8 +248,7 @@ class Acceptor:
                 self._full = False
                 return
             except OSError as error:
-                if error.errno not in _EXHAUSTED:
-                    raise
+                # No descriptors, no memory, a firewall's word: whatever it is, it may pass.
                 self._wait(f"the system gives no more connections ({error.strerror})")
                 self._retry = self._loop.call_later(_RETRY, self._go_on)
                 return
