@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from tests.processes import children
 
 _SECONDS = 30.0  # for a server to start or to stop
 _NOBODY = 65534
@@ -102,10 +103,9 @@ class Server(ABC):
     def _signal(self, which: signal.Signals) -> None:
         assert self.process is not None
         self.process.send_signal(which)
-        found = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True)  # none: 1
-        for child in found.stdout.split():
+        for child in children(self.process.pid):
             with suppress(ProcessLookupError):
-                os.kill(int(child), which)
+                os.kill(child, which)
 
     @abstractmethod
     def _launch(self, log: int) -> subprocess.Popen[bytes]:

@@ -33,8 +33,8 @@ LACKS = {
 """What a system has not, by the module that has it elsewhere."""
 
 PROGRAM = """
-import asyncio, concurrent.futures, email, http.client, importlib, json, logging.handlers, multiprocessing, os, pkgutil, select
-import signal, socket, sqlite3, ssl, subprocess, sys, sysconfig, tempfile, urllib.request
+import asyncio, concurrent.futures, ctypes.util, email, http.client, importlib, json, logging.handlers, multiprocessing, os
+import pkgutil, select, signal, socket, sqlite3, ssl, subprocess, sys, sysconfig, tempfile, urllib.request
 import click, jinja2, msgspec, multipart
 
 sysconfig.get_paths()  # the libraries above are on their own system; what is hidden is hidden from hospes

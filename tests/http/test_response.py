@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.cookies import SimpleCookie
+from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
 import msgspec
@@ -329,10 +330,11 @@ def test_a_cookies_value_adds_nothing(value: str) -> None:
     with pytest.raises(ValueError, match="cookie 'a'"):
         Response("x", cookies={"a": value})
     response = Response("x")
-    response.cookies["a"] = value
-    (line,) = cookie_lines(response)
-    assert line.startswith('a="')
-    assert not set(line) & set(";\r\n\0")
+    with suppress(CookieError):  # newer versions of http.cookies, and mended ones, refuse control characters themselves
+        response.cookies["a"] = value
+    for line in cookie_lines(response):
+        assert line.startswith('a="')
+        assert not set(line) & set(";\r\n\0")
 
 
 @pytest.mark.parametrize("attribute", ["path", "domain", "comment", "max-age", "expires", "samesite", "version"])
@@ -340,9 +342,13 @@ def test_a_cookies_value_adds_nothing(value: str) -> None:
 def test_a_morsels_attribute_adds_nothing(attribute: str, value: str) -> None:
     response = Response("x")
     response.cookies["a"] = "1"
-    response.cookies["a"][attribute] = value
-    with pytest.raises(ValueError, match=f"cookie 'a': {attribute} "):
-        lines(response)
+    try:
+        response.cookies["a"][attribute] = value
+    except CookieError:  # likewise
+        assert lines(response) == lines(Response("x", cookies={"a": "1"}))
+    else:
+        with pytest.raises(ValueError, match=f"cookie 'a': {attribute} "):
+            lines(response)
 
 
 def test_a_morsels_coded_value_adds_nothing() -> None:

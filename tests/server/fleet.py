@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
+from tests.processes import children
 from tests.server.support import WAIT, Peer, request
 
 PATIENCE = 50.0
@@ -115,8 +116,7 @@ class Fleet:
 
     def workers(self) -> list[int]:
         """The workers' processes."""
-        found = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True)
-        return sorted(int(word) for word in found.stdout.split())
+        return children(self.process.pid)
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """Ask it to stop; gives the exit status. What was said is in `log` then."""

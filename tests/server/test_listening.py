@@ -306,12 +306,11 @@ asyncio.run(serve(handler, ServerOptions(port=0), ready=lambda server: print(ser
 """
 
 
-@pytest.mark.parametrize("carrier", ["engine", "portable"])
-def test_a_process_that_is_really_out_of_descriptors(carrier: str) -> None:
+@pytest.mark.usefixtures("carrier")
+def test_a_process_that_is_really_out_of_descriptors() -> None:
     """Those who are here are served, those who come wait in the kernel's queue, and are served when there is room again."""
     process = subprocess.Popen(
         [sys.executable, "-W", "error", "-c", OUT_OF_DESCRIPTORS],
-        env={**os.environ, "HOSPES_CARRIER": carrier},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

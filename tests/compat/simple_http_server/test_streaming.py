@@ -400,7 +400,7 @@ def test_an_answer_that_cannot_be_sent_holds_no_thread(conf: AppConf, on_loop: b
     @route("/cookie")
     async def cookie(res: Response) -> None:
         res.cookies["a"] = "b"
-        res.cookies["a"]["path"] = "x;\r\ny"
+        res.cookies["a"]["path"] = "x; Domain=y"
         await wrong(res)
 
     async def wrong(res: Response) -> None:
