@@ -343,6 +343,7 @@ def steps(call: Callable[[], object]) -> tuple[int, int]:
         return trace
 
     before = sys.gettrace()
+    sys._getframe().f_trace_opcodes = True  # 3.12 tells of instructions only from the next `settrace` on
     sys.settrace(trace)
     try:
         call()

@@ -46,7 +46,7 @@ from collections import deque
 from inspect import isawaitable
 from io import BytesIO
 from sys import intern
-from types import CoroutineType as _CoroutineType, GeneratorType
+from types import CoroutineType as _CoroutineType, GeneratorType, SimpleNamespace
 
 from hospes.execution.driver import Driver, _Seat, call_on_loop
 from hospes.execution.pool import Job as _Job

@@ -28,7 +28,9 @@ cdef enum:
     AHEAD = 64 * 1024  # as in hospes.adapters.asgi_exchange
 
 cdef object _IS_COROUTINE = getattr(_coroutines, "_is_coroutine", None)
-cdef object _COROUTINE_MARK = getattr(_inspect, "_is_coroutine_mark", None)
+cdef object _COROUTINE_MARK = None
+if hasattr(_inspect, "markcoroutinefunction"):  # from 3.12 on; what it marks with has another name in each version
+    _COROUTINE_MARK = getattr(_inspect.markcoroutinefunction(SimpleNamespace()), "_is_coroutine_marker", None)
 
 
 @cython.final
