@@ -151,8 +151,8 @@ def load(target: str) -> App:
     if attribute:
         found = _attribute(module, name, attribute)
         if not isinstance(found, App):
-            problem = f"{attribute!r} in {name} is no App"
-            raise SetupError(problem, remedy=f"name the variable that holds the App: {name}:app")
+            problem = f"{attribute!r} in {name} is no App, but {type(found).__qualname__}"
+            raise SetupError(problem, remedy="name the variable that holds an App of hospes; others' routes are not known here")
         return found
     found = _only_app(module, name) or _used_default_app()
     if found is None:

@@ -285,6 +285,14 @@ def not_yielding() -> None: ...
 
 class Unfit:
     @staticmethod
+    def threads_of_text() -> None:
+        App(threads="4")  # type: ignore[arg-type]
+
+    @staticmethod
+    def threads_below_none() -> None:
+        App(threads=-1)
+
+    @staticmethod
     def lifespan() -> None:
         App().lifespan(not_yielding)
 

@@ -24,6 +24,16 @@ def test_options_that_are_none(options: dict[str, str], problem: str) -> None:
     assert caught.value.problem == problem
 
 
+def test_a_class_in_place_of_a_function() -> None:
+    with pytest.raises(SetupError, match="the class Hears is given to websocket, which takes a function") as caught:
+
+        @App(store="memory:").websocket("/x")
+        class Hears:
+            def on_text_message(self, session: WebSocketSession, text: str) -> None: ...
+
+    assert caught.value.remedy == "write @app.websocket_handler('/x') above a class that hears events"
+
+
 def test_a_class_that_hears_nothing() -> None:
     with pytest.raises(SetupError, match="the class Deaf hears nothing of a websocket") as caught:
 

@@ -102,10 +102,23 @@ def no_json_text(p: dict[str, list[int] | set[int]]) -> Any:
     return p
 
 
+def class_as_default(token=Header):  # type: ignore[no-untyped-def]
+    return token
+
+
+def other_class_as_default(kind: Any = Stranger) -> Any:
+    return kind
+
+
+def test_a_class_of_the_program_may_be_a_default() -> None:
+    compile_plan(other_class_as_default, Site())
+
+
 @pytest.mark.parametrize(
     "handler",
     [
         unknown,
+        class_as_default,
         nowhere,
         odd_default,
         odd_choice,

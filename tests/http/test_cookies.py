@@ -163,6 +163,12 @@ def test_largest_cookie() -> None:
         SetCookie("a", "x" * 4096)
 
 
+def test_a_value_is_text() -> None:
+    number: Any = 1
+    with pytest.raises(TypeError, match="cookie 'a': its value is text, not int"):
+        SetCookie("a", number)
+
+
 def test_the_value_is_not_repeated_in_errors() -> None:
     with pytest.raises(ValueError, match="cookie") as caught:
         SetCookie("a", "secret;")

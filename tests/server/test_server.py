@@ -63,6 +63,11 @@ def test_a_port(port: int) -> None:
         ("port_above", {"port": 65536}),
         ("port_text", {"port": "8080"}),
         ("tls_of_texts", {"tls": ("cert.pem", "key.pem")}),
+        ("limits_of_a_dict", {"limits": {"body": 3}}),
+        ("timeouts_of_a_number", {"timeouts": 3}),
+        ("access_log_of_text", {"access_log": "access.log"}),
+        ("proxies_of_a_list", {"proxies": ["127.0.0.1"]}),
+        ("unix_of_text", {"unix": "app.sock"}),
     ],
 )
 def test_options_that_cannot_be(name: str, given: Any) -> None:

@@ -31,7 +31,8 @@ def test_what_is_wrong_is_refused(wrong: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("right", [{"size": 1}, {"idle": 0.5}, {"lifetime": 1}, {"cookie": "sid-1_x"}])
 def test_what_is_right_is_taken(right: dict[str, Any]) -> None:
-    SessionOptions(**right)
+    ((name, value),) = right.items()
+    assert getattr(SessionOptions(**right), name) == value
 
 
 def test_seconds() -> None:

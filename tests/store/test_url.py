@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.golden import check_golden
@@ -139,3 +140,10 @@ def test_a_refusal_says_what_there_is() -> None:
     with pytest.raises(SetupError) as refused:
         open_store("mysql://user:secret@host/0")
     check_golden("store/no_engine", str(refused.value))
+
+
+def test_a_path_is_no_url(tmp_path: Path) -> None:
+    given: Any = tmp_path / "hospes.db"
+    with pytest.raises(SetupError) as refused:
+        open_store(given)
+    check_golden("store/no_text", str(refused.value).replace(type(given).__name__, "Path"))

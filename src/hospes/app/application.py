@@ -95,6 +95,8 @@ class Application(Registrar):
     ) -> None:
         super().__init__()
         self.store_url = store or os.environ.get("HOSPES_STORE", "") or DEFAULT_STORE
+        if type(threads) is not int or threads < 0:
+            raise SetupError(f"App(threads={threads!r}): that is no number of threads", remedy="give 1 or more; 0 is the default")
         self.threads = threads or default_threads()
         self.templates = Templates(templates)
         """`render` gives a template's text; `environment` takes filters and globals."""

@@ -63,10 +63,22 @@ class SocketRegistrar(ABC):
             options: Bounds, times, compression.
 
         Raises:
-            SetupError: for origins or subprotocols that are none.
+            SetupError: for a class, and for origins or subprotocols that are none.
         """
         websocket = _route(url or regexp, origins, subprotocols, options)
-        return partial(self._declare, RouteOptions(url=url, regexp=regexp, methods=_GET, websocket=websocket))
+        route = RouteOptions(url=url, regexp=regexp, methods=_GET, websocket=websocket)
+
+        def decorate(function: F) -> F:
+            if isinstance(function, type):
+                raise SetupError(
+                    f"the class {function.__name__} is given to websocket, which takes a function",
+                    where=(program_line(),),
+                    remedy=f"write @app.websocket_handler({url!r}) above a class that hears events",
+                )
+            declared: F = self._declare(route, function)
+            return declared
+
+        return decorate
 
     @overload
     def websocket_handler(self, endpoint: C, /) -> C: ...

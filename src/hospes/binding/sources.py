@@ -92,6 +92,9 @@ class Chooser:
         ]
 
     def _source(self, argument: Argument) -> Source:
+        if isinstance(argument.default, type) and argument.default.__module__.startswith("hospes."):
+            kind = argument.default.__name__
+            raise argument.problem(f"has the class {kind} as its default", f"write `{argument.name}: {kind}`, or `= {kind}()`")
         marker = _marker_of(argument)
         kind = plain(argument.annotation)
         source = None

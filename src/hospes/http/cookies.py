@@ -137,6 +137,8 @@ class SetCookie(Struct, frozen=True):
     def _check_octets(self) -> None:
         if not _TOKEN.fullmatch(self.name):
             raise ValueError(f"cookie name {self.name!r}: take letters, digits and !#$%&'*+-.^_`|~ only")
+        if not hasattr(self.value, "encode"):
+            raise TypeError(f"cookie {self.name!r}: its value is text, not {type(self.value).__name__}")
         if not _COOKIE_OCTETS.fullmatch(self.value):
             # The value may be a secret: it is not repeated.
             raise ValueError(

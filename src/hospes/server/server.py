@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from math import inf
 from time import monotonic
+from types import NoneType
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -41,6 +42,16 @@ _CANCELLED: Final = 1.0
 """Seconds that cancelled handlers get to clean up, after the drain time."""
 
 
+_KINDS: Final = (
+    ("limits", (Limits,), "Limits(body=50 * MiB)"),
+    ("timeouts", (Timeouts,), "Timeouts(keep_alive=60)"),
+    ("access_log", (AccessLog, NoneType), 'AccessLog("access.log")'),
+    ("proxies", (Proxies, NoneType), 'Proxies(trusted=("127.0.0.1",))'),
+    ("unix", (UnixSocket, NoneType), 'UnixSocket("app.sock")'),
+)
+"""Options of a kind of their own, and how one is written."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
     """Where and how a server serves.
@@ -60,7 +71,7 @@ class ServerOptions:
             balancer asks there, it is to have noticed by then.
 
     Raises:
-        SetupError: for a port that is none, and for what is no TLS.
+        SetupError: for a port that is none, and for an option of another kind.
     """
 
     host: str = "127.0.0.1"
@@ -79,10 +90,11 @@ class ServerOptions:
         if type(self.port) is not int or not 0 <= self.port <= 65535:
             raise SetupError(f"port={self.port!r} is no port", remedy="Give a number of 0 to 65535; 0 takes one that is free.")
         if not (self.tls is None or isinstance(self.tls, Tls) or hasattr(self.tls, "wrap_bio")):
-            raise SetupError(
-                f"tls={self.tls!r} is neither Tls nor ssl.SSLContext",
-                remedy='Give the certificate and its key: Tls("cert.pem", "key.pem").',
-            )
+            raise SetupError(f"tls={self.tls!r} is no TLS", remedy='Give Tls("cert.pem", "key.pem"), or an ssl.SSLContext.')
+        for name, kind, example in _KINDS:
+            value = getattr(self, name)
+            if not isinstance(value, kind):
+                raise SetupError(f"{name}={value!r} is no {kind[0].__name__}", remedy=f"Give one: {example}.")
 
     @property
     def is_plain(self) -> bool:

@@ -41,6 +41,8 @@ def open_store(url: str, clock: Clock = time.time) -> Store:
     Raises:
         SetupError: if no engine has this URL's scheme, or the URL is incomplete.
     """
+    if not hasattr(url, "partition"):
+        raise SetupError(f"the store's URL is no text, but {type(url).__qualname__}", remedy=_REMEDY)
     scheme, colon, _ = url.partition(":")
     engine = _ENGINES.get(scheme.lower()) if colon else None
     if engine is None:
