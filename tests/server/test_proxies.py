@@ -166,9 +166,9 @@ def test_a_preamble_before_tls(tmp_path: Path) -> None:
 
 def test_whom_to_trust() -> None:
     trust = Trust(Proxies(("10.0.0.0/8", "2001:db8::/32", "192.0.2.1", "unix")))
-    for host in ("10.255.0.1", "2001:db8::9", "192.0.2.1", "", "/run/peer", "10.255.0.1"):
+    for host in ("10.255.0.1", "2001:db8::9", "192.0.2.1", "", "/run/peer", "10.255.0.1", "::ffff:10.0.0.1", "::ffff:a00:1"):
         assert trust(host), host
-    for host in ("11.0.0.1", "2001:db9::1", "192.0.2.2", "unknown", "_hidden", "::ffff:a"):
+    for host in ("11.0.0.1", "2001:db9::1", "192.0.2.2", "unknown", "_hidden", "::ffff:a", "::ffff:11.0.0.1"):
         assert not trust(host), host
     assert not Trust(Proxies(("10.0.0.0/8",)))("")
     assert Trust(Proxies(("*",)))("anything")

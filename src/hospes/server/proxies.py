@@ -14,7 +14,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from socket import socket
 from typing import Any, Final, Literal
 
@@ -93,6 +93,8 @@ class Trust:
             address = ip_address(host)
         except ValueError:
             return UNIX in self._proxies.trusted and (not host or host.startswith(("/", "\0", "@")))
+        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:  # on a socket for both, which somebody gave us
+            address = address.ipv4_mapped
         return any(address in network for network in self._networks)
 
     def around(self, handler: Handler) -> Handler:

@@ -13,6 +13,7 @@ Laws:
 * Not one octet is taken that does not belong to the preamble: `wants` says how many surely do. Behind them TLS or HTTP begins.
 * It has a bound: 107 octets in version 1 (§2.1), `MOST` in version 2, where the length alone would allow 64 KiB.
 * What is malformed is refused, never skipped: whoever was to send a preamble and did not is not who we think it is.
+* An IPv6 address that stands for one of IPv4 is told as that, as everywhere: one client has one name.
 * A preamble without addresses (`LOCAL`, `UNKNOWN`: the proxy's own health checks) leaves the connection's real ends as they are.
 """
 
@@ -109,9 +110,14 @@ def _addresses(family: int, octets: bytes) -> Preamble:
     kind = IPv4Address if family == 0x11 else IPv6Address
     ports = octets[2 * width :]
     return Preamble(
-        (str(kind(octets[:width])), int.from_bytes(ports[:2])),
-        (str(kind(octets[width : 2 * width])), int.from_bytes(ports[2:])),
+        (_text(kind(octets[:width])), int.from_bytes(ports[:2])),
+        (_text(kind(octets[width : 2 * width])), int.from_bytes(ports[2:])),
     )
+
+
+def _text(address: IPv4Address | IPv6Address) -> str:
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return str(mapped or address)
 
 
 def _path(octets: bytes) -> str:
@@ -129,7 +135,7 @@ def _line(line: bytes) -> Preamble:
             raise ValueError(line)
         kind = {"TCP4": IPv4Address, "TCP6": IPv6Address}[family]
         from_port, to_port = map(_port, ports)
-        return Preamble((str(kind(client)), from_port), (str(kind(server)), to_port))
+        return Preamble((_text(kind(client)), from_port), (_text(kind(server)), to_port))
     except (ValueError, KeyError):
         raise ProtocolError(400, "the PROXY line is malformed") from None
 

@@ -27,6 +27,28 @@ def test_this_machine(host: str, here: bool) -> None:
     assert is_here(host) is here
 
 
+@pytest.mark.parametrize(
+    ("asked", "here"),
+    [
+        ("localhost", True),
+        ("LOCALHOST:8080", True),
+        ("localhost.", True),
+        ("shop.localhost:8080", True),
+        ("127.0.0.1:8080", True),
+        ("[::1]:8080", True),
+        ("[::1]", True),
+        ("10.0.0.1", False),
+        ("evil.example", False),
+        ("localhost.evil.example:8080", False),
+        ("evillocalhost", False),
+        ("127.0.0.1.evil.example", False),
+        ("", False),
+    ],
+)
+def test_a_name_of_somebody_else_is_not_this_machine(asked: str, here: bool) -> None:
+    assert is_here("127.0.0.1", (), asked) is here
+
+
 def test_a_failure_is_shown_escaped() -> None:
     try:
         raise ValueError("<script>alert(1)</script>")

@@ -207,7 +207,7 @@ def test_debug_shows_it(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_debug_shows_nothing_to_others(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr("hospes.compat.http_server.dispatching.is_here", lambda host, names: False)
+    monkeypatch.setattr("hospes.compat.http_server.dispatching.is_here", lambda host, names, asked: False)
     with asking(WebServer(route=[Path("^/$", broken)], DEBUG=True)) as (url, client):
         assert "cause" not in client.get(url).text
         assert "^/$" not in client.get(url + "/x").text

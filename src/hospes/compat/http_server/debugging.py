@@ -27,19 +27,30 @@ pre {{ font: .9rem/1.5 ui-monospace, monospace; background: #8882; padding: 1rem
 _PROXIES: Final = ("forwarded", "via", "x-forwarded-for", "x-real-ip")
 
 
-def is_here(host: str, names: Container[str] = ()) -> bool:
-    """Whether a request comes from this machine.
+def is_here(host: str, names: Container[str] = (), asked: str = "localhost") -> bool:
+    """Whether a request comes from this machine, and is meant for it.
 
     Args:
         host: The peer's address; that of a unix socket is this machine's own.
         names: Of the request's fields; a proxy on this machine that adds its own speaks for somebody else.
+        asked: The host that the request is for. A name of somebody else's that leads to this machine (DNS rebinding) would let his
+            page read ours.
     """
-    if any(name in names for name in _PROXIES):
+    if any(name in names for name in _PROXIES) or not _is_own_name(asked.lower()):
         return False
+    return host.startswith("/") or _is_loopback(host)
+
+
+def _is_own_name(asked: str) -> bool:
+    name = asked.partition("]")[0][1:] if asked.startswith("[") else asked.partition(":")[0].removesuffix(".")
+    return name == "localhost" or name.endswith(".localhost") or _is_loopback(name)
+
+
+def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host.partition("%")[0]).is_loopback
     except ValueError:
-        return host.startswith("/")
+        return False
 
 
 def failure_page(error: BaseException) -> Response:

@@ -57,7 +57,7 @@ class Dispatcher:
         Raises:
             HttpError: where there is nothing, or the request cannot be read.
         """
-        shows = self.debug and is_here(request.client.host, request.headers)
+        shows = self.debug and is_here(request.client.host, request.headers, request.host)
         try:
             return self._answer(request)
         except HttpError as error:
