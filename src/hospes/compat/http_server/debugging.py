@@ -33,8 +33,8 @@ def is_here(host: str, names: Container[str] = (), asked: str = "localhost") -> 
     Args:
         host: The peer's address; that of a unix socket is this machine's own.
         names: Of the request's fields; a proxy on this machine that adds its own speaks for somebody else.
-        asked: The host that the request is for. A name of somebody else's that leads to this machine (DNS rebinding) would let his
-            page read ours.
+        asked: The host that the request is for. A name of somebody else's that leads here (DNS rebinding) would let his page read
+            ours.
     """
     if any(name in names for name in _PROXIES) or not _is_own_name(asked.lower()):
         return False
