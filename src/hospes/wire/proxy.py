@@ -37,6 +37,7 @@ _LOCAL, _PROXY = 0x20, 0x21
 _SIZES: Final = {0x11: 12, 0x21: 36, 0x31: 216}
 """Octets of the addresses of TCP over IPv4, over IPv6, and of unix stream sockets (§2.2)."""
 _NO_FAMILY: Final = 0x00
+_KINDS: Final[dict[str, type[IPv4Address] | type[IPv6Address]]] = {"TCP4": IPv4Address, "TCP6": IPv6Address}
 
 
 class Preamble(Struct, frozen=True):
@@ -133,7 +134,7 @@ def _line(line: bytes) -> Preamble:
         _, family, client, server, *ports = words
         if "%" in client + server:  # a zone, which is some machine's own
             raise ValueError(line)
-        kind = {"TCP4": IPv4Address, "TCP6": IPv6Address}[family]
+        kind = _KINDS[family]
         from_port, to_port = map(_port, ports)
         return Preamble((_text(kind(client)), from_port), (_text(kind(server)), to_port))
     except (ValueError, KeyError):
