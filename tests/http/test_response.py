@@ -345,7 +345,7 @@ def test_a_morsels_attribute_adds_nothing(attribute: str, value: str) -> None:
     try:
         response.cookies["a"][attribute] = value
     except CookieError:  # likewise
-        assert lines(response) == lines(Response("x", cookies={"a": "1"}))
+        assert cookie_lines(response) == ["a=1"]
     else:
         with pytest.raises(ValueError, match=f"cookie 'a': {attribute} "):
             lines(response)

@@ -21,7 +21,7 @@ from tests.server.support import GET, Peer, Serve, plain, request
 from hospes.errors import SetupError
 from hospes.limits import Limits, Timeouts
 from hospes.server import Server, ServerOptions, ServingThread, UnixSocket
-from hospes.server.carriers import ENGINE, PORTABLE
+from hospes.server.carriers import PORTABLE
 from hospes.server.listening import ACCEPTS, RESERVE, capacity, open_tcp, open_unix
 from hospes.server.places import Listening
 
@@ -244,11 +244,8 @@ def test_being_out_of_descriptors_is_waited_out(
     ]
 
 
-@pytest.mark.parametrize("carrier", [PORTABLE, ENGINE])
-def test_any_error_of_accepting_is_waited_out(
-    carrier: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOSPES_CARRIER", carrier)
+@pytest.mark.usefixtures("carrier")
+def test_any_error_of_accepting_is_waited_out(caplog: pytest.LogCaptureFixture) -> None:
     datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)  # to accept there is not supported
     datagrams.bind(("127.0.0.1", 0))
     datagrams.setblocking(False)
