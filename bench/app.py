@@ -55,9 +55,7 @@ async def upload(body: RequestBodyReader) -> str:
 @app.post("/upload/file", body_limit=None)
 async def upload_to_file(body: RequestBodyReader) -> str:
     with tempfile.TemporaryFile(buffering=0) as file:  # it has no name, and is gone when it is closed
-        async for piece in body:
-            file.write(piece)
-        return str(file.tell())
+        return str(await body.save_to_file(file))
 
 
 @app.get("/user/read")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from hashlib import sha256
+from tempfile import TemporaryFile
 
 from hospes import App, MiB, MultipartFile, RequestBodyReader
 
@@ -44,6 +45,14 @@ async def digest(content: RequestBodyReader) -> str:
     async for piece in content:
         found.update(piece)
     return found.hexdigest()
+
+
+@app.post("/archive", body_limit=None)
+async def archive(content: RequestBodyReader) -> str:
+    """Straight into a file, however large: by the kernel, where the engine serves. A path instead of a file is replaced."""
+    with TemporaryFile() as file:
+        size = await content.save_to_file(file)
+    return f"{size} octets, and gone again"
 
 
 if __name__ == "__main__":

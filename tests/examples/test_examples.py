@@ -109,6 +109,7 @@ ASKED: dict[str, list[Ask]] = {
         Ask(method="POST", target="/guests", sends={"form": {"nights": "x"}}, status=400, holds="nights"),
         Ask(method="POST", target="/photos", sends=PHOTOS, value={"album": "sea", "photos": [{"name": "a.png", "size": 4}]}),
         Ask(method="POST", target="/digest", sends={"content": b"a" * 100_000}, holds=sha256(b"a" * 100_000).hexdigest()),
+        Ask(method="POST", target="/archive", sends={"content": b"a" * 3_000_000}, holds="3000000 octets"),
     ],
     "streaming": [
         Ask(target="/", holds="EventSource"),

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import codecs
 import os
-import secrets
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
-from contextlib import contextmanager, suppress
-from typing import IO, Any, Final, TypeVar
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, Final, TypeVar
 
 from hospes.client import errors
 from hospes.client.driving import run
@@ -24,6 +22,7 @@ from hospes.http import json
 from hospes.http.headers import Headers
 from hospes.http.media import parse_media_type
 from hospes.http.morsels import Cookies
+from hospes.http.saving import replacing
 
 _NO_CHARSETS: Final = frozenset({"idna", "punycode", "raw_unicode_escape", "undefined", "unicode_escape"})
 """Codecs of Python that take octets for text, and are no charsets."""
@@ -162,7 +161,7 @@ class StreamedResponse(_Streamed):
             ClientError: see `__iter__`; nothing is left behind then.
             OSError: if it cannot be written; the same.
         """
-        with _replacing(path) as file:
+        with replacing(path) as file:
             for piece in self:
                 file.write(piece)
                 if progress is not None:
@@ -191,28 +190,11 @@ class AsyncStreamedResponse(_Streamed):
 
     async def save_to_file(self, path: str | os.PathLike[str], progress: Progress | None = None) -> None:
         """Write the content to a file; see `StreamedResponse.save_to_file`. Writing blocks, a piece at a time."""
-        with _replacing(path) as file:
+        with replacing(path) as file:
             async for piece in self:
                 file.write(piece)
                 if progress is not None:
                     progress(self.received, self.length)
-
-
-@contextmanager
-def _replacing(path: str | os.PathLike[str]) -> Generator[IO[bytes]]:
-    """A file that takes the place of another when the block ends well."""
-    name: str = os.fspath(path)
-    temporary = os.path.join(os.path.dirname(name), f".{secrets.token_hex(8)}.part")
-    try:
-        with open(temporary, "xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())  # otherwise a power cut after the rename may leave an empty file
-        os.replace(temporary, name)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
 
 
 def charset_of(content_type: str) -> str:

@@ -15,6 +15,7 @@
     wsgi.pxi         a hosted WSGI application's call
     mailbox.pxi      what a task waits on, and its messages
     content.pxi      large content on its way to whoever reads it
+    conduit.pxi      and on its way into a file
     websocket.pxi    usual messages of websockets
     poller.pxi       epoll, listening sockets, slots, turns
 
@@ -92,5 +93,6 @@ include "mailbox.pxi"
 include "asgi.pxi"
 include "wsgi.pxi"
 include "content.pxi"
+include "conduit.pxi"
 include "websocket.pxi"
 include "poller.pxi"

@@ -120,11 +120,13 @@ cdef class Conn:
                 or coming.at.content_length > engine.longest
                 or coming.at.content_length > end - coming.content
             ):
-                if self.flush() and not (pieced and not count) and self.may_begin(&coming, usual):
+                if not self.flush():
+                    return self.leave(octets, end - octets)
+                if not (pieced and not count) and self.may_begin(&coming, usual):
                     self.state, self.pieced, self.since = BEGUN, True, _monotonic()
                     return self.keep(octets, end - octets)
                 if usual == USUAL and coming.at.content_length > end - coming.content:
-                    return self.leave_content(octets, coming.at.size, end - coming.content)
+                    return self.take_in(&coming, end - coming.content)
                 return self.leave(octets, end - octets)
             coming.is_last = not coming.at.keep_alive and coming.content + max(coming.at.content_length, 0) == end
             octets = coming.content + max(coming.at.content_length, 0)
@@ -548,13 +550,31 @@ cdef class Conn:
             guest.data_received(rest)
         return 0
 
-    cdef int leave_content(self, const char *head, Py_ssize_t size, Py_ssize_t length) except -1:
-        """As `leave`, where a head has content that is not complete: so its reader may be there when it is given, uncopied."""
-        content = PyBytes_FromStringAndSize(head + size, length)
-        self.leave(head, size)
-        if self.state == HANDED and self.transport.protocol is not None and length:
-            self.transport.flooded = length >= FLOOD // 8
-            self.transport.give(content)
+    cdef int take_in(self, Coming *coming, Py_ssize_t length) except -1:
+        """Have a request answered whose content is not complete: the large form has it, with what has come of its content.
+
+        Its handler begins here: so it finds the beginning of the content, and waits for the rest before any of that is received.
+        """
+        cdef Transport transport
+        piece = PyBytes_FromStringAndSize(coming.content, length)
+        route = self.engine.map.find(coming)
+        head = _make_head(coming.octets, &coming.at)
+        self.served += 1
+        self.engine.budget -= 1
+        guest = self.engine.hand_over(self)
+        transport = self.transport
+        transport.flooded = length >= FLOOD // 8
+        request = _request(head, guest.take_in(head, coming.at.content_length, piece), self.ends)
+        if route is not None:
+            hospes_fill(request, _AT.services, self.engine.map.services)
+            if (<_Route>route).names:
+                hospes_fill(request, _AT.path_values, (<_Route>route).path_values(coming))
+        handle = _first_step(self, self.engine.handler if route is None else (<_Route>route).endpoint, request)
+        if handle is not None:
+            guest.wait(handle)
+            return 0
+        response, failure, self.response, self.failure = self.response, self.failure, _NOTHING, None
+        guest.answered(response, failure)
         return 0
 
     # The rest.

@@ -11,16 +11,18 @@ from __future__ import annotations
 
 import asyncio
 from time import monotonic
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from hospes.engine import _core
 from hospes.engine.websocket import EngineWebSocket
 from hospes.execution import Handle
 from hospes.http.bell import Bell
-from hospes.http.content import Pieces
+from hospes.http.content import ContentReader, Pieces
 from hospes.http.request import Connection as Ends
 from hospes.http.response import Response
+from hospes.http.saving import Conduit
 from hospes.server.connection import BUSY, CLOSED, HEAD, IDLE, Connection
+from hospes.server.intake import Intake
 from hospes.server.service import Service
 from hospes.server.supervision import NEVER
 from hospes.wire import RequestHead
@@ -41,6 +43,7 @@ class Guest(Connection):
     websocket = EngineWebSocket
     bell = cast("type[Bell]", _core.Bell)
     pieces_of = cast("type[Pieces]", _core.Pieces)
+    conduit_of: ClassVar[type[Conduit] | None] = cast("type[Conduit]", _core.Conduit)
 
     def __init__(self, service: Service, transport: _core.Transport, ends: Ends, served: int) -> None:
         super().__init__(service)
@@ -77,6 +80,26 @@ class Guest(Connection):
         self._handle = handle
         self.deadline = NEVER
         self._reader.receive(octets)
+
+    def take_in(self, head: RequestHead, length: int, octets: bytes) -> ContentReader:
+        """A request is here, and a part of its content: who calls this has it answered.
+
+        Args:
+            head: The request.
+            length: Of its content.
+            octets: The beginning of that.
+        """
+        service = self._service
+        self._state = BUSY
+        self._head = head
+        self.deadline = NEVER
+        intake = self._intake = Intake(self, self._reader, head, service.limits.body, service.timeouts)
+        intake.begin(length, octets)
+        return intake.content
+
+    def wait(self, handle: Handle) -> None:
+        """Its handler has begun, and waits."""
+        self._handle = handle
 
     def answer(self, head: RequestHead, octets: bytes, response: Any, failure: BaseException | None) -> None:
         """A request has come to its end: answer it, and go on.

@@ -79,6 +79,7 @@ cdef class Engine:
     cdef uint64_t look  # counts the looks at the kernel
     cdef object interruption  # KeyboardInterrupt or SystemExit, on its way to the loop
     cdef char *received
+    cdef int pipe[2]  # on whose way content goes into files; -1: there is none yet
     cdef char *gathered  # answers of one connection, to leave in one send
     cdef Py_ssize_t gathered_length
     cdef Conn gathering  # whose answers are in `gathered`
@@ -88,7 +89,7 @@ cdef class Engine:
     cdef str type_text  # and its text
 
     def __cinit__(self):
-        self.epoll = -1
+        self.epoll = self.pipe[0] = self.pipe[1] = -1
         self.received = <char *>PyMem_RawMalloc(BUFFER)
         self.gathered = <char *>PyMem_RawMalloc(BUFFER)
         if self.received == NULL or self.gathered == NULL:
@@ -122,6 +123,7 @@ cdef class Engine:
     def __dealloc__(self):
         if self.epoll >= 0:
             close(self.epoll)
+        self.close_pipe()
         PyMem_RawFree(self.received)
         PyMem_RawFree(self.gathered)
 
@@ -630,3 +632,15 @@ cdef class Engine:
             close(self.epoll)
             self.epoll = -1
             self.handles = None
+        self.close_pipe()
+
+    cdef int close_pipe(self) noexcept:
+        if self.pipe[0] >= 0:
+            close(self.pipe[0])
+            close(self.pipe[1])
+        self.pipe[0] = self.pipe[1] = -1
+        return 0
+
+    cdef bint has_pipe(self) noexcept:
+        """Whether there is a pipe; made for the first content that goes into a file."""
+        return self.pipe[0] >= 0 or hospes_pipe(self.pipe, PART) == 0

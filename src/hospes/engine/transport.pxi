@@ -42,6 +42,7 @@ cdef class Transport:
     cdef bint lost  # `connection_lost` is under way
     cdef bint ends_output
     cdef WebChannel channel  # of a websocket
+    cdef Conduit conduit  # by which content goes into a file
     cdef bint flooded  # much came the last time: what comes next is received into its own bytes, which saves a copy
 
     def fileno(self):
@@ -196,6 +197,8 @@ cdef class Transport:
         if events & (EPOLLIN | EPOLLERR | EPOLLHUP) and self.reading and not self.lost:
             if self.channel is not None:
                 return self.channel.receive(buffer, size)
+            if self.conduit is not None:
+                return self.conduit.receive()
             if self.flooded:
                 piece = hospes_bytes(FLOOD)
                 length = recv(self.conn.fd, hospes_octets(piece), FLOOD, 0)
@@ -215,6 +218,7 @@ cdef class Transport:
 
     cdef int give(self, bytes octets) except -1:
         """The protocol gets octets that have come."""
+        self.conduit = None  # those behind them wait until these are in the file
         if type(self.protocol) is not self.conn.engine.guest or not _pour(self.protocol, octets):
             self.protocol.data_received(octets)
         return 0
@@ -281,7 +285,7 @@ cdef class Transport:
 
     def _lose(self, error):
         protocol, self.protocol = self.protocol, None
-        self.channel = None
+        self.channel = self.conduit = None
         self.conn.counted = False  # the protocol takes its address back
         self.conn.engine.free(self.conn)
         protocol.connection_lost(error)

@@ -395,20 +395,10 @@ class MultipartFile:
             OSError: if it cannot be written; nothing is left behind then.
             ValueError: if its request has ended.
         """
-        import secrets
+        from hospes.http.saving import replacing
 
-        name: str = os.fspath(path)
-        temporary = os.path.join(os.path.dirname(name), f".{secrets.token_hex(8)}.part")
-        try:
-            with open(temporary, "xb") as target:
-                target.writelines(self._source.read(at, _STEP) for at in range(0, self.size, _STEP))
-                target.flush()
-                os.fsync(target.fileno())  # otherwise a power cut after the rename may leave an empty file
-            os.replace(temporary, name)
-        except BaseException:
-            if os.path.lexists(temporary):
-                os.unlink(temporary)
-            raise
+        with replacing(path) as target:
+            target.writelines(self._source.read(at, _STEP) for at in range(0, self.size, _STEP))
 
     def __repr__(self) -> str:
         return f"<MultipartFile {self.name!r}: {self.filename!r}, {self.content_type or 'no type'}, {self.size} octets>"

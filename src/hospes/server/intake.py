@@ -12,7 +12,7 @@ Laws:
 from __future__ import annotations
 
 from time import monotonic
-from typing import ClassVar, Final, Protocol, cast
+from typing import TYPE_CHECKING, ClassVar, Final, Protocol, cast
 
 from hospes.errors import HttpError, ProtocolError
 from hospes.http.bell import Bell
@@ -20,6 +20,9 @@ from hospes.http.content import HIGH_WATER, ContentReader, Pieces
 from hospes.limits import KiB, Timeouts
 from hospes.server.supervision import NEVER
 from hospes.wire import CONTINUE, EndOfContent, RequestHead, RequestReader
+
+if TYPE_CHECKING:
+    from hospes.http.saving import Conduit
 
 DROPPED: Final = 256 * KiB
 """Octets of unread content that are taken and dropped to keep a connection; more would cost more than a new connection."""
@@ -37,6 +40,8 @@ class Peer(Protocol):
     """What whoever reads content waits on."""
     pieces_of: ClassVar[type[Pieces]]
     """How it is given to whoever asks for piece after piece."""
+    conduit_of: ClassVar[type[Conduit] | None]
+    """What puts it into a file by itself."""
 
     def send(self, octets: bytes) -> None:
         """Send octets between two answers."""
@@ -71,6 +76,7 @@ class Intake:
         "bell",
         "broken",
         "complete",
+        "conduit_of",
         "content",
         "pieces_of",
     )
@@ -82,6 +88,7 @@ class Intake:
         self._expects = head.expect_continue
         self.bell = peer.bell
         self.pieces_of = peer.pieces_of
+        self.conduit_of = peer.conduit_of
         self._dry = False  # whether the wire reader has nothing to give
         self._wanted = False  # whether somebody has begun to read
         self._wanted_since = 0.0  # since when somebody waits; 0: nobody does
@@ -96,6 +103,12 @@ class Intake:
             self.complete = True
             self.content.feed(reader.take_content(length))
             self.content.end([])
+
+    def begin(self, length: int, octets: bytes) -> None:
+        """The head came another way, and with it these octets of a content that has more of them."""
+        self._reader.await_content(length, len(octets))
+        self._dry = True
+        self.content.feed(octets)
 
     @property
     def full(self) -> bool:
@@ -127,17 +140,21 @@ class Intake:
         if not self._wanted or self.broken or len(octets) > WHOLE or not self._reader.pass_by(len(octets)):
             return False
         content = self.content
-        if self._wanted_since and not self._account(len(octets)):
+        if not self.account(len(octets)):
             return True
         if content.received + len(octets) == content.declared:
             content.feed(octets)
-            self._dry = False  # the end is to be found
-            self._move()
+            self.passed()
             return True
         content.feed(octets, at_once=True)
         if content.buffered >= HIGH_WATER:  # then it is still read by somebody, and he is behind
             self._peer.pause()
         return True
+
+    def passed(self) -> None:
+        """The last octets have come, and have passed by the wire reader: it is to find the end."""
+        self._dry = False
+        self._move()
 
     def take(self) -> None:
         """The wire reader has received octets."""
@@ -147,8 +164,8 @@ class Intake:
         content = self.content
         had = content.received
         self._move()
-        if self._wanted_since and content.received > had:
-            self._account(0)
+        if content.received > had:
+            self.account(0)
 
     def expire(self) -> None:
         """The peer has kept its reader waiting too long."""
@@ -175,7 +192,7 @@ class Intake:
         content = self.content
         if content.declared is None or (streams and self._wanted):
             return True  # it shows when it comes
-        return content.declared - content.received - self._reader.buffered <= DROPPED
+        return content.declared - content.received + content.buffered <= DROPPED
 
     def _move(self) -> bool:
         """Move content from the wire to its reader, as much as may wait there; False when that was the last of it."""
@@ -199,12 +216,14 @@ class Intake:
             return False
         return True
 
-    def _account(self, coming: int) -> bool:
+    def account(self, coming: int) -> bool:
         """Count how long the reader had to wait; False for too little in too long, which is a slow-body attack.
 
         Args:
             coming: Octets that are here and have not been given to the content yet.
         """
+        if not self._wanted_since:
+            return True
         self._waited += monotonic() - self._wanted_since
         self._wanted_since = 0.0
         self._peer.deadline = NEVER

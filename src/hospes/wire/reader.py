@@ -118,6 +118,17 @@ class RequestReader:
         self._content = None
         return take(self._buffer, size) if size else b""
 
+    def await_content(self, length: int, passed: int) -> None:
+        """Stand in a content of known length, between two requests: its head was read another way, and it has no limit here.
+
+        Args:
+            length: Its length.
+            passed: How many octets of it have been taken already.
+        """
+        self._content = CountedContent(length)
+        self.body_limit = None
+        self._content.pass_by(passed, None)
+
     def next(self) -> RequestHead | bytes | EndOfContent | None:
         """Give the next event, or None if it takes more octets.
 
