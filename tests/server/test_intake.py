@@ -16,7 +16,6 @@ from hospes.http.bell import Bell
 from hospes.http.content import HIGH_WATER, LOW_WATER, ContentReader, Pieces, Stream
 from hospes.http.request import Request
 from hospes.http.response import Response
-from hospes.http.saving import Conduit
 from hospes.limits import Limits, Timeouts
 from hospes.server.intake import DROPPED, WHOLE, Intake
 from hospes.server.supervision import NEVER
@@ -28,7 +27,6 @@ class FakePeer:
 
     bell: ClassVar = Bell
     pieces_of: ClassVar = Pieces
-    conduit_of: ClassVar[type[Conduit] | None] = None
 
     def __init__(self) -> None:
         self.deadline = 0.0

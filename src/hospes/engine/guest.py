@@ -41,9 +41,9 @@ class Guest(Connection):
     __slots__ = ()
 
     websocket = EngineWebSocket
-    bell = cast("type[Bell]", _core.Bell)
-    pieces_of = cast("type[Pieces]", _core.Pieces)
-    conduit_of: ClassVar[type[Conduit] | None] = cast("type[Conduit]", _core.Conduit)
+    bell: ClassVar[type[Bell]] = cast("type[Bell]", _core.Bell)
+    pieces_of: ClassVar[type[Pieces]] = cast("type[Pieces]", _core.Pieces)
+    conduit_of: ClassVar[type[Conduit]] = cast("type[Conduit]", _core.Conduit)
 
     def __init__(self, service: Service, transport: _core.Transport, ends: Ends, served: int) -> None:
         super().__init__(service)

@@ -44,6 +44,7 @@ class Conduit(Protocol):
 
     def goes_on(self) -> bool:
         """Whether what comes now goes into the file; where it was not asked for before, from now on."""
+        ...
 
     def end(self) -> None:
         """What comes from now on stays for a reader."""
@@ -56,12 +57,15 @@ class Source(Protocol):
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         """Its pieces."""
+        ...
 
     async def read(self, n: int = -1) -> bytes:
         """The next octets."""
+        ...
 
     def conduit_into(self, descriptor: int) -> Conduit | None:
         """What puts it into a file; None where nothing does."""
+        ...
 
     async def pass_by(self, conduit: Conduit) -> None:
         """Wait while it goes through a conduit."""

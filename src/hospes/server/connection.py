@@ -34,7 +34,7 @@ from __future__ import annotations
 
 import asyncio
 from time import monotonic
-from typing import TYPE_CHECKING, ClassVar, Final, cast
+from typing import ClassVar, Final, cast
 
 from hospes.errors import ClientDisconnected, HttpError, ProtocolError
 from hospes.execution import Handle, call_on_loop
@@ -52,9 +52,6 @@ from hospes.server.service import LOG, Service
 from hospes.server.supervision import NEVER, Patience, reset_at_close, unacknowledged
 from hospes.server.websocket import WebSocket
 from hospes.wire import EndOfContent, RequestHead, RequestReader, ResponseFraming
-
-if TYPE_CHECKING:
-    from hospes.http.saving import Conduit
 
 IDLE: Final = 0
 HEAD: Final = 1
@@ -90,7 +87,6 @@ class Connection(asyncio.Protocol):
     websocket: ClassVar[type[WebSocket]] = WebSocket
     bell: ClassVar[type[Bell]] = Bell
     pieces_of: ClassVar[type[Pieces]] = Pieces
-    conduit_of: ClassVar[type[Conduit] | None] = None
     transport: asyncio.Transport
     _ends: Ends
     _head: RequestHead

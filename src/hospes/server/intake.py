@@ -40,8 +40,6 @@ class Peer(Protocol):
     """What whoever reads content waits on."""
     pieces_of: ClassVar[type[Pieces]]
     """How it is given to whoever asks for piece after piece."""
-    conduit_of: ClassVar[type[Conduit] | None]
-    """What puts it into a file by itself."""
 
     def send(self, octets: bytes) -> None:
         """Send octets between two answers."""
@@ -88,7 +86,7 @@ class Intake:
         self._expects = head.expect_continue
         self.bell = peer.bell
         self.pieces_of = peer.pieces_of
-        self.conduit_of = peer.conduit_of
+        self.conduit_of: type[Conduit] | None = getattr(peer, "conduit_of", None)  # the engine's have one
         self._dry = False  # whether the wire reader has nothing to give
         self._wanted = False  # whether somebody has begun to read
         self._wanted_since = 0.0  # since when somebody waits; 0: nobody does
