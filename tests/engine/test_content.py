@@ -17,6 +17,7 @@ from hospes.http.content import HIGH_WATER, ContentReader
 from hospes.http.request import Request
 from hospes.http.response import Response
 from hospes.limits import KiB, Limits, Timeouts
+from hospes.server.intake import DROPPED
 
 Core: Any = pytest.importorskip("hospes.engine._core", reason="platform: the engine is not built here")
 
@@ -229,6 +230,25 @@ def test_limits(carrier: str, more: int) -> None:
             peer.send(bytes(size + more))
         got = peer.get()
         assert (got.status, got.content[:6]) == ((200, b"%d" % (size + more)) if more <= 0 else (413, got.content[:6]))
+
+
+@pytest.mark.parametrize("carrier", CARRIERS)
+@pytest.mark.parametrize("more", [-1, 0, 1, 64 * KiB])
+def test_what_nobody_reads(carrier: str, more: int) -> None:
+    """The connection is kept, or not, by the content's length alone."""
+
+    async def handler(request: Request) -> Response:
+        return Response("no")
+
+    size = DROPPED + more
+    with CARRIERS[carrier](handler) as port:
+        for at_once in (0, 1000, 70_000, size):
+            with Peer(port) as peer:
+                peer.send(head(size) + bytes(at_once))
+                assert (peer.get().fields.get("connection") == "close") == (more > 0)
+                if more <= 0:
+                    peer.send(bytes(size - at_once) + head(0))
+                    assert peer.get().content == b"no"
 
 
 @pytest.mark.parametrize("carrier", CARRIERS)

@@ -446,3 +446,17 @@ def test_chunks_of_20_mib_stream_through(serve: Serve) -> None:
         sender.join(WAIT)
         assert content == b"".join(bytes([n % 256]) * 65536 for n in range(count))
         assert peer.get().status == 200
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_a_head_that_came_another_way(more: int) -> None:
+    """What came with it is there before anybody waits; whether the rest may be dropped depends on the length alone."""
+    size = DROPPED + more
+    peer, reader = FakePeer(), RequestReader(Limits())
+    reader.receive(request("/", "POST", None, f"Content-Length: {size}"))
+    head = reader.next()
+    assert isinstance(head, RequestHead)
+    intake = Intake(peer, RequestReader(Limits()), head, 1 << 30, Timeouts())
+    intake.begin(size, b"x" * 10)
+    assert (intake.content.buffered, intake.content.begun, peer.asked) == (10, False, [])
+    assert intake.droppable(streams=False) == (more <= 0)

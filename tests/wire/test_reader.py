@@ -481,3 +481,15 @@ def test_any_octets_read_the_same_in_any_pieces(pieces: list[bytes]) -> None:
     whole = read(octets)
     assert read(*pieces) == whole
     assert read(*(octets[i : i + 1] for i in range(len(octets)))) == whole
+
+
+def test_a_head_that_was_read_another_way() -> None:
+    """Only the content's end, and what comes behind it, is seen here."""
+    for passed in (0, 3, 4):
+        reader = RequestReader(Limits(body=1))
+        reader.await_content(5, passed)
+        assert (reader.idle, reader.body_limit) == (False, None)
+        reader.receive(b"abcde"[passed:] + HEAD)
+        assert reader.next() == b"abcde"[passed:]
+        assert isinstance(reader.next(), EndOfContent)
+        assert isinstance(reader.next(), RequestHead)
