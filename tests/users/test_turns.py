@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -222,6 +223,75 @@ def test_where_many_come_the_file_is_kept_for_a_moment_and_no_longer(tmp_path: P
             other.leave(await blocked)
             other.leave(place)
             other.close()
+        turns.close()
+
+    asyncio.run(main())
+
+
+class Counting(RangeLock):
+    """Counts how often the file is given up."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.left: list[list[int]] = []
+        self.alone = True
+
+    def is_alone(self) -> bool:
+        if not self.alone:
+            raise OSError("out of order")
+        return super().is_alone()
+
+    def leave_all(self, but: Iterable[int]) -> None:
+        self.left.append([*but])
+        super().leave_all(self.left[-1])
+
+
+async def until(what: Callable[[], object]) -> None:
+    async with asyncio.timeout(30):
+        while not what():
+            await asyncio.sleep(0.001)
+
+
+@pytest.mark.parametrize("how", ["somebody comes", "they are given back", "it takes too long", "it breaks", "it is closed"])
+def test_many_turns_that_last_keep_the_file_as_long_as_nobody_else_comes(tmp_path: Path, how: str) -> None:
+    async def main() -> None:
+        store, path = MemoryStore(), str(tmp_path / "turns")
+        await store.open()
+        lock = Counting(path)
+        turns, other = Turns(store, 10.0, lock), Turns(store, 10.0, RangeLock(path))
+        keys = [bytes([number]) * 32 for number in range(1, 9)]
+        held = [turns.take_now("users", key) for key in keys]
+        for _ in range(5):  # as long as many are given
+            await asyncio.sleep(0.002)
+            for each in held[:4]:
+                assert each is not None
+                turns.give_back(each)
+            held[:4] = [turns.take_now("users", key) for key in keys[:4]]
+        if how == "somebody comes":
+            entering = asyncio.ensure_future(other.enter(b"z" * 32))
+            await until(lambda: lock.left)
+            assert lock.left == [[place_of(key) for key in [*keys[4:], *keys[:4]]]]
+            other.leave(await entering)
+        elif how == "it breaks":
+            lock.alone = False
+            await until(lambda: lock.left)
+            assert len(lock.left[0]) == 8
+        elif how == "it takes too long":
+            await until(lambda: lock.left)
+            assert len(lock.left[0]) == 8
+        elif how == "it is closed":
+            turns.close()
+            await until(lambda: lock.left)
+            assert lock._descriptor < 0, "what is closed stays closed"
+            return
+        for each in held:
+            assert each is not None
+            turns.give_back(each)
+        await until(lambda: lock.left)
+        if how == "they are given back":
+            assert lock.left == [[]]
+        other.leave(await other.enter(keys[0]))
+        other.close()
         turns.close()
 
     asyncio.run(main())

@@ -38,6 +38,8 @@ _DEEPEST: Final = 100  # lists and dicts inside each other, as many as JSON cont
 
 _ALLOWED: Final = frozenset({NoneType, bool, int, float, str, bytes, datetime, list, dict, tuple})
 _AS_IT_IS: Final = frozenset({NoneType, bool, float, bytes})
+_SIMPLE: Final = _AS_IT_IS | {int, str}
+_KEYS: Final = frozenset({str})
 _KINDS: Final = "None, bool, int, float, str, bytes, datetime, list and dict"
 
 _Path: TypeAlias = "tuple[_Path | Values, object]"
@@ -115,10 +117,12 @@ class Values(Struct, frozen=True):
                 end.
             RecordTooLarge: if it has more than `most` octets.
         """
-        octets = _ENCODER.encode(_cleaned(content, self))
+        octets = as_it_is = _as_it_is(content)
+        if not as_it_is or not _is_simple(content):
+            octets = _ENCODER.encode(_cleaned(content, self))
         if len(octets) > most:
             raise RecordTooLarge(f"{self.owner}'s record would have {len(octets)} octets, at most {most} are kept ({self.limit})")
-        return Packed(PLAIN if octets == _as_it_is(content) else EXTENDED, octets)
+        return Packed(PLAIN if octets == as_it_is else EXTENDED, octets)
 
     def unpack(self, form: int, octets: bytes) -> Unpacked:
         """What `pack` was given.
@@ -165,6 +169,11 @@ def _as_it_is(content: Mapping[str, Any]) -> bytes:
         return _ENCODER.encode(content)
     except (TypeError, ValueError, OverflowError, RecursionError):  # UnicodeEncodeError is a ValueError
         return b""
+
+
+def _is_simple(content: Mapping[str, Any]) -> bool:
+    """Whether what is written as it is needs no looking at: nothing inside of anything, and nothing that only looks like text."""
+    return _SIMPLE.issuperset(map(type, content.values())) and _KEYS.issuperset(map(type, content))
 
 
 def _cleaned(content: Mapping[str, Any], whose: Values) -> dict[str, Any]:

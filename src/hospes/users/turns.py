@@ -4,8 +4,8 @@
                                                      └→ the store's own turn, where it has some ─────┘
 
 Where this process is alone with the file, one lock on all of it stands for those of single visitors, from the first turn that is
-given out in a round of the loop until the next round, or for some milliseconds where many are given out: so it costs them next to
-nothing. A turn that lasts longer has the lock of its own visitor from then on.
+given out in a round of the loop until the next round, or where many are given out for as long as that goes on and nobody else
+comes: so it costs them next to nothing. A turn that lasts longer has the lock of its own visitor from then on.
 
 A store that machines share parts their turns itself (see `hospes.store.TurnStore`), and reads and writes the record on the
 same way. Beside any other store the processes of one machine have a file of locks.
@@ -35,6 +35,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.0005, 0.005  # seconds between two looks at ano
 
 _MANY: Final = 4  # turns of one round, from which on the next rounds will have as many
 _STAY: Final = 0.002  # seconds that others wait at the most for a process that takes the file for its own
+_STAYS: Final = 25  # times that it stays for no more than the many turns that are out: they wait for a disk, most likely
 
 _Line: TypeAlias = "deque[asyncio.Future[None]]"
 
@@ -88,6 +89,7 @@ class Turns:
 
         self._has_all = False  # whether the file is locked as a whole
         self._given = 0  # turns, since then
+        self._stays = 0  # times that it stayed, since many were given
         self._outside: set[int] = set()  # places whose line waits for another process
 
     @property
@@ -285,7 +287,23 @@ class Turns:
         if self._given < _MANY:
             self._leave_all()
         else:
-            asyncio.get_running_loop().call_later(_STAY, self._leave_all)
+            self._given = self._stays = 0
+            asyncio.get_running_loop().call_later(_STAY, self._leave_or_stay)
+
+    def _leave_or_stay(self) -> None:
+        """Keep the file where that goes on paying: to give it up costs every turn that is out a lock of its own."""
+        self._stays = 0 if self._given >= _MANY else self._stays + 1
+        if self._has_all and len(self._lines) >= _MANY and self._stays < _STAYS and self._is_alone():
+            self._given = 0
+            asyncio.get_running_loop().call_later(_STAY, self._leave_or_stay)
+        else:
+            self._leave_all()
+
+    def _is_alone(self) -> bool:
+        try:
+            return self._lock is not None and self._lock.is_alone()
+        except OSError:
+            return False
 
     def _leave_all(self) -> None:
         self._has_all = False
