@@ -68,6 +68,11 @@ def test_a_datetime_in_the_place_of_its_text_is_a_change(before: object, after: 
             session["at"] = value
             await end()
         assert await content(house, cookie) == {"n": 1, "at": after}
+        await serve(house.sessions, cookie, lambda session: session.set_attribute("at", [{"at": before}, before]))
+        session, end = await begun(house, cookie)
+        session["at"][0]["at"] = after
+        await end()
+        assert await content(house, cookie) == {"n": 1, "at": [{"at": after}, before]}
 
     run(main)
 

@@ -18,9 +18,6 @@ class Keeper:
         self.refusal = ""
         self.asked: list[Any] = []
 
-    def note_change(self) -> None:
-        self.asked.append("note_change")
-
     def establish(self) -> str:
         self.asked.append("establish")
         return "an-id"

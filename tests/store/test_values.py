@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -206,3 +207,22 @@ def test_errors_say_whose_it_is() -> None:
         other.pack({"a": "bc"}, 4)
     with pytest.raises(StoreError, match="a session's record is damaged"):
         other.unpack(PLAIN, b"\xc1")
+
+
+NAIVE = datetime.fromisoformat("2020-01-02T03:04:05.000006")
+
+
+@pytest.mark.parametrize("wrap", [lambda at: at, lambda at: [at], lambda at: {"b": [{"at": at}]}, lambda at: (1, at)])
+def test_a_datetime_is_told_from_its_text(wrap: Callable[[object], object]) -> None:
+    dated, text = {"a": wrap(NAIVE)}, {"a": wrap(NAIVE.isoformat())}
+    assert fingerprint(dated) != fingerprint(text)
+    for content in (dated, text):
+        packed = OF.pack(content, 10_000)
+        back = OF.unpack(*packed)
+        assert back.print == fingerprint(back.content) == fingerprint(content)
+        assert packed.form == (EXTENDED if content is dated else PLAIN)
+
+
+def test_a_date_is_no_text_either() -> None:
+    assert fingerprint({"a": [NAIVE.date().isoformat()]}) != b""
+    assert fingerprint({"a": [NAIVE.date()]}) == b"", "it cannot be kept, which is said where it is to be"

@@ -35,9 +35,6 @@ class Keeper:
     async def end(self, failed: bool) -> None:
         self.said.append("failed" if failed else "end")
 
-    def note_change(self) -> None:
-        self.said.append("change")
-
     def forget(self) -> None:
         self.said.append("forget")
 

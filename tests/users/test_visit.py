@@ -57,6 +57,10 @@ def test_a_datetime_in_the_place_of_its_text_is_a_change(url: str, before: objec
             await serve(visitors, cookie, lambda user: user.update(at=after))
             user, _ = await serve(visitors, cookie)
             assert user == {"at": after}
+            await serve(visitors, cookie, lambda user: user.update(events=[{"at": before}, before]))
+            await serve(visitors, cookie, lambda user: user["events"][0].update(at=after))
+            user, _ = await serve(visitors, cookie)
+            assert user["events"] == [{"at": after}, before]
 
     asyncio.run(main())
 

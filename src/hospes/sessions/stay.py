@@ -188,10 +188,6 @@ class Stay:
             self._id = new_id()
         return self._next_id or self._id
 
-    def note_change(self) -> None:
-        """Have the attributes written, whatever their octets are."""
-        self._print = b""
-
     def rotate(self) -> None:
         """Have the session go on under a new id."""
         self._check_serving("session.rotate() changes the cookie")

@@ -12,7 +12,6 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, Final, Protocol
 
 from hospes.http.blocks import BlockKeeper
@@ -29,10 +28,6 @@ class Keeper(BlockKeeper, Protocol):
     @property
     def refusal(self) -> str:
         """Why the session cannot be changed now; "" if it can."""
-        ...
-
-    def note_change(self) -> None:
-        """What was put in counts as a change, though its octets may be those of what was there: a datetime's, its text's."""
         ...
 
     def establish(self) -> str:
@@ -134,8 +129,6 @@ class StoredSession(Session):
             RuntimeError: where it would be lost: the session has ended, or the answer has left.
         """
         self._change()
-        if self._keeper is not None and datetime in (type(value), type(self._attributes.get(name))):
-            self._keeper.note_change()
         self._attributes[name] = self._shapes.admit(name, value)
 
     def remove_attribute(self, name: str) -> None:

@@ -9,14 +9,15 @@ Laws:
 * What comes back is what was stored, with two exceptions: a tuple comes back as a list, and a datetime with a time zone
   as the same instant in UTC.
 * Equal octets mean that nothing changed, at any depth: `fingerprint` of content just decoded is its `fingerprint` until a
-  program changes it. That is how nested changes are noticed. Only a datetime without a time zone has the print of its own text:
-  who puts a datetime in, or over one, says so.
+  program changes it. That is how nested changes are noticed: also of a text into the datetime that it stands for.
 * What cannot be kept is refused, naming where it stands: `user["cart"][3]`. Nothing is kept in part.
 * Nothing in a record can make the reader run anything (it is no pickle).
 """
 
 from __future__ import annotations
 
+import marshal
+import re
 from collections.abc import Mapping
 from dataclasses import is_dataclass
 from datetime import UTC, datetime
@@ -34,6 +35,7 @@ EXTENDED: Final = 2
 """The format of content with extensions."""
 
 _INTEGER, _NAIVE = 1, 2  # extensions
+_DATE: Final = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DEEPEST: Final = 100  # lists and dicts inside each other, as many as JSON content may have (see hospes.limits)
 
 _ALLOWED: Final = frozenset({NoneType, bool, int, float, str, bytes, datetime, list, dict, tuple})
@@ -155,12 +157,24 @@ class Values(Struct, frozen=True):
 def fingerprint(content: Mapping[str, Any]) -> bytes:
     """Octets that change when anything in the content does; b"" for content that cannot be kept."""
     octets = _as_it_is(content)
-    if octets:
+    if octets and not (b"-" in octets and _DATE.search(octets) and _has_objects(content)):
         return octets
     try:
-        return _ENCODER.encode(_cleaned(content, _NOBODYS))  # for integers beyond 64 bits
+        return _ENCODER.encode(_cleaned(content, _NOBODYS))  # for integers beyond 64 bits, and datetimes
     except (TypeError, ValueError):
         return b""
+
+
+def _has_objects(content: Mapping[str, Any]) -> bool:
+    """Whether there may be something in it that is written as its text is: a datetime without a time zone.
+
+    What is marshalled is thrown away: it is the quickest way through content, and knows no objects but those of the language.
+    """
+    try:
+        marshal.dumps(list(content.values()))
+    except ValueError:
+        return True
+    return False
 
 
 def _as_it_is(content: Mapping[str, Any]) -> bytes:

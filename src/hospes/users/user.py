@@ -38,10 +38,6 @@ class Keeper(BlockKeeper, Protocol):
         """Why the User cannot be changed now; "" if it can."""
         ...
 
-    def note_change(self) -> None:
-        """What was put in counts as a change, though its octets may be those of what was there: a datetime's, its text's."""
-        ...
-
     def forget(self) -> None:
         """Have the record deleted."""
         ...
@@ -207,7 +203,7 @@ class User(dict[str, Any]):
 
     def __setitem__(self, key: str, value: Any) -> None:
         self._change()
-        super().__setitem__(key, self._admitted(key, value))
+        super().__setitem__(key, self._shapes.admit(key, value))
 
     def __delitem__(self, key: str) -> None:
         self._change()
@@ -226,7 +222,8 @@ class User(dict[str, Any]):
     def update(self, *sources: Mapping[str, Any] | Iterable[tuple[str, Any]], **more: Any) -> None:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]  # dict's overloads say the same
         """Put in everything from a mapping or from pairs, and from the keywords. All of it, or after an error nothing."""
         self._change()
-        admitted = {key: self._admitted(key, value) for key, value in dict(*cast(Any, sources), **more).items()}
+        admit = self._shapes.admit
+        admitted = {key: admit(key, value) for key, value in dict(*cast(Any, sources), **more).items()}
         super().update(admitted)
 
     def pop(self, key: str, *default: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]  # dict's overloads say the same
@@ -247,11 +244,6 @@ class User(dict[str, Any]):
     def __reduce__(self) -> tuple[type[dict[str, Any]], tuple[dict[str, Any]]]:
         """A copy is a plain dict: there is one User of a visitor in a request."""
         return dict, (dict(self),)
-
-    def _admitted(self, key: str, value: Any) -> Any:
-        if self._keeper is not None and datetime in (type(value), type(self.get(key))):
-            self._keeper.note_change()
-        return self._shapes.admit(key, value)
 
     def _change(self) -> None:
         keeper = self._keeper

@@ -302,10 +302,6 @@ class Visit:
             if work is not None:
                 await work
 
-    def note_change(self) -> None:
-        """Have the content written, whatever its octets are."""
-        self._print = b""
-
     def forget(self) -> None:
         """Have the record deleted at the request's end, and the cookie removed."""
         self._check_serving("user.forget() removes the cookie")
