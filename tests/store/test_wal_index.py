@@ -117,7 +117,17 @@ def test_what_was_read_is_recalled_until_somebody_writes(tmp_path: Path) -> None
         assert store.recall("s", b"\3") == (None,)
         assert store.recall("s", b"\0") == (record,)
         await store.touch("s", b"\0", 9e9)
-        assert store.recall("s", b"\0") is None, "of what that leaves nothing is known"
+        assert store.recall("s", b"\0") == (Record(record.value, record.version, 9e9),), "all but its end is as it was"
+        version, *_ = await asyncio.gather(store.put("s", b"\3", b"again"), *(store.touch("s", b"\3", 8e9) for _ in range(2)))
+        assert store.recall("s", b"\3") == (Record(b"again", version, 8e9),), "in the order in which they were written"
+        await asyncio.to_thread(write, path, "theirs")
+        assert store.recall("s", b"\3") is None
+        await store.get("s", b"\3")
+        await store.touch("s", b"\0", 9e9)
+        assert store.recall("s", b"\0") is None, "of what was not known nothing is known"
+        assert store.recall("s", b"\3") == (Record(b"again", version, 8e9),)
+        await store.sweep(8e9, 10)
+        assert store.recall("s", b"\0") is None, "which records a sweep has removed nobody knows"
 
     run(path, work)
 
@@ -181,14 +191,15 @@ def test_what_is_recalled_is_what_there_is_whoever_writes(tmp_path: Path) -> Non
             elif act == 6:
                 write(path, f"theirs {number}")
             else:
-                await store.touch("s", key, None)
-            rows = dict(looking.execute("SELECT key, value FROM record WHERE space = 's'").fetchall())
+                await store.touch("s", key, chance.choice([None, 8e9, 9e9]))
+            found = looking.execute("SELECT key, value, expires FROM record WHERE space = 's'").fetchall()
+            rows = {key: (value, expires) for key, value, expires in found}
             for each in stores:
                 for key in map(bytes, ([0], [1], [2], [3])):
                     known = each.recall("s", key)
                     if known is not None:
                         recalled += 1
-                        assert (known[0].value if known[0] is not None else None) == rows.get(key)
+                        assert ((known[0].value, known[0].expires) if known[0] is not None else None) == rows.get(key)
         assert recalled > 600
         looking.close()
         for store in stores:

@@ -28,7 +28,7 @@ from typing import Any
 from hospes.errors import SetupError
 from hospes.store.contract import Clock, Record, StoreUnavailable, Told
 from hospes.store.sqlite_file import connect, exists, is_busy, is_current, prepare, schema_version, translate
-from hospes.store.sqlite_writer import Effect, SqliteOptions, SqliteWriter
+from hospes.store.sqlite_writer import Effect, Moved, SqliteOptions, SqliteWriter
 from hospes.store.wal_index import WalIndex, is_head, is_next
 
 _GET = "SELECT value, version, expires FROM record WHERE space = ? AND key = ?"
@@ -182,7 +182,8 @@ class SqliteStore:
 
     async def touch(self, space: str, key: bytes, expires: float | None) -> bool:
         """Move the record's end; False when it was not there."""
-        return await self._open_writer().run(_TOUCH, (expires, space, key, self._clock()), None, creates=False) > 0
+        effect = space, key, Moved(expires)
+        return await self._open_writer().run(_TOUCH, (expires, space, key, self._clock()), effect, creates=False) > 0
 
     async def sweep(self, now: float, limit: int) -> int:
         """Remove at most `limit` records whose end had come at `now`, the oldest first; gives how many."""
@@ -215,8 +216,14 @@ class SqliteStore:
             return
         self._as_of = after
         for effect in effects:
-            if effect is not None:
-                self._know(*effect)
+            assert effect is not None
+            space, key, record = effect
+            if isinstance(record, Moved):
+                (known,) = self._known.get((space, key), (None,))
+                if known is None:
+                    continue  # it is to be read
+                record = Record(known.value, known.version, record.expires)
+            self._know(space, key, record)
 
     def _seen(self) -> bytes:
         """How the index looks now, if all that is known is as of then; b"" where nothing can be told."""

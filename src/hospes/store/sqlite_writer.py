@@ -36,6 +36,8 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Protocol, TypeAlias
 
+from msgspec import Struct
+
 from hospes.errors import SetupError
 from hospes.store.contract import Conflict, Record, StoreFull, StoreUnavailable, Told
 from hospes.store.fairlock import FairLock
@@ -64,8 +66,18 @@ class SqliteOptions:
     before_commit: Callable[[], None] = _nothing
 
 
-Effect: TypeAlias = tuple[str, bytes, Record | None]
-"""Space, key, and what there is where a statement has changed a row; None for who knows."""
+class Moved(Struct, frozen=True):
+    """A record that is as it was, but for its end.
+
+    Args:
+        expires: The new one.
+    """
+
+    expires: float | None
+
+
+Effect: TypeAlias = tuple[str, bytes, Record | Moved | None]
+"""Space, key, and what there is where a statement has changed a row; None for nothing."""
 
 
 class _Write:
