@@ -1,6 +1,6 @@
 """What the servers of these tests serve: it counts, and it stores as much as one asks for."""
 
-from hospes import App, User
+from hospes import App, Session, User
 
 app = App()
 
@@ -36,3 +36,15 @@ async def kept(user: User) -> dict[str, int]:
 async def login(name: str, user: User) -> dict[str, int]:
     await user.login(name)
     return {"n": user.get("n", 0)}
+
+
+@app.get("/session/count")
+async def look(session: Session) -> dict[str, object]:
+    return {"n": session.get("n", 0), "is_new": session.is_new}
+
+
+@app.get("/session/count/on")
+@app.post("/session/count")
+async def count_session_on(session: Session) -> dict[str, int]:
+    session["n"] = session.get("n", 0) + 1
+    return {"n": session["n"]}

@@ -15,21 +15,23 @@ ROUNDS, KILLS = 5, 10
 """Fifty kills in all; in rounds, because a test of more than two minutes ends the whole run (`faulthandler_timeout` in
 pyproject.toml), and on a loaded machine each start takes seconds."""
 VISITORS = 8
+PATHS = ["/count", "/session/count"] * (VISITORS // 2)
 
 
 class Counting(threading.Thread):
     """Counts until there is no answer any more."""
 
-    def __init__(self, visitor: Visitor, acknowledged: int) -> None:
+    def __init__(self, visitor: Visitor, path: str, acknowledged: int) -> None:
         super().__init__(daemon=True)
         self.visitor = visitor
+        self.path = path
         self.acknowledged = acknowledged
         self.problem = ""
 
     def run(self) -> None:
         try:
             while True:
-                answer = self.visitor.ask("POST", "/count")
+                answer = self.visitor.ask("POST", self.path)
                 if answer != (200, {"n": self.acknowledged + 1}):
                     self.problem = f"after {self.acknowledged} came {answer}"
                     return
@@ -45,9 +47,9 @@ def test_what_was_acknowledged_is_there(tmp_path: Path, round: int) -> None:
     site = Site(f"sqlite:///{tmp_path}/kill.db", tmp_path)
     with site.running():
         visitors = [Visitor(site.port) for _ in range(VISITORS)]
-        counts = [visitor.ask("POST", "/count").value["n"] for visitor in visitors]
+        counts = [visitor.ask("POST", path).value["n"] for visitor, path in zip(visitors, PATHS, strict=True)]
         for kill in range(KILLS):
-            threads = [Counting(visitor, count) for visitor, count in zip(visitors, counts, strict=True)]
+            threads = [Counting(*each) for each in zip(visitors, PATHS, counts, strict=True)]
             for thread in threads:
                 thread.start()
             time.sleep(moments.uniform(0.0, 0.15))  # the moment is the point; nothing is waited for
@@ -58,7 +60,7 @@ def test_what_was_acknowledged_is_there(tmp_path: Path, round: int) -> None:
             site.start()
             for number, thread in enumerate(threads):
                 visitors[number].at(site.port)
-                found = visitors[number].ask("GET", "/count").value
+                found = visitors[number].ask("GET", PATHS[number]).value
                 # What was under way when the server died may have been stored, or not.
                 assert found["n"] in {thread.acknowledged, thread.acknowledged + 1}, f"kill {kill}, visitor {number}"
                 assert not found["is_new"]

@@ -37,6 +37,33 @@ def test_two_servers_count_160(tmp_path: Path) -> None:
         first.close()
 
 
+def test_two_servers_count_a_session_whether_they_wait_for_its_turn_or_merge(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/shared.db"
+    with Site(url, tmp_path).running() as one, Site(url, tmp_path).running() as other:
+        first = Visitor(one.port)
+        first.ask("POST", "/session/count")
+        problems: list[object] = []
+
+        def count(port: int, method: str, path: str) -> None:
+            visitor = Visitor(port)
+            visitor.cookie = first.cookie
+            for _ in range(EACH):
+                answer = visitor.ask(method, path)
+                if answer.status != 200:
+                    problems.append(answer)
+            visitor.close()
+
+        ways = [("POST", "/session/count"), ("GET", "/session/count/on")] * 2
+        threads = [threading.Thread(target=count, args=(site.port, *way)) for site in (one, other) for way in ways]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert problems == []
+        assert first.ask("GET", "/session/count").value["n"] == 1 + 8 * EACH
+        first.close()
+
+
 def test_when_one_is_killed_the_other_goes_on(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/shared.db"
     with Site(url, tmp_path).running() as one, Site(url, tmp_path).running() as other:

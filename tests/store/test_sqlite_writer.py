@@ -403,6 +403,35 @@ def test_another_transaction_is_waited_for_off_the_loop(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="an open file cannot be removed there")
+def test_what_was_given_up_while_another_had_the_database_does_not_happen(tmp_path: Path) -> None:
+    async def main() -> None:
+        await make_file(tmp_path)
+        told, store = Told(), store_at(tmp_path, patience=0.5)
+        await store.open()
+        await store.put("users", b"a", b"")
+        other = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        store.begin_set("users", b"given up", b"", 0, told.of("given up"))
+        late = asyncio.create_task(store.put("users", b"given up as well", b""))
+        await asyncio.sleep(0)
+        assert store._writer is not None
+        while not store._writer.is_committing:
+            await asyncio.sleep(0)
+        store._writer._options = SqliteOptions(patience=0.0)
+        asyncio.get_running_loop().call_soon(store._writer._give_up)
+        with pytest.raises(StoreUnavailable):
+            await late
+        other.execute("ROLLBACK")
+        other.close()
+        store._writer._options = SqliteOptions()
+        await store.put("users", b"b", b"")
+        assert [key async for key, _ in store.scan("users")] == [b"a", b"b", b"first"]
+        assert [failure for *_, failure in told.outcomes] == [StoreUnavailable]
+        await store.close()
+
+    asyncio.run(main())
+
+
 def test_a_file_that_is_removed_or_replaced_is_noticed(tmp_path: Path) -> None:
     async def main() -> None:
         store = store_at(tmp_path)

@@ -356,6 +356,8 @@ class SqliteWriter:
         """Begin a transaction and execute every statement of a batch in it."""
         connection = self._connected()
         begin(connection, wait)
+        if wait:
+            batch[:] = [write for write in batch if not write.is_over]  # who was given up meanwhile is not surprised later
         self._looks = self._watcher.look(), b""
         for write in batch:
             try:
