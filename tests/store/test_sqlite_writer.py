@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from hospes.errors import SetupError
-from hospes.store import Conflict, StoreFull, StoreUnavailable
+from hospes.store import Conflict, StoreFull, StoreUnavailable, sqlite_writer
 from hospes.store.sqlite import SqliteStore
+from hospes.store.sqlite_file import begin
 from hospes.store.sqlite_writer import SqliteOptions
 
 
@@ -403,27 +404,31 @@ def test_another_transaction_is_waited_for_off_the_loop(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="an open file cannot be removed there")
-def test_what_was_given_up_while_another_had_the_database_does_not_happen(tmp_path: Path) -> None:
+def test_what_was_given_up_while_another_had_the_database_does_not_happen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_free = threading.Event()
+
+    def begin_when_free(connection: sqlite3.Connection, wait: float) -> None:
+        if not wait:
+            raise sqlite3.OperationalError("database is locked")
+        assert is_free.wait(30)
+        begin(connection, wait)
+
     async def main() -> None:
         await make_file(tmp_path)
-        told, store = Told(), store_at(tmp_path, patience=0.5)
+        told, store = Told(), store_at(tmp_path, patience=0.25)
         await store.open()
         await store.put("users", b"a", b"")
-        other = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        store.begin_set("users", b"given up", b"", 0, told.of("given up"))
-        late = asyncio.create_task(store.put("users", b"given up as well", b""))
-        await asyncio.sleep(0)
-        assert store._writer is not None
-        while not store._writer.is_committing:
-            await asyncio.sleep(0)
-        store._writer._options = SqliteOptions(patience=0.0)
-        asyncio.get_running_loop().call_soon(store._writer._give_up)
-        with pytest.raises(StoreUnavailable):
-            await late
-        other.execute("ROLLBACK")
-        other.close()
-        store._writer._options = SqliteOptions()
+        with monkeypatch.context() as patch:
+            patch.setattr(sqlite_writer, "begin", begin_when_free)
+            store.begin_set("users", b"given up", b"", 0, told.of("given up"))
+            with pytest.raises(StoreUnavailable):
+                await store.put("users", b"given up as well", b"")
+            is_free.set()
+            assert store._writer is not None
+            while store._writer.is_committing:
+                await asyncio.sleep(0.001)
         await store.put("users", b"b", b"")
         assert [key async for key, _ in store.scan("users")] == [b"a", b"b", b"first"]
         assert [failure for *_, failure in told.outcomes] == [StoreUnavailable]
