@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from hospes.lazily import regexp
+from hospes.lazily import annotations_of, regexp, signature_of
 
 SOURCE = Path(__file__).parent.parent / "src"
 
@@ -136,3 +136,41 @@ def test_an_expression_can_be_copied() -> None:
     late = copy.copy(regexp("a+"))
     assert late.fullmatch("aa") is not None
     assert copy.deepcopy(late).fullmatch("b") is None
+
+
+def later(first: Later, second: int) -> None: ...
+
+
+class Later:
+    of: Later
+
+
+def test_signatures_name_what_comes_to_be_later() -> None:
+    assert [*signature_of(later).parameters] == ["first", "second"]
+    assert annotations_of(later) == {"first": "Later", "second": "int", "return": "None"}
+    assert annotations_of(Later) == {"of": "Later"}
+    assert annotations_of(object()) == {}
+    with pytest.raises(ValueError, match="signature"):
+        signature_of(type)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="platform: before Python 3.14 annotations are evaluated at once")
+def test_an_annotation_without_quotes_is_left_for_later() -> None:
+    program = """
+from hospes import App
+
+app = App()
+
+@app.post("/")
+async def show(order: Order, request=None) -> dict[str, int]:
+    return {"n": order.n}
+
+from msgspec import Struct
+
+class Order(Struct):
+    n: int
+
+with app.test() as client:
+    print(client.post("/", json={"n": 7}).json()["n"])
+"""
+    assert run(program) == "7"

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import inspect
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ import click
 from hospes.adapters import kind_of
 from hospes.app import Application
 from hospes.errors import SetupError
+from hospes.lazily import signature_of
 from hospes.running import App, Interface, Runnable, loading, python, run_workers, show_log, version
 from hospes.running import host as host_application
 from hospes.server import ServerOptions, Worker, Workers
@@ -197,7 +197,7 @@ def find(target: str, interface: Interface = "", *, factory: bool = False) -> Ru
 
 def _call(factory: Any, attribute: str, name: str) -> Any:
     try:
-        signature = inspect.signature(factory)
+        signature = signature_of(factory)
     except (TypeError, ValueError):  # written in C, it says nothing of itself
         return factory()
     try:

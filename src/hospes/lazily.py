@@ -1,10 +1,12 @@
-"""What is made when it is first needed: modules of packages, and regular expressions.
+"""What is made when it is first needed: modules of packages, regular expressions, and what annotations name.
 
 Laws:
 
 * What a program does not use costs its start nothing: `import hospes` reads one table; `App` brings what applications need.
 * What was needed once is as quick as if it had been there from the beginning.
 * A name of a package is looked for once; from then on it is the package's own, as if it had been imported at the top.
+* A name in an annotation may come to be defined below it: in quotes, by `from __future__ import annotations`, and from
+  Python 3.14 on always (PEP 649). Who looks at annotations early leaves such a name as it is.
 * Type checkers see ordinary imports below `if TYPE_CHECKING`; a test holds table and imports to each other.
 """
 
@@ -14,7 +16,10 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any, AnyStr, Generic, cast
+from typing import TYPE_CHECKING, Any, AnyStr, Generic, cast
+
+if TYPE_CHECKING:
+    from inspect import Signature
 
 
 def lazily(package: str, modules: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
@@ -54,6 +59,31 @@ def regexp(expression: AnyStr, flags: int = 0) -> re.Pattern[AnyStr]:
         flags: The same.
     """
     return cast("re.Pattern[AnyStr]", _Regexp(expression, flags))
+
+
+def signature_of(call: Callable[..., Any]) -> Signature:
+    """The signature of something that can be called; a name in it that is not there yet stays a reference.
+
+    Raises:
+        TypeError, ValueError: where it has none that can be read.
+    """
+    from inspect import signature
+
+    if sys.version_info >= (3, 14):
+        from annotationlib import Format
+
+        return signature(call, annotation_format=Format.FORWARDREF)
+    return signature(call)
+
+
+def annotations_of(owner: object) -> Mapping[str, Any]:
+    """The annotations of a function, a class or anything else; a name in them that is not there yet stays a reference."""
+    if sys.version_info >= (3, 14) and (callable(owner) or hasattr(owner, "__annotate__")):
+        from annotationlib import Format, get_annotations
+
+        return get_annotations(owner, format=Format.FORWARDREF)
+    found: Mapping[str, Any] = getattr(owner, "__annotations__", {})
+    return found
 
 
 def compile_expressions(package: str) -> None:

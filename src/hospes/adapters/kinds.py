@@ -20,6 +20,7 @@ from hospes.adapters.asgi_host import HostedAsgi, from_asgi
 from hospes.adapters.wsgi_host import HostedWsgi, from_wsgi
 from hospes.errors import SetupError
 from hospes.http.handler import Handler
+from hospes.lazily import signature_of
 
 Kind: TypeAlias = Literal["asgi", "wsgi", "handler", "factory"]
 
@@ -33,7 +34,7 @@ def kind_of(application: object) -> Kind | None:
     if isinstance(application, type) or not callable(application):
         return None
     try:
-        parameters = inspect.signature(application).parameters.values()
+        parameters = signature_of(application).parameters.values()
     except (TypeError, ValueError):  # some that are written in C
         return None
     if any(each.kind is each.VAR_POSITIONAL for each in parameters):

@@ -47,6 +47,7 @@ from hospes.http.percent import percent_encode
 from hospes.http.problem import problem_response
 from hospes.http.request import Request, SessionSource, UserSource, Workers
 from hospes.http.response import Response
+from hospes.lazily import annotations_of
 from hospes.routing import Matcher, Pattern, Route, Router, parse_pattern
 from hospes.routing.pattern import Kind
 from hospes.store import StoreSource
@@ -400,7 +401,7 @@ def _may_be_foreign(function: Callable[..., Any], url: str) -> bool:
     if "<" in url or "/:" in url:
         return True
     code = getattr(function, "__code__", None)
-    return code is not None and "request" in code.co_varnames and "request" not in getattr(function, "__annotations__", ())
+    return code is not None and "request" in code.co_varnames and "request" not in annotations_of(function)
 
 
 def _leads_elsewhere(pattern: Pattern, prefix: str) -> bool:

@@ -8,10 +8,11 @@ Laws:
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+from hospes.lazily import signature_of
 
 Lifespan: TypeAlias = Callable[..., "AsyncGenerator[None] | AbstractAsyncContextManager[None]"]
 
@@ -39,7 +40,7 @@ class Life:
 
     async def begin_lifespan(self, lifespan: Lifespan, application: object) -> None:
         """Begin a lifespan of the program's; it gets the application if it takes a parameter."""
-        made = lifespan(application) if inspect.signature(lifespan).parameters else lifespan()
+        made = lifespan(application) if signature_of(lifespan).parameters else lifespan()
         # One that the program has made a context manager already is as welcome.
         await self.begin(made if isinstance(made, AbstractAsyncContextManager) else _entering(made))
 

@@ -6,6 +6,8 @@ Laws:
 * What a `partial` has fixed is no longer a parameter: a request must not replace what the program has chosen.
 * Annotations that are strings are looked up where the handler was written; for one inside a function, `namespace` says what
   was there.
+* Nothing is looked up before the application starts: a name may come to be defined below the handler (from Python 3.14 on without
+  quotes, too: PEP 649).
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from msgspec import Struct, field
 
 from hospes.binding.annotations import type_of
 from hospes.errors import SetupError
+from hospes.lazily import annotations_of, signature_of
 
 EMPTY = inspect.Parameter.empty
 """No annotation, or no default."""
@@ -81,7 +84,7 @@ def arguments_of(handler: Callable[..., Any], site: Site) -> list[Argument]:
     """
     name, where = name_of(handler), (site.source or source_of(handler),)
     try:
-        signature = inspect.signature(handler)
+        signature = signature_of(handler)
     except (TypeError, ValueError):
         remedy = "wrap it in a function of your own that names its parameters"
         raise SetupError(f"{name}() has no signature that can be read", where=where, remedy=remedy) from None
@@ -106,7 +109,7 @@ def return_type_of(function: Callable[..., Any], namespace: Mapping[str, Any]) -
     """
     if inspect.isclass(function):
         return function
-    signature = inspect.signature(function)
+    signature = signature_of(function)
     raw = Argument("return", signature.return_annotation, EMPTY, None, name_of(function), (source_of(function),))
     return _resolved(raw, _globals_of(function), namespace).annotation
 
@@ -116,7 +119,7 @@ def local_names(handler: Callable[..., Any], namespace: Mapping[str, Any]) -> di
 
     A decorator calls it with its caller's `f_locals`, so that classes local to a function are found; nothing else is kept alive.
     """
-    annotations = getattr(_innermost(handler), "__annotations__", {})
+    annotations = annotations_of(_innermost(handler))
     texts = [each for each in annotations.values() if isinstance(each, str)]
     return {name: value for name, value in namespace.items() if any(name in text for text in texts)} if texts else {}
 
@@ -186,8 +189,9 @@ def _resolved(argument: Argument, scope: Mapping[str, Any], namespace: Mapping[s
     try:
         hints = get_type_hints(holder, dict(scope), dict(namespace), include_extras=True)
     except NameError as error:
+        said = getattr(argument.annotation, "__forward_arg__", argument.annotation)  # a reference is shown as it was written
         raise argument.problem(
-            f"is annotated {argument.annotation!r}, but {error.name!r} is not known where the function was written",
+            f"is annotated {said!r}, but {error.name!r} is not known where the function was written",
             "import the name at module level (not only under TYPE_CHECKING), or define it before the handler",
         ) from None
     except (SyntaxError, TypeError, AttributeError) as error:

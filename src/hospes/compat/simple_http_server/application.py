@@ -38,6 +38,7 @@ from hospes.http.problem import phrase_of
 from hospes.http.request import Request as CoreRequest
 from hospes.http.response import JSON
 from hospes.http.response import Response as CoreResponse
+from hospes.lazily import signature_of
 from hospes.routing import Pattern, Router
 from hospes.running import App
 from hospes.sessions import SessionFactory, SessionOptions
@@ -206,7 +207,7 @@ def _nothing() -> None:
 
 def _may_send(function: Callable[..., Any]) -> bool:
     """Whether a handler asks for the response."""
-    for each in inspect.signature(function).parameters.values():
+    for each in signature_of(function).parameters.values():
         kind = each.annotation
         if isinstance(each.default, Response) or (isinstance(kind, str) and "Response" in kind):
             return True
