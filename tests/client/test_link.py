@@ -31,6 +31,11 @@ def wrapped(error: type[Exception], cause: Exception) -> Exception:
     return error(cause)
 
 
+def test_white_space_around_a_value_is_none_of_it() -> None:
+    call = Call("GET", URL, Headers({"Authorization": " Bearer a b\t", "X": " "}))
+    assert fields_of(call)[1:] == [(b"Authorization", b"Bearer a b"), (b"X", b"")]
+
+
 def test_fields() -> None:
     call = Call("POST", URL, Headers({"X": "ü", "Host": "v.example"}), Body(json=[]).open())
     assert fields_of(call) == [

@@ -84,7 +84,8 @@ def fields_of(call: Call) -> list[tuple[bytes, bytes]]:
         lines.append(("Content-Length", str(content.length)))
     elif call.method in {"POST", "PUT", "PATCH"}:  # RFC 9110 §8.6: there could have been content, and there is none
         lines.append(("Content-Length", "0"))
-    return [(name.encode("ascii"), value.encode()) for name, value in lines]
+    # White space around a value is none of it (RFC 9110 §5.5); the library would refuse it, and repeat the value.
+    return [(name.encode("ascii"), value.strip(" \t").encode()) for name, value in lines]
 
 
 def request_of(call: Call, attempt: Attempt, timeouts: ClientTimeouts, content: object) -> httpcore2.Request:
