@@ -1,6 +1,6 @@
-"""JSON: only HttpError 400 escapes, and of what is JSON depth and digits are what a slow reader finds, octet by octet.
+"""JSON: only HttpError 400 escapes, and of what is JSON depth, number and digits are what a slow reader finds, octet by octet.
 
-The first octet says how deep it may be and how many digits an integer may have; the rest is the content.
+The first octet says how deep it may be, and how many arrays and objects, and digits of an integer, it may have; the rest is content.
 """
 
 from __future__ import annotations
@@ -28,14 +28,17 @@ def target(data: bytes) -> None:
     limits, content = data[:1] or b"\x22", data[1:]
     depth, digits = limits[0] >> 4, (limits[0] & 15) + 1
     too_deep = _refuses(lambda: check_depth(content, depth))
+    too_many = _refuses(lambda: check_depth(content, _DEEP, digits))
     too_long = _refuses(lambda: check_digits(content, digits))
-    assert _refuses(lambda: decode(content, depth=depth, digits=digits)) or not (too_deep or too_long)
+    assert _refuses(lambda: decode(content, depth=depth, containers=digits, digits=digits)) or not (
+        too_deep or too_many or too_long
+    )
     try:
         value = decode(content, depth=_DEEP)
     except HttpError as error:
         _expect_400(error)
         return
-    assert (too_deep, too_long) == tuple(map(int.__gt__, _measure(content), (depth, digits)))
+    assert (too_deep, too_many, too_long) == tuple(map(int.__gt__, _measure(content), (depth, digits, digits)))
     assert decode(encode(value), depth=_DEEP) == value
 
 
@@ -52,9 +55,9 @@ def _expect_400(error: HttpError) -> None:
     assert error.code == 400
 
 
-def _measure(content: bytes) -> tuple[int, int]:
-    """How deep it nests, and the digits of its longest integer."""
-    depth = deepest = longest = 0
+def _measure(content: bytes) -> tuple[int, int, int]:
+    """How deep it nests, how many arrays and objects it has, and the digits of its longest integer."""
+    depth = deepest = count = longest = 0
     inside = escaped = False
     number = b""
     for octet in (content[at : at + 1] for at in range(len(content) + 1)):  # at last an empty one, which ends a number
@@ -69,6 +72,7 @@ def _measure(content: bytes) -> tuple[int, int]:
         number = number.removeprefix(b"-")
         longest = max(longest, len(number) if number.isdigit() else 0)
         number = b""
+        count += octet in {b"[", b"{"}
         depth += (octet in {b"[", b"{"}) - (octet in {b"]", b"}"})
         deepest = max(deepest, depth)
-    return deepest, longest
+    return deepest, count, longest
