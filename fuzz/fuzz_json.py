@@ -1,6 +1,6 @@
 """JSON: only HttpError 400 escapes, and of what is JSON depth, number and digits are what a slow reader finds, octet by octet.
 
-The first octet says how deep it may be, and how many arrays and objects, and digits of an integer, it may have; the rest is content.
+The first octet says how deep it may be, and how many arrays, objects and digits of an integer there may be; the rest is content.
 """
 
 from __future__ import annotations
