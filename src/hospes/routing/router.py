@@ -213,9 +213,14 @@ class _Table(Generic[E]):
             self.tree = self.tree or Node()
             self.tree.add(path, candidate)
 
-    def has(self, segments: list[str]) -> bool:
-        """Whether a route has this path, whatever its conditions."""
-        if _static_key(segments) in self.static or any(_regexp_matches(self.regexps, segments, None)):
+    def has(self, segments: list[str], key: str) -> bool:
+        """Whether a route has this path, whatever its conditions.
+
+        Args:
+            segments: The path's.
+            key: Their `_static_key`.
+        """
+        if key in self.static or (self.regexps and any(_regexp_matches(self.regexps, segments, None))):
             return True
         return self.tree is not None and walk(self.tree, segments, None) is not None
 
@@ -315,7 +320,8 @@ class Matcher(Generic[E]):
         if path[:1] != "/":
             # RFC 9110 §9.3.7: "OPTIONS *" is about the server, not about a resource.
             return AutomaticOptions(_allow({*self._tables} - {ANY})) if (method, path) == ("OPTIONS", "*") else _NOT_FOUND
-        there = {each for each, table in self._tables.items() if table.has(segments)}
+        key = _static_key(segments)
+        there = {each for each, table in self._tables.items() if table.has(segments, key)}
         named = there - {ANY}
         if method == "OPTIONS" and named:
             return AutomaticOptions(_allow(named))
