@@ -43,6 +43,20 @@ def test_a_class_that_hears_nothing() -> None:
     assert caught.value.remedy.startswith("define one of on_handshake, on_open, on_text_message")
 
 
+def test_a_method_that_only_seems_to_hear(caplog: pytest.LogCaptureFixture) -> None:
+    @App(store="memory:").websocket_handler("/x")
+    class Misprint:
+        on_duty = "not a method"
+
+        def on_open(self, session: WebSocketSession) -> None: ...
+
+        def on_message(self, session: WebSocketSession, text: str) -> None: ...
+
+    (said,) = caplog.messages
+    assert "Misprint.on_message() is never called; there are on_handshake, on_open, on_text_message, " in said
+    assert said.startswith(__file__)
+
+
 def test_an_unknown_message_type() -> None:
     with pytest.raises(SetupError, match="message_type='image': there is no such message") as caught:
         App(store="memory:").websocket_message("/x", message_type="image")

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from hospes.http.websocket import Channel, WebSocketContent, WebSocketOptions
+from hospes.http.websocket import Channel, WebSocketContent, WebSocketOptions, binary
 from hospes.limits import MiB
 
 
@@ -83,3 +83,16 @@ def test_closing_cleans_up_once_and_in_order() -> None:
         asyncio.run(content.aclose(error))
     asyncio.run(content.aclose())
     assert done == [(3, error), (2, error), (1, error)]
+
+
+@pytest.mark.parametrize("octets", [b"abc", bytearray(b"abc"), memoryview(b"abc")])
+def test_octets_are_a_binary_message(octets: object) -> None:
+    assert type(binary(octets)) is bytes
+    assert binary(octets) == b"abc"
+
+
+@pytest.mark.parametrize(("message", "kind"), [(3, "int"), ([1, 2], "list"), ({"a": 1}, "dict"), (None, "NoneType")])
+def test_what_is_no_message(message: object, kind: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        binary(message)
+    assert str(caught.value) == f"a websocket sends str or bytes, not {kind}; send_json() is for what has a JSON form"

@@ -40,6 +40,27 @@ def test_echo() -> None:
             client.websocket("/echo/a?times=x").__enter__()
 
 
+@pytest.mark.parametrize("nowait", [False, True])
+def test_what_is_no_message(nowait: bool) -> None:
+    app = App()
+    number: Any = 3
+
+    @app.websocket("/")
+    async def counts(ws: WebSocket) -> None:
+        await ws.accept()
+        if nowait:
+            ws.send_nowait(number)
+        await ws.send(number)
+
+    with (
+        app.test() as client,
+        pytest.raises(TypeError, match="a websocket sends str or bytes, not int"),
+        client.websocket("/") as ws,
+        pytest.raises(WebSocketClosed, match="1011"),
+    ):
+        ws.receive()
+
+
 def test_json() -> None:
     app = made()
 

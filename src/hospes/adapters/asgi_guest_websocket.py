@@ -32,7 +32,7 @@ from hospes.http.handler import Handler
 from hospes.http.request import Connection, Request
 from hospes.http.response import Response
 from hospes.http.websocket import Message as ChannelMessage
-from hospes.http.websocket import WebSocketContent
+from hospes.http.websocket import WebSocketContent, binary
 from hospes.limits import KiB
 
 LOG: Final = logging.getLogger("hospes.adapters")
@@ -83,7 +83,7 @@ class AsgiChannel:
         elif isinstance(message, str):
             self._put({"type": "websocket.send", "text": message}, len(message))
         else:
-            octets = bytes(message)
+            octets = binary(message)
             self._put({"type": "websocket.send", "bytes": octets}, len(octets))
 
     def send_frame(self, opcode: int, payload: bytes, fin: bool = True) -> None:

@@ -129,6 +129,7 @@ class SocketRegistrar(ABC):
                     where=(program_line(),),
                     remedy=f"define one of {', '.join(events.EVENTS)}",
                 )
+            events.warn_of_unheard(cls, program_line())
             makes: Callable[[], object] = _Once(cls) if singleton else cls
 
             def make() -> Mapping[str, Event]:

@@ -225,6 +225,19 @@ class WebSocketOptions:
 CleanUp: TypeAlias = "Callable[[BaseException | None], Awaitable[None]]"
 
 
+def binary(message: Any) -> bytes:
+    """The octets of a message that is no text.
+
+    Raises:
+        TypeError: for what is neither text nor octets; of a number, `bytes` would make as many NULs.
+    """
+    if type(message) is bytes:
+        return message
+    if issubclass(type(message), (bytes, bytearray, memoryview)):
+        return bytes(message)
+    raise TypeError(f"a websocket sends str or bytes, not {type(message).__qualname__}; send_json() is for what has a JSON form")
+
+
 class WebSocketContent(Struct, frozen=True):
     """Content of the response 101 (Switching Protocols): the connection becomes a channel."""
 

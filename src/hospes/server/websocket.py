@@ -32,7 +32,7 @@ from time import monotonic
 from typing import Final
 
 from hospes.http.request import Connection as Ends
-from hospes.http.websocket import Channel, WebSocketContent
+from hospes.http.websocket import Channel, WebSocketContent, binary
 from hospes.limits import KiB, MiB
 from hospes.server.service import LOG, Service
 from hospes.server.supervision import NEVER, Patience, reset_at_close, unacknowledged
@@ -323,7 +323,7 @@ class WebSocket(asyncio.Protocol):
         if isinstance(message, str):
             opcode, payload = TEXT, message.encode()
         else:
-            payload = message if type(message) is bytes else bytes(message)
+            payload = binary(message)
         compressed = self._deflater is not None and len(payload) >= LEAST
         if compressed:
             assert self._deflater is not None

@@ -165,6 +165,13 @@ class WebSocketHandler(Hooks[Request, WebSocketSession]):
     """A base of handlers, which nobody has to derive from. Its methods do nothing, awaited or not."""
 
 
+def warn_of_unheard(cls: type, where: str) -> None:
+    """Say which methods of a class are named as if they heard something, and hear nothing: a misprint, or another framework's."""
+    for name in dir(cls):
+        if name.startswith("on_") and name not in EVENTS and callable(getattr(cls, name)):
+            _LOG.warning("%s: %s.%s() is never called; there are %s", where, cls.__name__, name, ", ".join(EVENTS))
+
+
 def hears(owner: object, event: str) -> bool:
     """Whether a class, or an object, has a method of its own for an event."""
     method = getattr(owner, event, None)

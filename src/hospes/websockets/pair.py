@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Awaitable
 from typing import Final
 
-from hospes.http.websocket import Message, WebSocketContent
+from hospes.http.websocket import Message, WebSocketContent, binary
 from hospes.websockets.inbox import WebSocketClosed
 
 _TEXT: Final = 1
@@ -57,7 +57,7 @@ class Pair:
     def send(self, message: str | bytes | bytearray | memoryview) -> None:
         if self.closed:
             raise ConnectionError("the websocket is closed")
-        self._sent.append(message if isinstance(message, str) else bytes(message))
+        self._sent.append(message if isinstance(message, str) else binary(message))
         self._changed.set()
 
     def send_frame(self, opcode: int, payload: bytes, fin: bool = True) -> None:

@@ -17,7 +17,7 @@ from threading import get_ident
 from typing import Final
 
 from hospes.http.request import Request
-from hospes.http.websocket import Channel
+from hospes.http.websocket import Channel, binary
 from hospes.units import KiB
 from hospes.websockets.inbox import NO_CLOSE, WebSocketClosed
 
@@ -88,7 +88,7 @@ class WebSocketSession:
             self._send(message, opcode, chunk_size)
 
     def _send(self, message: str | bytes | bytearray, opcode: int | None, chunk_size: int) -> None:
-        octets = message.encode() if isinstance(message, str) else bytes(message)
+        octets = message.encode() if isinstance(message, str) else binary(message)
         if opcode is None:
             opcode = TEXT if isinstance(message, str) else BINARY
         if opcode in (PING, PONG) or chunk_size > 0:
