@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 import threading
+from collections.abc import Iterator
 
 import pytest
 from tests.server.support import GET, WAIT, Peer, Serve, answering, echo, plain, request
@@ -269,6 +270,20 @@ def test_a_field_that_may_not_be_sent_is_a_500(serve: Serve, caplog: pytest.LogC
         got = peer.get()
     assert got.status == 500
     assert "x-injected" not in got.fields
+
+
+class Broken(Response):
+    def lines(self) -> Iterator[tuple[str, str]]:
+        raise TypeError("no lines")
+
+
+@pytest.mark.parametrize("minor", [0, 1])
+def test_an_answer_that_cannot_be_written_is_a_500(serve: Serve, caplog: pytest.LogCaptureFixture, minor: int) -> None:
+    with serve(lambda request: Broken("x", headers={"X-A": "b"})) as port, Peer(port) as peer:
+        for _ in range(1 + minor):  # the connection is as good as before
+            peer.send(b"GET / HTTP/1.%d\r\nHost: a\r\n\r\n" % minor)
+            assert peer.get().status == 500
+    assert "no lines" in caplog.text
 
 
 # Peers that go.

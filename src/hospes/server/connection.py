@@ -377,7 +377,7 @@ class Connection(asyncio.Protocol):
                 prefix = service.prefixes.head(response.status, response.content_type)
             else:
                 prefix = service.prefixes.head_with(response.status, response.lines())
-        except ValueError:
+        except Exception:  # a field that is not for the program to decide, or may not be sent: then that is said
             self._answer(response)
             return
         if is_file:
