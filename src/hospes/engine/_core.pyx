@@ -40,7 +40,7 @@ from libc.string cimport memchr, memcmp, memcpy, memset
 
 import inspect as _inspect
 import sys as _sys
-from asyncio import CancelledError, coroutines as _coroutines, current_task as _current, tasks as _tasks
+from asyncio import CancelledError, coroutines as _coroutines, current_task as _current, get_running_loop as _running, tasks as _tasks
 from asyncio.tasks import _enter_task as _enter, _leave_task as _leave
 from os import fsdecode, fsencode, strerror
 from collections import deque
@@ -69,7 +69,7 @@ from hospes.wire import RequestReader, TargetForm
 from hospes.wire.content import CountedContent
 from hospes.wire.fields import write_fields
 
-cdef object _enter_task = _enter, _leave_task = _leave
+cdef object _enter_task = _enter, _leave_task = _leave, _running_loop = _running
 cdef object CoroutineType = _CoroutineType, Job = _Job
 cdef object _ORIGIN = TargetForm.ORIGIN
 cdef object _NOTHING = object()  # where None would be something

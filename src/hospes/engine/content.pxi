@@ -70,6 +70,16 @@ cdef inline object _in(object, Py_ssize_t slot):
     return <object>hospes_read(object, slot)
 
 
+cdef bint _is_waited_for_soon(connection) except -1:
+    """Whether a request's Task waits for content from its next step on, and has yet to take that: what is received before lies idle."""
+    intake = _in(connection, _IN.intake)
+    if type(intake) is not Intake:
+        return False
+    content = _in(intake, _IN.content)
+    ring = _in(content, _IN.bell)
+    return type(ring) is Bell and _is(content, _IN.waits) and (<Bell>ring).is_about_to_wait()
+
+
 cdef bint _pour(connection, bytes octets) except -1:
     """What `data_received` does with octets that are content and nothing else. False: they are to be given to it."""
     cdef Py_ssize_t size = PyBytes_GET_SIZE(octets), left, buffered, received
@@ -218,6 +228,9 @@ cdef class Pull:
         cdef Bell bell
         content = self.content
         flow, ring = _in(content, _IN.flow), _in(content, _IN.bell)
+        if ring is None and type(flow) is Intake and flow.bell is Bell:
+            ring = Bell(_running_loop())
+            hospes_put(content, _IN.bell, ring)
         if type(flow) is not Intake or type(ring) is not Bell or not self.lacks():
             return None
         bell = <Bell>ring

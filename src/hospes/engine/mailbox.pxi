@@ -60,6 +60,10 @@ cdef class Bell:
     cdef bint waits(self):
         return self.wake is not None and not self.is_driven
 
+    cdef bint is_about_to_wait(self):
+        """Whether the task is to say next whom to wake."""
+        return self.task is not None and self.wake is None and not self.is_rung and not self.is_driven
+
     cpdef ring(self):
         """Wake the task that waits, if one does."""
         if self.wake is None or not _is_free(self.loop):

@@ -199,6 +199,8 @@ cdef class Transport:
                 return self.channel.receive(buffer, size)
             if self.conduit is not None:
                 return self.conduit.receive()
+            if type(self.protocol) is self.conn.engine.guest and _is_waited_for_soon(self.protocol):
+                return 0
             if self.flooded:
                 piece = hospes_bytes(FLOOD)
                 length = recv(self.conn.fd, hospes_octets(piece), FLOOD, 0)
