@@ -26,6 +26,7 @@ from hospes.http.answer import to_response
 from hospes.http.handler import CallNext
 from hospes.http.request import Request
 from hospes.http.response import Response
+from hospes.lazily import signature_of
 from hospes.routing import compile_path_test
 
 
@@ -60,7 +61,7 @@ class Layer(Struct, frozen=True):
             SetupError: where it cannot.
         """
         try:
-            signature = inspect.signature(self.function)
+            signature = signature_of(self.function)
         except (TypeError, ValueError):  # a callable written in C says nothing of itself
             return self
         try:
