@@ -41,6 +41,7 @@ sysconfig.get_paths()  # the libraries above are on their own system; what is hi
 pair, unix = socket.socketpair, socket.AF_UNIX
 socket.socketpair = lambda: pair(unix)  # the loop's own
 asking = urllib.request.build_opener()  # likewise
+asyncio.new_event_loop().close()  # likewise: which loop is the usual one is found out once
 
 system, lacks, store, folder = json.loads(sys.argv[1])
 hidden = set(lacks.pop("modules", "").split())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,29 @@ def test_a_face_itself_may_be_the_module(tmp_path: Path) -> None:
     done = run(tmp_path, "-m", "simple_http_server", "--help")
     assert done.returncode == 0
     assert "--scan" in done.stdout
+
+
+FORKED = """
+import multiprocessing
+
+def work():
+    import simple_http_server.server
+    print(simple_http_server.server.start.__module__, flush=True)
+
+if __name__ == "__main__":
+    process = multiprocessing.get_context("forkserver").Process(target=work)
+    process.start()
+    process.join()
+    raise SystemExit(process.exitcode)
+"""
+
+
+@pytest.mark.skipif("forkserver" not in multiprocessing.get_all_start_methods(), reason="platform: no fork server")
+@pytest.mark.parametrize("arguments", [("main.py",), ("-m", "main")])
+def test_processes_of_the_fork_server_find_the_faces(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(FORKED)
+    done = run(tmp_path, *arguments)
+    assert (done.stdout, done.stderr, done.returncode) == ("hospes.compat.simple_http_server.server\n", "", 0)
 
 
 def test_a_program_that_is_not_there(tmp_path: Path) -> None:

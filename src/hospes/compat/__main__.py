@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from hospes.compat.aliases import FACES, install, real_name
+from hospes.compat.aliases import FACES, install, install_in_children, real_name
 
 USAGE = f"""\
 usage: python -m hospes.compat PROGRAM.py [ARGS…]
@@ -35,6 +35,7 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"there is no file {program[0]}\n")
         return 2
     install()
+    install_in_children()
     sys.argv = program
     if by_module:
         sys.path.insert(0, "")

@@ -2,7 +2,8 @@
 
 Laws:
 
-* It holds inside this process, after `install`. Nothing is written to disk, or installed under another package's name.
+* It holds inside this process, after `install`, and in those that multiprocessing's fork server makes for it. Nothing is written
+  to disk, or installed under another package's name.
 * A face wins over an installed package, or a folder beside the program, of the same name: who asks for the faces gets them.
 * One module, two names: what a program sets in `simple_http_server.server` is set in `hospes.compat.simple_http_server.server`.
 """
@@ -13,6 +14,7 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import multiprocessing
 import sys
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType, ModuleType
@@ -74,3 +76,12 @@ def install() -> None:
     """Let programs find the faces, from now on, in this process. A second call does nothing."""
     if not any(isinstance(each, _Faces) for each in sys.meta_path):
         sys.meta_path.insert(0, _Faces())
+
+
+def install_in_children() -> None:
+    """Let processes find them that the fork server makes; from Python 3.14 on that is how Linux makes them.
+
+    A process that is spawned, as on Windows and macOS, begins with nothing, and finds them where its own program installs them.
+    """
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        multiprocessing.set_forkserver_preload([f"{_HERE}.preloaded", "__main__"])
