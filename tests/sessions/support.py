@@ -12,7 +12,7 @@ from hospes.limits import Limits
 from hospes.sessions import SessionOptions, StoredSession, StoredSessions
 from hospes.store import Store
 from hospes.store.memory import MemoryStore
-from hospes.users.turns import Turns
+from hospes.store.turns import Turns
 from hospes.wire import RequestHead, RequestReader
 
 DAY = 86_400.0

@@ -9,11 +9,11 @@ import pytest
 from tests.users.support import DAY, ask
 
 from hospes.store.memory import MemoryStore
+from hospes.store.turns import Turns
 from hospes.users import VisitorOptions
 from hospes.users.entrance import Entrance
 from hospes.users.house import House, alone
 from hospes.users.seal import Sealer
-from hospes.users.turns import Turns
 
 
 async def house(options: VisitorOptions) -> House:

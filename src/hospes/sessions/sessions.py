@@ -24,9 +24,10 @@ from hospes.sessions.cookie import SessionCookie
 from hospes.sessions.options import SessionOptions
 from hospes.sessions.record import SPACE, Kept, decode, is_id, key_of, new_id
 from hospes.sessions.session import Session, SessionFactory
-from hospes.sessions.stay import TOO_LATE, House, Stay, Turns
+from hospes.sessions.stay import TOO_LATE, House, Stay
 from hospes.store import QuickStore, Record, Store
 from hospes.store.contract import Clock
+from hospes.store.turns import Turns
 
 _STAY: Final = "hospes.session"
 _TAKING: Final = "hospes.session.taking"

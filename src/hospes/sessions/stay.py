@@ -27,7 +27,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Final
 
 from hospes.http import Response
 from hospes.http.asking import LEFT, running_loop
@@ -39,8 +39,9 @@ from hospes.sessions.options import SessionOptions
 from hospes.sessions.record import HEAD, SPACE, VALUES, Kept, decode, encode, is_plain, key_of, new_id
 from hospes.sessions.stored import StoredSession
 from hospes.store import Conflict, Record, Store
-from hospes.store.contract import Clock, StoreError, Told
+from hospes.store.contract import Clock, StoreError
 from hospes.store.shapes import Shapes
+from hospes.store.turns import Held, Turns
 from hospes.store.underway import Heard, Underway
 from hospes.store.values import fingerprint
 
@@ -55,30 +56,6 @@ TOO_LATE: Final = (
     "there is no session yet, and the answer, which has to bring its cookie, has left without one: begin the session before "
     "that, in the handler (`session: Session`), or in a websocket's on_handshake"
 )
-
-
-class Turns(Protocol):
-    """Gives turns at records, as `hospes.users.turns.Turns` does. What is held has the record as it was when the turn began."""
-
-    async def take(self, space: str, key: bytes) -> Any:
-        """Wait for the turn, and read the record."""
-        ...
-
-    def take_now(self, space: str, key: bytes) -> Any:
-        """The turn, where nothing has to be waited for; else None."""
-        ...
-
-    async def write(self, held: Any, value: bytes, expires: float | None) -> int:
-        """Write the record as the turn's last act, if nobody else did; gives the new version."""
-        ...
-
-    def write_soon(self, held: Any, value: bytes, expires: float | None, told: Told) -> bool:
-        """As `write`, begun at once; `told` is called when it is through. False where there is no way for that."""
-        ...
-
-    def give_back(self, held: Any) -> None:
-        """Give the turn back, after `write` too."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +121,7 @@ class Stay:
     )
 
     def __init__(
-        self, house: House, cookie: SessionCookie, record: Record | None, kept: Kept | None, held: Any, key: bytes = b""
+        self, house: House, cookie: SessionCookie, record: Record | None, kept: Kept | None, held: Held | None, key: bytes = b""
     ) -> None:
         self.is_serving = True
         """Whether its request has not been answered yet, or goes on all the same."""
@@ -377,9 +354,8 @@ class Stay:
     def _commit_soon(self, heard: Heard) -> bool:
         """As `_commit`, begun at once; False where that has no way, or others have written in between."""
         house, idle = self._house, self.session.max_inactive_interval
-        if self._record is None or self._next_id or not self._enter_now(self._record):
+        if self._record is None or self._next_id or (held := self._enter_now(self._record)) is None:
             return False
-        held = self._held
         try:
             octets, now_print = self._encoded()
         except Exception:  # it is to be met where it can be answered
@@ -401,22 +377,22 @@ class Stay:
         house.underway.begin()
         return True
 
-    def _enter_now(self, record: Record) -> bool:
+    def _enter_now(self, record: Record) -> Held | None:
         """Have the turn, if it is free and the record is still as it was."""
         if self._held is not None:
-            return True
+            return self._held
         turns = self._house.turns
         try:
             held = turns.take_now(SPACE, self._key or key_of(self._id))
         except StoreError:  # likewise
-            return False
+            return None
         if held is None:
-            return False
+            return None
         if held.record is None or held.record.version != record.version:
             turns.give_back(held)
-            return False
+            return None
         self._held = held
-        return True
+        return held
 
     def _encoded(self) -> tuple[bytes, bytes]:
         """The record, and its attributes' print."""
@@ -431,6 +407,7 @@ class Stay:
         octets, now_print = self._encoded()
         expires = house.clock() + idle
         if self._record is not None and not self._next_id:
+            assert self._held is not None
             version = await house.turns.write(self._held, octets, expires)
         else:
             id, old = self.establish(), self._id if self._record is not None else ""

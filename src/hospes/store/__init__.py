@@ -1,6 +1,7 @@
 """The store: one small contract for what must outlive a request, and the engines that keep it.
 
-`contract` says what every engine promises, `url` opens the one a URL names; an engine is imported when it is opened.
+`contract` says what every engine promises, `url` opens the one a URL names; an engine is imported when it is opened. `turns`
+parts those who want to change one record, whichever engine keeps it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         TurnStore,
     )
     from hospes.store.health import answers
+    from hospes.store.turns import TurnTimeout
     from hospes.store.url import open_store
 else:
     __getattr__, __dir__ = lazily(
@@ -33,6 +35,7 @@ else:
             "contract": "Conflict PromptStore QuickStore Record Store "
             "StoreCorrupt StoreError StoreFull StoreSource StoreUnavailable Taken TurnStore",
             "health": "answers",
+            "turns": "TurnTimeout",
             "url": "open_store",
         },
     )
@@ -50,6 +53,7 @@ __all__ = [
     "StoreUnavailable",
     "Taken",
     "TurnStore",
+    "TurnTimeout",
     "answers",
     "open_store",
 ]

@@ -5,7 +5,7 @@ Every act is one statement. Reads go over one connection, writes over another, w
 A turn here is an advisory lock of the reading connection's session. Why not a row with a lease: the lock costs no write, needs no
 clock, and is free the moment its holder's connection is gone, however it went. Why of a connection for all turns, and not one for
 each: a turn is held while a handler runs, and a server has some hundred connections. So nobody waits inside the server, where he
-would keep the others waiting; he tries again. A lock has a porch (see `hospes.users.rangelock`): who waits stands there, and who
+would keep the others waiting; he tries again. A lock has a porch (see `hospes.store.rangelock`): who waits stands there, and who
 has just left the room cannot come in before him.
 """
 

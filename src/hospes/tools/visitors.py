@@ -16,6 +16,7 @@ from typing import Final
 
 from hospes.errors import SetupError
 from hospes.store import Conflict, Record, Store
+from hospes.store.turns import Turns
 from hospes.tools import transfer
 from hospes.tools.lines import Line, from_line, to_line
 from hospes.tools.transfer import TOGETHER, Entry, Imported, put_entry
@@ -23,7 +24,6 @@ from hospes.users.account import Kind, kind_of, login_key, open_account
 from hospes.users.entrance import LOGINS, SPACE, Entrance
 from hospes.users.options import VisitorOptions
 from hospes.users.seal import record_key
-from hospes.users.turns import Turns
 
 __all__ = ["erase", "everything", "find", "from_line", "lines", "read", "sweep", "take_in", "to_line"]
 

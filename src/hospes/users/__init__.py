@@ -8,7 +8,6 @@
 | `guest` | who comes, as the request shows |
 | `account`, `entrance` | who has signed in, and how an anonymous visitor gets there |
 | `merging` | what becomes of what he had |
-| `turns`, `rangelock` | one visitor, one turn: in this process, and between processes |
 | `sweeping` | what is over is removed in the background |
 | `options` | for how long, how much |
 | `seal` | cookie values: made here only, and recognised as such |
@@ -24,7 +23,6 @@ from hospes.lazily import lazily
 if TYPE_CHECKING:
     from hospes.users.merging import Merge, keep_both, keep_mine, keep_theirs
     from hospes.users.options import VisitorOptions
-    from hospes.users.turns import TurnTimeout
     from hospes.users.user import User
     from hospes.users.values import RecordTooLarge
     from hospes.users.visitors import Visitors
@@ -34,7 +32,6 @@ else:
         {
             "merging": "Merge keep_both keep_mine keep_theirs",
             "options": "VisitorOptions",
-            "turns": "TurnTimeout",
             "user": "User",
             "values": "RecordTooLarge",
             "visitors": "Visitors",
@@ -44,7 +41,6 @@ else:
 __all__ = [
     "Merge",
     "RecordTooLarge",
-    "TurnTimeout",
     "User",
     "VisitorOptions",
     "Visitors",

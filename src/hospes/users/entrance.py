@@ -17,12 +17,12 @@ from msgspec.structs import replace
 
 from hospes.store import Conflict, Record, Store, StoreError
 from hospes.store.contract import Clock
+from hospes.store.turns import Held, Turns
 from hospes.users import account as accounts
 from hospes.users.account import Account, Kind, Pass, Token, kind_of, open_account
 from hospes.users.merging import Merge
 from hospes.users.options import VisitorOptions
 from hospes.users.seal import record_key
-from hospes.users.turns import Held, Turns
 from hospes.users.values import Kept, decode, encode
 
 SPACE: Final = "users"

@@ -15,11 +15,11 @@ from hospes.http import Request
 from hospes.store import Store
 from hospes.store.contract import Clock
 from hospes.store.shapes import Shapes
+from hospes.store.turns import Turns
 from hospes.store.underway import Underway
 from hospes.users.entrance import Entrance
 from hospes.users.options import VisitorOptions, renewal
 from hospes.users.seal import Sealer
-from hospes.users.turns import Turns
 from hospes.users.values import VALUES
 
 Company: TypeAlias = Callable[[Request], AbstractAsyncContextManager[None]]

@@ -33,6 +33,7 @@ from hospes.http.asking import LEFT
 from hospes.http.blocks import owner
 from hospes.http.request import DONE
 from hospes.store import Conflict, Record
+from hospes.store.turns import Held
 from hospes.store.underway import Heard
 from hospes.users import guest as guests
 from hospes.users.account import Account, Kind, login_key, new_secret, open_account, open_moving
@@ -41,7 +42,6 @@ from hospes.users.guest import Guest
 from hospes.users.house import House
 from hospes.users.merging import Merge
 from hospes.users.seal import public_id
-from hospes.users.turns import Held
 from hospes.users.user import known_user
 from hospes.users.values import HEAD, Kept, decode, encode, fingerprint, is_plain, plain
 

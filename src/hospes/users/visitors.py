@@ -25,6 +25,8 @@ from hospes.errors import SetupError
 from hospes.http import Request
 from hospes.store import Store, open_store
 from hospes.store.contract import Clock
+from hospes.store.rangelock import RangeLock
+from hospes.store.turns import Turns, place_of
 from hospes.store.url import file_of
 from hospes.users import guest as guests
 from hospes.users import seal
@@ -33,9 +35,7 @@ from hospes.users.entrance import SPACE, Entrance
 from hospes.users.guest import Guest
 from hospes.users.house import Company, House, alone
 from hospes.users.options import VisitorOptions
-from hospes.users.rangelock import RangeLock
 from hospes.users.sweeping import Sweeper
-from hospes.users.turns import Turns, place_of
 from hospes.users.user import User
 from hospes.users.values import HEAD
 from hospes.users.visit import Face, Visit

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from hospes.users.rangelock import PLACES, RangeLock
+from hospes.store.rangelock import PLACES, RangeLock
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="platform: open file description locks are Linux's")
 
 HOLDER = """
 import sys
-from hospes.users.rangelock import RangeLock
+from hospes.store.rangelock import RangeLock
 lock = RangeLock(sys.argv[1])
 assert lock.try_enter(7)
 print("in", flush=True)

@@ -10,9 +10,9 @@ import pytest
 
 from hospes.store import Conflict, Record, StoreUnavailable, Taken
 from hospes.store.memory import MemoryStore
+from hospes.store.rangelock import RangeLock
 from hospes.store.sqlite import SqliteStore
-from hospes.users.rangelock import RangeLock
-from hospes.users.turns import Turns, TurnTimeout, place_of
+from hospes.store.turns import Turns, TurnTimeout, place_of
 
 ADA, BOB = b"a" * 32, b"b" * 32
 

@@ -1,18 +1,18 @@
-"""One visitor, one turn: whoever wants one waits in line, in this process and then between processes and machines.
+"""One record, one turn: whoever may change a visitor's, or a session's, waits in line, in this process and then beyond it.
 
-    line of this process (first come, first served) ─┬→ range lock of the visitor (see `rangelock`) ─┬→ the turn
-                                                     └→ the store's own turn, where it has some ─────┘
+    line of this process (first come, first served) ─┬→ range lock of the record (see `rangelock`) ─┬→ the turn
+                                                     └→ the store's own turn, where it has some ────┘
 
-Where this process is alone with the file, one lock on all of it stands for those of single visitors, from the first turn that is
+Where this process is alone with the file, one lock on all of it stands for those of single records, from the first turn that is
 given out in a round of the loop until the next round, or where many are given out for as long as that goes on and nobody else
-comes: so it costs them next to nothing. A turn that lasts longer has the lock of its own visitor from then on.
+comes: so it costs them next to nothing. A turn that lasts longer has the lock of its own record from then on.
 
 A store that machines share parts their turns itself (see `hospes.store.TurnStore`), and reads and writes the record on the
 same way. Beside any other store the processes of one machine have a file of locks.
 
 Laws:
 
-* At most one turn of a visitor is out, over the tasks of this loop and, with a file, over all loops and processes that
+* At most one turn at a record is out, over the tasks of this loop and, with a file, over all loops and processes that
   have the same file; with a store that parts turns, over everybody who has the same store.
 * Within the loop turns are given in the order they were asked for; no process is kept out by the line of another.
 * Nobody waits longer than `wait`; whoever leaves the line, because it took too long or was cancelled, holds up nobody.
@@ -29,7 +29,7 @@ from typing import Final, TypeAlias
 from hospes.errors import HttpError
 from hospes.store import PromptStore, QuickStore, Record, Store, StoreUnavailable, Taken, TurnStore
 from hospes.store.contract import Told
-from hospes.users.rangelock import PLACES, RangeLock
+from hospes.store.rangelock import PLACES, RangeLock
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.0005, 0.005  # seconds between two looks at another process's turn
 
@@ -41,7 +41,7 @@ _Line: TypeAlias = "deque[asyncio.Future[None]]"
 
 
 class TurnTimeout(HttpError):
-    """The visitor's turn did not come in time: earlier requests of the same visitor are still under way. 503."""
+    """The turn did not come in time: earlier requests of the same visitor are still under way. 503."""
 
     def __init__(self) -> None:
         super().__init__(503, explain="Your earlier requests are still under way.", headers={"Retry-After": "1"})
@@ -181,7 +181,7 @@ class Turns:
             self.leave(place)
 
     async def enter(self, key: bytes) -> int:
-        """Wait for the turn of the visitor whose record has this key, as far as it is parted here; gives what `leave` takes.
+        """Wait for the turn at the record with this key, as far as it is parted here; gives what `leave` takes.
 
         Raises:
             TurnTimeout: if it did not come in time.
