@@ -354,7 +354,10 @@ class Stay:
     def _commit_soon(self, heard: Heard) -> bool:
         """As `_commit`, begun at once; False where that has no way, or others have written in between."""
         house, idle = self._house, self.session.max_inactive_interval
-        if self._record is None or self._next_id or (held := self._enter_now(self._record)) is None:
+        if not house.turns.is_prompt or self._record is None or self._next_id:
+            return False
+        held = self._enter_now(self._record)
+        if held is None:
             return False
         try:
             octets, now_print = self._encoded()
@@ -372,8 +375,7 @@ class Stay:
             if not isinstance(failure, Conflict):
                 heard(failure)
 
-        if not house.turns.write_soon(held, octets, expires, written):
-            return False
+        house.turns.write_soon(held, octets, expires, written)
         house.underway.begin()
         return True
 

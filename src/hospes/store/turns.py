@@ -82,7 +82,7 @@ class Turns:
         self._store = store
         self._shared = store if isinstance(store, TurnStore) else None
         self._recall = store.recall if isinstance(store, QuickStore) else None
-        self._begin = store.begin_set if isinstance(store, PromptStore) else None
+        self._begin = store.begin_set if isinstance(store, PromptStore) and self._shared is None else None
         self._wait = wait
         self._lock = lock
         self._lines: dict[int, _Line | None] = {}  # an entry: a turn is out, or about to be; None: nobody waits for it
@@ -91,6 +91,11 @@ class Turns:
         self._given = 0  # turns, since then
         self._stays = 0  # times that it stayed, since many were given
         self._outside: set[int] = set()  # places whose line waits for another process
+
+    @property
+    def is_prompt(self) -> bool:
+        """Whether writes begin where they are asked for, see `write_soon`."""
+        return self._begin is not None
 
     @property
     def out(self) -> int:
@@ -160,13 +165,11 @@ class Turns:
         version = held.record.version if held.record is not None else 0
         return await self._store.compare_and_set(held.space, held.key, value, version, expires=expires)
 
-    def write_soon(self, held: Held, value: bytes, expires: float | None, told: Told) -> bool:
-        """As `write`, begun at once; `told` is called when it is through. False where the store has no way for that."""
-        if self._begin is None or self._shared is not None:
-            return False
+    def write_soon(self, held: Held, value: bytes, expires: float | None, told: Told) -> None:
+        """As `write`, begun at once, where that `is_prompt`; `told` is called when it is through."""
+        assert self._begin is not None
         version = held.record.version if held.record is not None else 0
         self._begin(held.space, held.key, value, version, told, expires=expires)
-        return True
 
     def give_back(self, held: Held) -> None:
         """Give the turn back; to be called once, after `write` too."""

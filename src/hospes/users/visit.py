@@ -233,7 +233,7 @@ class Visit:
     def finish_later(self, heard: Heard) -> bool:
         """Write what has changed, if that is all, and have `heard` called; False: nothing has happened. See `LaterFinisher`."""
         house = self._house
-        is_usual = self._is_usual and self._state is _State.SERVING and self._account is None
+        is_usual = self._is_usual and self._state is _State.SERVING and self._account is None and house.turns.is_prompt
         if not is_usual or not self._version or self._is_due(house.clock()):
             return False
         try:
@@ -483,7 +483,7 @@ class Visit:
         """As `_put`, begun at once and ended by giving the turn back; False where that has no way."""
         held, house = self._held, self._house
         version = held.record.version if held is not None and held.record is not None else 0
-        if held is None or self._account is not None or self._version != version:
+        if held is None or self._account is not None or self._version != version or not house.turns.is_prompt:
             return False
 
         def written(version: int, failure: Exception | None) -> None:
@@ -494,8 +494,7 @@ class Visit:
                 self._version, self._print, self._expires = version, print, expires
             heard(failure)
 
-        if not house.turns.write_soon(held, octets, expires, written):
-            return False
+        house.turns.write_soon(held, octets, expires, written)
         house.underway.begin()
         return True
 
