@@ -299,6 +299,34 @@ def test_two_at_once(carrier: str, tmp_path: Path) -> None:
         assert peer.get().content == b"%d" % MiB
 
 
+@carriers
+def test_a_request_that_is_answered_meanwhile(carrier: str, tmp_path: Path) -> None:
+    """What has not come is not waited for any more, and dropped; the connection goes on."""
+    ended: queue.Queue[str] = queue.Queue()
+    tasks: list[asyncio.Task[None]] = []
+
+    async def save_in_the_background(content: ContentReader, path: Path) -> object:
+        async def saving() -> None:
+            try:
+                await content.save_to_file(path / "file")
+            except RuntimeError as error:
+                ended.put(str(error))
+
+        tasks.append(asyncio.create_task(saving()))
+        while not content.wanted:
+            await asyncio.sleep(0)
+        return "later"
+
+    with CARRIERS[carrier](answering(save_in_the_background, tmp_path)) as port, Peer(port) as peer:
+        for _ in range(5):
+            peer.send(head(200 * KiB) + OCTETS[:1000])
+            assert peer.get().content == b"'later'"
+            peer.send(OCTETS[1000 : 200 * KiB] + GET)
+            assert peer.get().content == b"nothing"
+            assert ended.get(timeout=WAIT) == "this request has been answered; what was not read of its content is gone"
+        assert not list(tmp_path.iterdir())
+
+
 async def told_of_failure(content: ContentReader, path: Path) -> object:
     """To an open file, and then the rest to a path, which has no room either."""
     failures: list[object] = []

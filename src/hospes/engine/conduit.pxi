@@ -111,6 +111,10 @@ cdef class Conduit:
             return False
         return limit is None or _in(of_wire, _IN.length) <= limit
 
+    cdef bint is_wanted(self) except -1:
+        """Whether its request is still under way, and nothing has gone wrong since; else it has been told, and ends soon."""
+        return hospes_read(self.connection, _IN.state) == <PyObject *>_BUSY_STATE and _in(self.content, _IN.error) is None
+
     cdef int receive(self) except -1:
         """The kernel has something to say of the socket."""
         cdef Engine engine = self.transport.conn.engine

@@ -197,7 +197,7 @@ cdef class Transport:
         if events & (EPOLLIN | EPOLLERR | EPOLLHUP) and self.reading and not self.lost:
             if self.channel is not None:
                 return self.channel.receive(buffer, size)
-            if self.conduit is not None:
+            if self.conduit is not None and self.conduit.is_wanted():
                 return self.conduit.receive()
             if type(self.protocol) is self.conn.engine.guest and _is_waited_for_soon(self.protocol):
                 return 0
