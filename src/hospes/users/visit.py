@@ -221,8 +221,15 @@ class Visit:
     def finish_quietly(self) -> bool:
         """Give the turn back, if there is nothing to write and nothing to tell; False: nothing has happened."""
         house = self._house
-        if not self._is_usual or self._state is not _State.SERVING or (self._version and self._is_due(house.clock())):
+        if not self._is_usual or self._state is not _State.SERVING:
             return False
+        if self._version:
+            now = house.clock()
+            if self._account is not None:
+                if self._is_due(now):
+                    return False
+            elif now + house.options.max_age - self._expires >= house.renewals[0]:  # as `_is_due`, without a call
+                return False
         now_print = house.shapes.fingerprint(self.user)
         if now_print != self._print or not now_print:
             return False
