@@ -53,26 +53,27 @@ def test_a_face_itself_may_be_the_module(tmp_path: Path) -> None:
     assert "--scan" in done.stdout
 
 
-FORKED = """
+MAKING_PROCESSES = """
 import multiprocessing
+import sys
+import simple_http_server.server
 
 def work():
-    import simple_http_server.server
     print(simple_http_server.server.start.__module__, flush=True)
 
 if __name__ == "__main__":
-    process = multiprocessing.get_context("forkserver").Process(target=work)
+    process = multiprocessing.get_context(sys.argv[1]).Process(target=work)
     process.start()
     process.join()
     raise SystemExit(process.exitcode)
 """
 
 
-@pytest.mark.skipif("forkserver" not in multiprocessing.get_all_start_methods(), reason="platform: no fork server")
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
 @pytest.mark.parametrize("arguments", [("main.py",), ("-m", "main")])
-def test_processes_of_the_fork_server_find_the_faces(arguments: tuple[str, ...], tmp_path: Path) -> None:
-    (tmp_path / "main.py").write_text(FORKED)
-    done = run(tmp_path, *arguments)
+def test_processes_that_it_makes_find_the_faces(arguments: tuple[str, ...], method: str, tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(MAKING_PROCESSES)
+    done = run(tmp_path, *arguments, method)
     assert (done.stdout, done.stderr, done.returncode) == ("hospes.compat.simple_http_server.server\n", "", 0)
 
 

@@ -2,8 +2,8 @@
 
 Laws:
 
-* It holds inside this process, after `install`, and in those that multiprocessing's fork server makes for it. Nothing is written
-  to disk, or installed under another package's name.
+* It holds inside this process, after `install`, and in those that multiprocessing makes of it. Nothing is written to disk, or
+  installed under another package's name.
 * A face wins over an installed package, or a folder beside the program, of the same name: who asks for the faces gets them.
 * One module, two names: what a program sets in `simple_http_server.server` is set in `hospes.compat.simple_http_server.server`.
 """
@@ -16,7 +16,7 @@ import importlib.machinery
 import importlib.util
 import multiprocessing
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType, ModuleType
 from typing import Final
 
@@ -79,9 +79,24 @@ def install() -> None:
 
 
 def install_in_children() -> None:
-    """Let processes find them that the fork server makes; from Python 3.14 on that is how Linux makes them.
+    """Let processes find them that multiprocessing makes of this one, by its fork server or anew; forked ones do without.
 
-    A process that is spawned, as on Windows and macOS, begins with nothing, and finds them where its own program installs them.
+    Before it imports anything of a program, such a process is handed `sys.path`, pickled, and nothing else of ours.
     """
+    sys.path[-1] = _HandedOn(sys.path[-1])
     if "forkserver" in multiprocessing.get_all_start_methods():
-        multiprocessing.set_forkserver_preload([f"{_HERE}.preloaded", "__main__"])
+        multiprocessing.set_forkserver_preload([])  # the fork server itself is handed nothing, and must not import the program
+
+
+class _HandedOn(str):
+    """An entry of `sys.path`; where it is unpickled, the faces are installed."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> tuple[Callable[[str], str], tuple[str]]:
+        return _arrive, (str(self),)
+
+
+def _arrive(entry: str) -> str:
+    install()
+    return _HandedOn(entry)

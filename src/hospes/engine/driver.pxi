@@ -49,7 +49,7 @@ cdef dict _current_tasks():
     """Where asyncio keeps each loop's current task, if it is a dict (up to Python 3.13): to look there costs less than to be told."""
     tasks = getattr(_tasks, "_current_tasks", None)
     loop, task = object(), object()
-    if type(tasks) is not dict:
+    if type(tasks) is not dict or _sys.version_info >= (3, 14):  # there the thread keeps it, and enters no loop but the running one
         return None
     _enter_task(loop, task)
     is_there = tasks.get(loop) is task
