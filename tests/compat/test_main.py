@@ -80,3 +80,18 @@ def test_processes_that_it_makes_find_the_faces(arguments: tuple[str, ...], meth
 def test_a_program_that_is_not_there(tmp_path: Path) -> None:
     done = run(tmp_path, "nothing.py")
     assert (done.stderr, done.returncode) == ("there is no file nothing.py\n", 2)
+
+
+@pytest.mark.parametrize("module", ["nothing", "nothing.inside", "package.nothing"])
+def test_a_module_that_is_not_there(tmp_path: Path, module: str) -> None:
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "__init__.py").touch()
+    done = run(tmp_path, "-m", module)
+    assert (done.stderr, done.returncode) == (f"there is no module {module}\n", 2)
+
+
+def test_a_package_that_lacks_something_itself(tmp_path: Path) -> None:
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "__init__.py").write_text("import nothing")
+    done = run(tmp_path, "-m", "package.main")
+    assert done.stderr.endswith("ModuleNotFoundError: No module named 'nothing'\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import runpy
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from hospes.compat.aliases import FACES, install, install_in_children, real_name
@@ -39,11 +40,24 @@ def main(arguments: Sequence[str]) -> int:
     sys.argv = program
     if by_module:
         sys.path.insert(0, "")
-        runpy.run_module(real_name(program[0]) or program[0], run_name="__main__", alter_sys=True)
+        module = real_name(program[0]) or program[0]
+        if not _is_there(module):
+            sys.stderr.write(f"there is no module {module}\n")
+            return 2
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
     else:
         sys.path.insert(0, str(Path(program[0]).resolve().parent))
         runpy.run_path(program[0], run_name="__main__")
     return 0
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError as error:  # one of its packages
+        if error.name is not None and f"{module}.".startswith(f"{error.name}."):
+            return False
+        raise
 
 
 if __name__ == "__main__":
