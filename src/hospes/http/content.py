@@ -193,7 +193,7 @@ class ContentReader:
     async def save_to_file(self, file: str | os.PathLike[str] | IO[bytes]) -> int:
         """Write all that is left to a file; gives how many octets it was.
 
-        On the engine the kernel moves the octets: this takes a third of the time of reading and writing pieces.
+        On the engine the kernel moves the octets: this takes about half of the time of reading and writing pieces.
 
         Args:
             file: Where to. A path: an existing file is replaced in one step, when the whole content is there, durably; folders
