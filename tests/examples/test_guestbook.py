@@ -143,6 +143,7 @@ def test_another_visitor_is_another_visitor(page: Page, demo: Demo, browser: Bro
 
 def test_forget_me_begins_anew(page: Page) -> None:
     sign(page, "Ada", "Remember these words.")
+    expect(page.get_by_text("Remember these words.")).to_be_visible()  # on the page that answers
     page.reload()
     expect(page.get_by_role("heading", level=1)).to_have_text("Welcome back, Ada")
     page.get_by_role("button", name="Forget me").click()
