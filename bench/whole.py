@@ -2,8 +2,8 @@
 
 | | rounds | takes about |
 |---|---|---|
-| `report` | 9 for what a bar compares, else 3 for the portable carrier, 1 for other servers | 18 minutes |
-| `report --short` | 3 for the first, 1 for the strongest others | 7 minutes |
+| `report` | 9 for what a bar compares, else 3 for the portable carrier, 1 for other servers | 13 minutes |
+| `report --short` | 3 for the first, 1 for the strongest others | 6 minutes |
 | `report --again` | writes the page anew from the last figures | a second |
 """
 
