@@ -7,7 +7,7 @@ import pytest
 from hospes.compat.alink.checked import CheckedDict
 
 
-class _Noting(CheckedDict):
+class _Noting(CheckedDict[str]):
     def __init__(self) -> None:
         super().__init__()
         self.passed: list[str] = []
@@ -19,10 +19,6 @@ class _Noting(CheckedDict):
     def __delitem__(self, name: str) -> None:
         self.passed.append(f"-{name}")
         super().__delitem__(name)
-
-    def update(self, *sources: dict[str, str], **more: str) -> None:  # type: ignore[override]  # as those that derive from it
-        for name, value in dict(*sources, **more).items():
-            self[name] = value
 
 
 def test_what_is_put_in_and_taken_out_is_checked() -> None:

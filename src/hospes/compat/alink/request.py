@@ -29,7 +29,7 @@ _DEFAULT = b"GET / HTTP/1.1\r\n\r\n"
 _URI = "!#$%&'()*+,/:;=?@[]"  # RFC 3986 §2: what stands in a URI as it is, beside letters, digits and "-._~"
 
 
-class HeaderParams(CheckedDict):
+class HeaderParams(CheckedDict[str]):
     """Fields as a dict whose names ignore case, and keep the spelling they were given.
 
     Raises:

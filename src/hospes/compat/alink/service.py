@@ -24,7 +24,7 @@ ID: Final = "id"
 COOKIE: Final = "cookie"
 
 
-class Cookie(CheckedDict):
+class Cookie(CheckedDict[str]):
     """Cookies as a dict; `str()` of it is what a Cookie field says.
 
     Args:
@@ -59,11 +59,6 @@ class Cookie(CheckedDict):
         super().__delitem__(name)
         self._changed[name] = None
 
-    def update(self, *sources: Any, **more: str) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # dict's overloads say the same
-        """Set everything from a mapping, from pairs, and from the keywords."""
-        for name, value in dict(*sources, **more).items():
-            self[name] = value
-
     def popitem(self) -> tuple[str, str]:
         """Delete the last name, and give it with its value."""
         for name in reversed(list(self)):
@@ -92,7 +87,7 @@ class Cookie(CheckedDict):
             raise ValueError('user["cookie"]["id"] is the visitor: it cannot be changed; take another name')
 
 
-class User(dict[str, Any]):
+class User(CheckedDict[Any]):
     """The user of one request: what is kept of the visitor, and the cookie.
 
     Args:
@@ -125,28 +120,9 @@ class User(dict[str, Any]):
         del self._kept[key]
         super().__delitem__(key)
 
-    def __ior__(self, other: Any) -> User:  # type: ignore[misc,override]  # as for dict: mappings and pairs
-        self.update(other)
-        return self
-
     def setdefault(self, key: str, default: Any = None) -> Any:
         """The value of a key; where it has none, `default` is put in and given."""
-        if key not in self:
-            self[key] = default
-        return self[key]
-
-    def update(self, *sources: Any, **more: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # dict's overloads say the same
-        """Put in everything from a mapping, from pairs, and from the keywords."""
-        for key, value in dict(*sources, **more).items():
-            self[key] = value
-
-    def pop(self, key: str, *default: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]  # dict's overloads say the same
-        """Take out a key and give its value; where it has none, `default`, or a KeyError."""
-        if key not in self and default:
-            return default[0]
-        value = self[key]
-        del self[key]
-        return value
+        return super().setdefault(key, default)
 
     def popitem(self) -> tuple[str, Any]:
         """Take out the last key, and give it with its value."""
