@@ -120,9 +120,9 @@ class User(CheckedDict[Any]):
         del self._kept[key]
         super().__delitem__(key)
 
-    def setdefault(self, key: str, default: Any = None) -> Any:
+    def setdefault(self, name: str, default: Any = None) -> Any:
         """The value of a key; where it has none, `default` is put in and given."""
-        return super().setdefault(key, default)
+        return super().setdefault(name, default)
 
     def popitem(self) -> tuple[str, Any]:
         """Take out the last key, and give it with its value."""
