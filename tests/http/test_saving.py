@@ -7,6 +7,7 @@ import errno
 import io
 import os
 import resource
+import stat
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +20,7 @@ import pytest
 
 from hospes.errors import HttpError
 from hospes.http.content import ContentReader
-from hospes.http.saving import AT_ONCE, replacing
+from hospes.http.saving import AT_ONCE, replacing, replacing_on_loop
 
 LARGE = bytes(range(256)) * 1024
 
@@ -245,3 +246,100 @@ def fail_in(path: Path, do: Callable[[IO[bytes]], object]) -> None:
 
     with pytest.raises(KeyError):
         replace()
+
+
+class Disk:
+    """The disk, as far as it is waited for: what it was asked to keep, and whether the asking thread was the main one."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked: list[tuple[str, bool]] = []
+        self.begun, self.may_end = threading.Event(), threading.Event()
+        self.may_end.set()
+        self.fails_for = ""
+        self._sync = os.fsync
+        monkeypatch.setattr(os, "fsync", self)
+
+    def __call__(self, descriptor: int) -> None:
+        kind = "folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file"
+        self.asked.append((kind, threading.current_thread() is threading.main_thread()))
+        self.begun.set()
+        assert self.may_end.wait(10)
+        if kind == self.fails_for:
+            raise OSError(errno.EIO, "the disk is away")
+        self._sync(descriptor)
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    return Disk(monkeypatch)
+
+
+@pytest.mark.parametrize("pieces", [(), (b"abc",), (LARGE, b"z")])
+def test_the_disk_is_asked_once_and_not_on_the_loop(pieces: tuple[bytes, ...], disk: Disk, tmp_path: Path) -> None:
+    """Once for the file, and once for its name: an answer that says that it is there is true after a power cut, too."""
+    save(content(*pieces), tmp_path / "file")
+    assert disk.asked == [("file", False), ("folder", False)]
+
+
+def test_replacing_asks_the_disk_where_it_is(disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with replacing(tmp_path / "file") as file:
+        file.write(b"abc")
+    assert disk.asked == [("file", True), ("folder", True)]
+    monkeypatch.chdir(tmp_path)
+    with replacing("bare") as file:  # a name without a folder
+        file.write(b"abc")
+    assert disk.asked[2:] == [("file", True), ("folder", True)]
+    assert sorted(os.listdir(tmp_path)) == ["bare", "file"]
+
+
+def test_a_disk_that_fails(disk: Disk, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    disk.fails_for = "file"
+    with pytest.raises(OSError, match="the disk is away"):
+        save(content(b"new"), path)
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+    disk.fails_for = "folder"  # as where the system keeps names by itself, and wants not to be asked
+    assert save(content(b"new"), path) == 3
+    assert path.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_who_is_cancelled_while_the_disk_is_asked(disk: Disk, tmp_path: Path) -> None:
+    """The whole file is there, or nothing; and no thread has it any more."""
+    disk.may_end.clear()
+
+    async def run() -> None:
+        saving = asyncio.ensure_future(content(b"abc").save_to_file(tmp_path / "file"))
+        await asyncio.to_thread(disk.begun.wait)
+        for _ in range(3):
+            saving.cancel()
+            await asyncio.sleep(0)
+            assert not saving.done()
+        disk.may_end.set()
+        with pytest.raises(asyncio.CancelledError):
+            await saving
+
+    asyncio.run(run())
+    assert (tmp_path / "file").read_bytes() == b"abc"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_replacing_on_loop(disk: Disk, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+
+    async def replace(fails: bool) -> None:
+        async with replacing_on_loop(path) as file:
+            file.write(b"new")
+            assert path.read_bytes() == b"old"
+            if fails:
+                raise KeyError
+
+    path.write_bytes(b"old")
+    with pytest.raises(KeyError):
+        asyncio.run(replace(fails=True))
+    assert (path.read_bytes(), os.listdir(tmp_path), disk.asked) == (b"old", ["file"], [])
+    asyncio.run(replace(fails=False))
+    assert (path.read_bytes(), os.listdir(tmp_path)) == (b"new", ["file"])
+    assert disk.asked == [("file", False), ("folder", False)]

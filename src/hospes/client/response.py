@@ -22,7 +22,7 @@ from hospes.http import json
 from hospes.http.headers import Headers
 from hospes.http.media import parse_media_type
 from hospes.http.morsels import Cookies
-from hospes.http.saving import replacing
+from hospes.http.saving import replacing, replacing_on_loop
 
 _NO_CHARSETS: Final = frozenset({"idna", "punycode", "raw_unicode_escape", "undefined", "unicode_escape"})
 """Codecs of Python that take octets for text, and are no charsets."""
@@ -189,8 +189,8 @@ class AsyncStreamedResponse(_Streamed):
         return await self._incoming.read_all()
 
     async def save_to_file(self, path: str | os.PathLike[str], progress: Progress | None = None) -> None:
-        """Write the content to a file; see `StreamedResponse.save_to_file`. Writing blocks, a piece at a time."""
-        with replacing(path) as file:
+        """Write the content to a file; as `StreamedResponse.save_to_file`. A thread waits for the disk."""
+        async with replacing_on_loop(path) as file:
             async for piece in self:
                 file.write(piece)
                 if progress is not None:

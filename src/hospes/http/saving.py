@@ -18,8 +18,8 @@ import io
 import os
 import secrets
 import stat
-from collections.abc import AsyncIterator, Callable, Generator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import IO, Final, Protocol, Self
 
@@ -74,10 +74,8 @@ class Source(Protocol):
 async def save(content: Source, file: str | os.PathLike[str] | IO[bytes]) -> int:
     """See `ContentReader.save_to_file`."""
     if isinstance(file, (str, os.PathLike)):
-        with replacing(file) as target:
-            size = await _save(content, target)
-            await _in_thread(partial(os.fsync, target.fileno()))  # what it takes, nobody else has to wait for
-        return size
+        async with replacing_on_loop(file) as target:
+            return await _save(content, target)
     given: object = file
     if isinstance(given, io.TextIOBase) or not hasattr(given, "writelines"):
         raise TypeError(f"save_to_file(file={file!r}): it wants a path, or a file that is open for writing in binary mode")
@@ -91,18 +89,48 @@ def replacing(path: str | os.PathLike[str]) -> Generator[IO[bytes]]:
     Raises:
         OSError: if it cannot be made, written or moved there; nothing is left behind then.
     """
-    name: str = os.fspath(path)
-    temporary = os.path.join(os.path.dirname(name), f".{secrets.token_hex(8)}.part")
+    with _draft_of(path) as draft:
+        yield draft
+        _settle(draft, path)
+
+
+@asynccontextmanager
+async def replacing_on_loop(path: str | os.PathLike[str]) -> AsyncGenerator[IO[bytes]]:
+    """The same, where the loop is not to wait for the disk."""
+    with _draft_of(path) as draft:
+        yield draft
+        await _in_thread(partial(_settle, draft, path))
+
+
+@contextmanager
+def _draft_of(path: str | os.PathLike[str]) -> Generator[IO[bytes]]:
+    draft = os.path.join(os.path.dirname(path), f".{secrets.token_hex(8)}.part")
     try:
-        with open(temporary, "xb") as file:
+        with open(draft, "xb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())  # otherwise a power cut after the rename may leave an empty file
-        os.replace(temporary, name)
     except BaseException:
         with suppress(FileNotFoundError):
-            os.unlink(temporary)
+            os.unlink(draft)
         raise
+
+
+def _settle(draft: IO[bytes], path: str | os.PathLike[str]) -> None:
+    """Put a draft into its place, durably: this waits for the disk."""
+    draft.flush()
+    os.fsync(draft.fileno())  # otherwise a power cut after the rename may leave an empty file
+    draft.close()
+    os.replace(draft.name, path)
+    _sync_folder(os.path.dirname(path))
+
+
+def _sync_folder(folder: str) -> None:
+    """Make the names in a folder durable, where the system knows how; where not, there is nothing else to be done."""
+    with suppress(OSError):
+        descriptor = os.open(folder or os.curdir, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 async def _save(content: Source, file: IO[bytes]) -> int:
