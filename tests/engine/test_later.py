@@ -7,12 +7,14 @@ import re
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.server.support import Peer, request
 
 from hospes import App, Response
+from hospes.http.content import FileContent
 from hospes.http.request import Request
 
 pytest.importorskip("hospes.engine._core", reason="platform: the engine is not built here")
@@ -99,6 +101,54 @@ def test_finishers_that_are_through_later(kind: str) -> None:
     assert told.count("finished") == 2 * (4 + 8), "each of them is through once, on either carrier"
     asked = {"text", "json", "response"}  # what is there at once, and only where one finisher is left
     assert told.count("later") == (2 if kind in asked else 0)
+
+
+class Counted:
+    """An answer of the program's own, and how often it was made."""
+
+    def __init__(self, content: Any, made: list[str], of: str) -> None:
+        self._content = content
+        self._made = made
+        self._of = of
+
+    def respond(self, request: Request) -> Response:
+        self._made.append(self._of)
+        if self._content is None:
+            raise LookupError("nothing")
+        return Response(self._content)
+
+
+@pytest.mark.parametrize("how", ["well", "fails", "cannot", "raises"])
+def test_an_answer_is_made_once(how: str, tmp_path: Path) -> None:
+    """Whether its finisher is through later, or has to be awaited because of the finisher or because of the answer."""
+    (tmp_path / "file").write_bytes(b"file")
+    made: list[str] = []
+    contents: dict[str, Callable[[], Any]] = {
+        "text": lambda: "text",
+        "stream": lambda: iter(["a", "b"]),
+        "file": lambda: FileContent((tmp_path / "file").open("rb"), 0, 4),
+        "refused": lambda: None,
+    }
+
+    def build() -> App:
+        app = App()
+
+        @app.error(LookupError)
+        async def lost(request: Request, error: LookupError) -> str:
+            return f"lost {error}"
+
+        @app.get("/{of}")
+        async def one(request: Request, of: str) -> Counted:
+            request.finish_with(Later(how, []))
+            return Counted(contents[of](), made, of)
+
+        return app
+
+    answers = compare(build, [request(f"/{of}", "GET") for of in contents])
+    assert re.findall(rb"HTTP/1.1 (\d+)", answers)[:-1] == [
+        b"500" if of == "refused" or how == "fails" else b"200" for of in contents
+    ]
+    assert sorted(made) == sorted([*contents] * 2), "once on either carrier"
 
 
 def test_a_finisher_that_is_through_later_and_a_peer_that_has_gone() -> None:

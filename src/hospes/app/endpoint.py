@@ -139,8 +139,8 @@ class Endpoints:
         def conclude(request: Request, making: Awaitable[Any]) -> Awaitable[Response]:
             return self._concluded(request, _made(request, making, status))
 
-        def settle(request: Request, value: Any) -> Pending[Response] | None:
-            return self._pending(request, value, status)
+        def settle(request: Request, value: Any) -> Any:
+            return self._settled(request, value, status)
 
         on_loop = target.runs is Runs.ON_LOOP
         return Direct(
@@ -290,11 +290,14 @@ class Endpoints:
             await self._given_up(request, error)
             raise
 
-    def _pending(self, request: Request, value: Any, status: int) -> Pending[Response] | None:
-        """As `_concluded`, of a value that is there and where one finisher can begin and be left alone; else None."""
+    def _settled(self, request: Request, value: Any, status: int) -> Any:
+        """As `_concluded`, of a value that is there, where one finisher can begin by itself; else what that goes on with."""
         finishers = request.finishers
         if finishers is None or len(finishers) != 1 or (finish_later := getattr(finishers[0], "finish_later", None)) is None:
-            return None
+            return value
+        response = to_response(value, request, status)
+        if type(response.content) is not bytes:
+            return response
 
         def follow(failure: BaseException | None) -> Coroutine[Any, Any, Response] | None:
             if failure is not None:
@@ -302,13 +305,12 @@ class Endpoints:
             request.finishers = ANSWERED
             return None
 
+        pending = Pending(response, follow)
         try:
-            response = to_response(value, request, status)
-            pending = Pending(response, follow)
-            if type(response.content) is not bytes or not finish_later(pending.heard):
-                return None
-        except Exception:  # it is met again
-            return None
+            if not finish_later(pending.heard):
+                return response
+        except Exception:  # it is met again, by whoever awaits the finisher
+            return response
         finishers.clear()
         return pending
 

@@ -50,6 +50,7 @@ from sys import intern
 from types import CoroutineType as _CoroutineType, GeneratorType, SimpleNamespace
 
 from hospes.execution.driver import Driver, _Seat, call_on_loop
+from hospes.execution.pending import Pending as _Pending
 from hospes.execution.pool import Job as _Job
 from hospes.http import json
 from hospes.http.asking import ANSWERED
@@ -70,7 +71,7 @@ from hospes.wire.content import CountedContent
 from hospes.wire.fields import write_fields
 
 cdef object _enter_task = _enter, _leave_task = _leave, _running_loop = _running
-cdef object CoroutineType = _CoroutineType, Job = _Job
+cdef object CoroutineType = _CoroutineType, Job = _Job, Pending = _Pending
 cdef object _ORIGIN = TargetForm.ORIGIN
 cdef object _NOTHING = object()  # where None would be something
 cdef object _ENCODE = json.ENCODE

@@ -251,12 +251,11 @@ cdef bint _finish_quietly(request) except -1:
     return True
 
 
-cdef bint _settle(Conn conn, _Route route, value, seat) except -1:
-    """Have the finisher of a request begin, where nobody has to await it: the answer waits as the connection's handle. False: it has to."""
+cdef object _settle(Conn conn, _Route route, value, seat):
+    """Have the finisher of a request begin, where nobody has to await it: the answer waits then. Else gives what is to be concluded."""
     if conn.request is None or route.settle is None or <object>hospes_read(conn.engine.driver, _AT.spare) is not seat:
-        return False  # nothing is to be finished; or the handler marked its Task, which has to run to its end
-    conn.handle = route.settle(conn.request, value)
-    return conn.handle is not None
+        return value  # nothing is to be finished; or the handler marked its Task, which has to run to its end
+    return route.settle(conn.request, value)
 
 
 cdef object _call(Conn conn, _Route route, Coming *coming, tuple arguments, seat, int *came):
@@ -285,8 +284,9 @@ cdef object _call(Conn conn, _Route route, Coming *coming, tuple arguments, seat
                 conn.head = _make_head(coming.octets, &coming.at)
             conn.response, came[0] = value, CAME
             return None
-        if _settle(conn, route, value, seat):
-            came[0] = WAITS
+        value = _settle(conn, route, value, seat)
+        if type(value) is Pending:
+            conn.handle, came[0] = value, WAITS
             return None
         return _rest(value, None, None, _NOTHING)
     except BaseException as error:

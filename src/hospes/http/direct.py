@@ -94,7 +94,8 @@ class Direct(Struct, frozen=True, kw_only=True):
     """Awaits what the function gives, and makes the response of it, whatever happens."""
     settle: Callable[[Request, Any], Any] | None = None
     """Makes the response of what the function gave, and has the one finisher of the request begin, where that can be told of its
-    end (`LaterFinisher`): gives a `hospes.execution.Pending` of it, or None, where `conclude` has to be asked."""
+    end (`LaterFinisher`): gives a `hospes.execution.Pending` of it. Anything else is what `conclude` has to be asked with: the
+    response, once it is made, or the value."""
     complete: Callable[[Request, list[Any], int], Awaitable[Any]] | None = None
     """Goes on where an argument has to be awaited, and gives what the function gives; a coroutine function.
 
