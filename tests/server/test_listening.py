@@ -12,7 +12,7 @@ import stat
 import subprocess
 import sys
 import threading
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import pytest
@@ -277,6 +277,38 @@ def test_any_error_of_accepting_is_waited_out(caplog: pytest.LogCaptureFixture) 
     assert {record.getMessage() for record in caplog.records} == {
         "accepting waits: the system gives no more connections (Operation not supported)"
     }
+
+
+@pytest.mark.usefixtures("carrier")
+def test_a_stop_while_accepting_waits_leaves_nothing_on_the_loop(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last look at what the kernel holds fails once more."""
+    datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)  # to accept there is not supported
+    datagrams.bind(("127.0.0.1", 0))
+    datagrams.setblocking(False)
+    for module in ("hospes.server.listening", "hospes.engine.carrier"):
+        with suppress(ImportError):  # the engine may not be built
+            monkeypatch.setattr(f"{module}._RETRY", 0.05)
+
+    class Prepared(Server):
+        def _open(self) -> Listening:
+            self.address = datagrams.getsockname()
+            return Listening([datagrams])
+
+    async def run() -> None:
+        datagrams.sendto(b"x", datagrams.getsockname())
+        server = Prepared(plain)
+        await server.start()
+        while not caplog.records:
+            await asyncio.sleep(0)
+        await server.stop()
+        await asyncio.sleep(0.1)
+
+    asyncio.run(run())
+    assert [record.getMessage() for record in caplog.records] == [
+        "accepting waits: the system gives no more connections (Operation not supported)"
+    ]
 
 
 OUT_OF_DESCRIPTORS = """

@@ -70,8 +70,7 @@ class EngineCarrier:
         self._service.on_lost = _nothing
         self._engine.accept_rest(SWEEPS)
         self._engine.accept_off()
-        if self._retry is not None:
-            self._retry.cancel()
+        self._stop_retry()
         for sock in self._sockets:
             sock.close()
         if self._greeted:
@@ -152,7 +151,13 @@ class EngineCarrier:
         elif first:
             LOG.warning("accepting waits: %d connections are open, which is the limit", self._most)
         if error:
+            self._stop_retry()
             self._retry = self._loop.call_later(_RETRY, self._engine.accept_on)
+
+    def _stop_retry(self) -> None:
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
 
     def _lost(self) -> None:
         """A connection has gone."""

@@ -199,8 +199,7 @@ class Acceptor:
         if not self._fallback:
             for sock in self._sockets:
                 self._take_rest(sock)
-        if self._retry is not None:
-            self._retry.cancel()
+        self._stop_retry()
         for server in self._fallback:
             server.close()
         for sock in self._sockets:
@@ -250,6 +249,7 @@ class Acceptor:
             except OSError as error:
                 # No descriptors, no memory, a firewall's word: whatever it is, it may pass.
                 self._wait(f"the system gives no more connections ({error.strerror})")
+                self._stop_retry()
                 self._retry = self._loop.call_later(_RETRY, self._go_on)
                 return
             sock.setblocking(False)
@@ -298,10 +298,13 @@ class Acceptor:
         if not self._listening and self._sockets and len(self._service.connections) < self._most:
             self._go_on()
 
-    def _go_on(self) -> None:
+    def _stop_retry(self) -> None:
         if self._retry is not None:
             self._retry.cancel()
             self._retry = None
+
+    def _go_on(self) -> None:
+        self._stop_retry()
         if not self._listening and not self._fallback:
             self._listen()
 
