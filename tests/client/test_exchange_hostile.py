@@ -43,8 +43,8 @@ def test_an_answer_drop_by_drop_is_bounded_as_a_whole(make: Make, octets: bytes)
     with Script(slowly(octets)) as server, make() as client:
         began = time.monotonic()
         with pytest.raises(ClientTimeout) as caught:
-            client.request("GET", server.url, timeout=0.3)
-        assert time.monotonic() - began < 5
+            client.request("GET", server.url, timeout=1)
+        assert time.monotonic() - began < 10
         assert caught.value.step == "read"
 
 
@@ -61,12 +61,12 @@ def test_a_stream_may_take_its_time_but_not_stand_still(make: Make) -> None:
         peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
         for _ in range(8):
             peer.send(b"a")
-            time.sleep(0.05)
+            time.sleep(0.2)
         peer.gone()
 
     with Script(play) as server, make(ClientOptions(timeouts=ClientTimeouts(read=0.3))) as client:
         with pytest.raises(ClientTimeout) as caught:
-            client.stream("GET", server.url, timeout=0.2)
+            client.stream("GET", server.url, timeout=1)
         assert caught.value.step == "read"
 
 
@@ -190,11 +190,11 @@ def test_a_server_that_takes_a_little_now_and_then(make: Make) -> None:
         while not over.wait(0.01) and peer.sock.recv(64 * KiB):
             pass
 
-    options = ClientOptions(timeouts=ClientTimeouts(write=0.7, total=1.5))
+    options = ClientOptions(timeouts=ClientTimeouts(write=1.5, total=2.5))
     began = time.monotonic()
     with Script(play) as server:
         with make(options) as client, pytest.raises(ClientTimeout) as caught:
             client.request("POST", server.url, body=Body(content=bytes(64 * MiB)))
         over.set()
     assert caught.value.step == "send"
-    assert 1.4 < time.monotonic() - began < 10
+    assert 2.4 < time.monotonic() - began < 20

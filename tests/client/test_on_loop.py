@@ -166,11 +166,14 @@ def test_cancelled_calls_give_their_connection_back() -> None:
     async def ask(url: str) -> None:
         async with AsyncHttpClient(ClientOptions(limits=ClientLimits(connections=1))) as client:
             for _ in range(3):
-                with pytest.raises(TimeoutError):
-                    async with asyncio.timeout(0.05):
-                        await client.get(url)
+                call = asyncio.create_task(client.request("GET", url))
+                await asyncio.to_thread(asked.acquire, timeout=WAIT)
+                call.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await call
 
-    with Script(lambda peer: peer.gone()) as server:
+    asked = threading.Semaphore(0)
+    with Script(lambda peer: (peer.request(), asked.release(), peer.gone())) as server:
         asyncio.run(ask(server.url))
         assert server.connections == 3
 

@@ -31,13 +31,15 @@ class Serve(Protocol):
     """Serve a handler; gives the port."""
 
     def __call__(
-        self, handler: Handler, *, limits: Limits | None = None, timeouts: Timeouts | None = None
+        self, handler: Handler, *, limits: Limits | None = None, timeouts: Timeouts | None = None, drain: float = 0.2
     ) -> AbstractContextManager[int]: ...
 
 
 @contextmanager
-def serving(carrier: str, handler: Handler, *, limits: Limits | None = None, timeouts: Timeouts | None = None) -> Generator[int]:
-    """Serve with a carrier, in a thread."""
+def serving(
+    carrier: str, handler: Handler, *, limits: Limits | None = None, timeouts: Timeouts | None = None, drain: float = 0.2
+) -> Generator[int]:
+    """Serve with a carrier, in a thread; what is under way at the end has `drain` seconds."""
     options = ServerOptions(port=0, limits=limits or Limits(), timeouts=timeouts or Timeouts())
     thread = ServingThread(lambda: nullcontext(handler), options)
     with pytest.MonkeyPatch.context() as patch:
@@ -46,7 +48,7 @@ def serving(carrier: str, handler: Handler, *, limits: Limits | None = None, tim
     try:
         yield thread.server.address[1]
     finally:
-        thread.stop(drain=0.2)
+        thread.stop(drain=drain)
 
 
 CARRIERS: dict[str, Serve] = {name: partial(serving, name) for name in (PORTABLE, ENGINE)}

@@ -383,7 +383,7 @@ def test_a_body_that_drips_is_408(serve: Serve) -> None:
                 break
             except TimeoutError:
                 continue
-        assert dripped < 20
+        assert dripped < 400  # of a million
 
 
 def test_a_handler_that_does_not_read_is_no_fault_of_the_peer(serve: Serve) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import select
 import socket
 from time import monotonic
 
@@ -100,12 +101,10 @@ def test_a_head_that_drips_is_408(serve: Serve) -> None:
 
 
 def test_the_time_for_a_head_starts_anew_with_each(serve: Serve) -> None:
-    with serve(plain, timeouts=Timeouts(**{**LONG, "header": 0.3})) as port, Peer(port) as peer:
-        peer.sock.settimeout(0.1)
-        for _ in range(5):
+    with serve(plain, timeouts=Timeouts(**{**LONG, "header": 2.0})) as port, Peer(port) as peer:
+        for _ in range(3):
             peer.send(GET[:9])
-            with pytest.raises(TimeoutError):
-                peer.sock.recv(1)
+            assert not select.select([peer.sock], [], [], 0.7)[0]
             peer.send(GET[9:])
             assert peer.get().status == 200
 
@@ -147,8 +146,6 @@ def test_a_peer_that_does_not_read_is_reset(serve: Serve, kind: str, tmp_path_fa
         peer.send(octets)
         peer.until(b"\r\n\r\n")
         # Nobody reads. The server's reset is an event that poll() tells of without reading.
-        import select
-
         poll = select.poll()
         poll.register(peer.sock, 0)
         events = poll.poll(10_000)
@@ -159,14 +156,14 @@ def test_a_peer_that_does_not_read_is_reset(serve: Serve, kind: str, tmp_path_fa
 def test_a_peer_that_reads_slowly_gets_everything(serve: Serve) -> None:
     size = 1_000_000
     with (
-        serve(answering(lambda: Response(b"x" * size)), timeouts=Timeouts(**{**LONG, "write_idle": 0.3})) as port,
+        serve(answering(lambda: Response(b"x" * size)), timeouts=Timeouts(**{**LONG, "write_idle": 1.5})) as port,
         Peer(port, receive_buffer=8192) as peer,
     ):
         peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
         peer.send(request("/", "GET", None, "Connection: close"))
         start = monotonic()
         total = 0
-        while monotonic() - start < 1.0:
+        while monotonic() - start < 2.0:
             total += len(peer.sock.recv(4096))
             asyncio.run(asyncio.sleep(0.02))
         assert total < size
