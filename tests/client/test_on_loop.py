@@ -172,8 +172,13 @@ def test_cancelled_calls_give_their_connection_back() -> None:
                 with pytest.raises(asyncio.CancelledError):
                     await call
 
+    def play(peer: Peer) -> None:
+        peer.request()
+        asked.release()
+        peer.gone()
+
     asked = threading.Semaphore(0)
-    with Script(lambda peer: (peer.request(), asked.release(), peer.gone())) as server:
+    with Script(play) as server:
         asyncio.run(ask(server.url))
         assert server.connections == 3
 

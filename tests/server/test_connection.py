@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import queue
 import re
 import threading
 from collections.abc import Iterator
@@ -393,20 +394,24 @@ def test_resets_do_no_harm(serve: Serve, octets: bytes, caplog: pytest.LogCaptur
 
 def test_pipelined_octets_behind_a_slow_request_wait_in_the_peers_machine(serve: Serve) -> None:
     go_on = asyncio.Event()
-    loops: list[asyncio.AbstractEventLoop] = []
+    loops: queue.Queue[asyncio.AbstractEventLoop] = queue.Queue()
+    begun = False
 
     async def handler(request: Request) -> Response:
-        if not loops:
-            loops.append(asyncio.get_running_loop())
+        nonlocal begun
+        if not begun:
+            begun = True
+            loops.put(asyncio.get_running_loop())
             await go_on.wait()
         return plain(request)
 
     with serve(handler, limits=Limits(requests_per_connection=10**6)) as port, Peer(port) as peer:
         peer.send(GET)
+        loop = loops.get(timeout=WAIT)
         one = request("/" + "x" * 4000)
         sent = peer.flood(one * 16, 64 << 20, patience=0.2)
         assert sent < 32 << 20
-        loops[0].call_soon_threadsafe(go_on.set)
+        loop.call_soon_threadsafe(go_on.set)
         for _ in range(1 + sent // len(one)):
             assert peer.get().status == 200
 
