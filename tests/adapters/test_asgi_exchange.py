@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -48,6 +49,11 @@ def test_other_fields() -> None:
     got = answer(start(200, *fields, TYPE), body(b"hi"))
     assert got.fields == [("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"), ("X-Latin", "é"), ("content-type", "text/plain")]
     assert got.content == b"hi"
+
+
+def test_fields_that_are_there_once() -> None:
+    got = answer({"type": "http.response.start", "status": 200, "headers": iter([TYPE, (b"x-a", b"1")])}, body(b"hi"))
+    assert got.fields == [("content-type", "text/plain"), ("x-a", "1")]
 
 
 def test_no_fields_at_all() -> None:
@@ -222,6 +228,44 @@ def test_a_part_of_an_open_file(more: dict[str, int], expected: bytes) -> None:
         for given in (file, file.fileno()):
             assert answer(start(), {"type": "http.response.zerocopysend", "file": given, **more}).content == expected
             file.seek(2)
+
+
+def test_a_buffered_file_is_where_the_application_has_read_to() -> None:
+    with tempfile.TemporaryFile() as file:
+        file.write(b"0123456789")
+        file.seek(0)
+        assert file.read(2) == b"01"
+        assert answer(start(), {"type": "http.response.zerocopysend", "file": file}).content == b"23456789"
+
+
+@pytest.mark.parametrize("by_number", [False, True])
+def test_parts_of_a_file_follow_each_other(by_number: bool) -> None:
+    with tempfile.TemporaryFile(buffering=0) as file:
+        file.write(b"0123456789")
+        file.seek(1)
+        given = file.fileno() if by_number else file
+        part = {"type": "http.response.zerocopysend", "file": given, "more_body": True}
+        got = answer(start(), {**part, "count": 3}, {**part, "offset": 8}, {**part, "count": 2}, body(b"."))
+        assert (got.content, file.tell()) == (b"123" + b"89" + b"45" + b".", 6)
+
+
+def test_a_pipe_in_place_of_a_file_holds_nobody_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(RuntimeError, match="which is no regular file"):
+        answer(start(), {"type": "http.response.pathsend", "path": tmp_path / "pipe"})
+
+
+def test_the_path_of_a_file_is_no_descriptor() -> None:
+    with tempfile.TemporaryFile() as file:
+        with pytest.raises(TypeError, match="not int"):
+            answer(start(), {"type": "http.response.pathsend", "path": file.fileno()})
+        os.fstat(file.fileno())  # it is still open
+
+
+@pytest.mark.parametrize("more", [{"offset": -1}, {"count": -1}])
+def test_a_part_that_is_none(more: dict[str, int]) -> None:
+    with tempfile.TemporaryFile() as file, pytest.raises(ValueError, match="neither is less than 0"):
+        answer(start(), {"type": "http.response.zerocopysend", "file": file, **more})
 
 
 def test_a_file_between_pieces() -> None:

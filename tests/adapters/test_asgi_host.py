@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import logging
 import queue
+import sys
 import threading
 from typing import Any
 
@@ -118,6 +119,35 @@ def test_what_fails_is_a_bare_500_or_an_aborted_connection(serve: Serve) -> None
             peer.until(b"begun\r\n")
             with pytest.raises(ConnectionResetError):
                 peer.rest()
+
+
+def test_an_exit_ends_a_request_and_no_server(serve: Serve) -> None:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/later":
+            await asyncio.sleep(0)
+        if scope["path"] == "/stream":
+            await send(start())
+            await send(body(b"begun", more=True))
+            await asyncio.sleep(0.001)
+        if scope["path"] != "/":
+            sys.exit(3)
+        await send(start())
+        await send(body(b"served"))
+
+    with serve(from_asgi(application, lifespan="off")) as port:
+        with Peer(port) as peer:
+            for path in ("/exit", "/later"):
+                peer.send(request(path))
+                assert peer.get().status == 500
+            peer.send(request("/"))
+            assert peer.get().content == b"served"
+        with Peer(port) as peer:
+            peer.send(request("/stream"))
+            with pytest.raises(ConnectionResetError):
+                peer.rest()
+        with Peer(port) as peer:
+            peer.send(request("/"))
+            assert peer.get().content == b"served"
 
 
 def test_too_much_content_is_refused_without_asking(serve: Serve) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator
@@ -112,6 +113,32 @@ def test_what_fails_is_a_bare_500_or_an_aborted_connection(serve: Serve) -> None
             peer.send(request("/late"))
             with pytest.raises(ConnectionResetError):
                 peer.rest()
+
+
+def test_an_exit_ends_a_request_and_no_server(serve: Serve) -> None:
+    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/exit":
+            sys.exit(3)
+        start_response("200 OK", [])
+        return stream() if environ["PATH_INFO"] == "/stream" else [b"served"]
+
+    def stream() -> Iterator[bytes]:
+        yield b"begun"
+        sys.exit(3)
+
+    with serve(from_wsgi(application)) as port:
+        with Peer(port) as peer:
+            peer.send(request("/exit"))
+            assert peer.get().status == 500
+            peer.send(request("/"))
+            assert peer.get().content == b"served"
+        with Peer(port) as peer:
+            peer.send(request("/stream"))
+            with pytest.raises(ConnectionResetError):
+                peer.rest()
+        with Peer(port) as peer:
+            peer.send(request("/"))
+            assert peer.get().content == b"served"
 
 
 def test_when_all_threads_are_busy_a_request_waits_within_bounds(serve: Serve) -> None:

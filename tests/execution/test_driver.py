@@ -172,8 +172,13 @@ def test_an_exception_is_told(error: BaseException, kind: str) -> None:
     run(main)
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
-@pytest.mark.parametrize("kind", ["plain", "at once", "suspended", "pooled"])
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        *((error, kind) for error in (KeyboardInterrupt, SystemExit) for kind in ("plain", "at once", "suspended")),
+        (KeyboardInterrupt, "pooled"),
+    ],
+)
 def test_an_interrupt_stops_the_loop_and_is_told_too(error: type[BaseException], kind: str) -> None:
     pool = ThreadPool(1)
 

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import gc
 import logging
+import sys
 import threading
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine
@@ -77,7 +78,7 @@ def test_a_result_and_an_exception_travel() -> None:
     run(main)
 
 
-def test_stop_iteration_does_not_end_who_waits() -> None:
+def test_what_would_end_who_waits_is_told_to_him() -> None:
     def fails() -> None:
         raise StopIteration(1)
 
@@ -86,6 +87,9 @@ def test_stop_iteration_does_not_end_who_waits() -> None:
         with pytest.raises(RuntimeError, match="StopIteration") as caught:
             await submit(pool, fails)
         assert isinstance(caught.value.__cause__, StopIteration)
+        with pytest.raises(RuntimeError, match=r"sys\.exit\(\) in a request ends that request, and no server") as caught:
+            await submit(pool, sys.exit)
+        assert isinstance(caught.value.__cause__, SystemExit)
         assert await pool.close()
 
     run(main)
@@ -372,7 +376,7 @@ def test_then_after_the_end_and_what_it_raises() -> None:
     assert [str(each["exception"]) for each in complaints] == ["carrier"]
 
 
-def test_an_exit_in_one_result_loses_no_other() -> None:
+def test_an_interrupt_in_one_result_loses_no_other() -> None:
     loop = asyncio.new_event_loop()
     pool = ThreadPool(1)
     told: list[object] = []
@@ -386,7 +390,7 @@ def test_an_exit_in_one_result_loses_no_other() -> None:
             raise failure
 
         def fails() -> None:
-            raise SystemExit(3)
+            raise KeyboardInterrupt
 
         submit(pool, fails).then(leave)
         submit(pool, lambda: 2).then(lambda answer, failure: told.append(answer))
@@ -396,7 +400,7 @@ def test_an_exit_in_one_result_loses_no_other() -> None:
 
     try:
         preparing = loop.create_task(prepare())
-        with pytest.raises(SystemExit):
+        with pytest.raises(KeyboardInterrupt):
             loop.run_forever()
         assert preparing.done()
         assert loop.run_until_complete(pool.close())

@@ -7,7 +7,7 @@ import http
 import h11
 import pytest
 
-from hospes.wire.response import CONTINUE, LAST_CHUNK, REASONS, chunk, last_chunk, response_head
+from hospes.wire.response import CONTINUE, LAST_CHUNK, NOT_BEHIND, REASONS, chunk, last_chunk, response_head
 
 
 def test_head() -> None:
@@ -60,6 +60,12 @@ def test_chunks() -> None:
     assert chunk(b"") == b""
     assert LAST_CHUNK == last_chunk([]) == b"0\r\n\r\n"
     assert last_chunk([("Digest", "a")]) == b"0\r\nDigest: a\r\n\r\n"
+
+
+@pytest.mark.parametrize("name", [*sorted(NOT_BEHIND), "Content-Length"])
+def test_what_may_be_no_trailer(name: str) -> None:
+    with pytest.raises(ValueError, match=f"field {name}: it stands in front of the content, and may be no trailer"):
+        last_chunk([("Digest", "a"), (name, "1")])
 
 
 def test_h11_reads_what_is_written() -> None:

@@ -27,12 +27,12 @@ import logging
 import os
 import stat
 from collections.abc import AsyncIterator, Awaitable, Iterable
-from contextlib import suppress
 from sys import intern
-from typing import Any, Final, NoReturn, cast
+from typing import Any, BinaryIO, Final, NoReturn, cast
 
 from hospes.adapters.asgi import AsgiApplication, Message, Scope
 from hospes.errors import ClientDisconnected, HttpError
+from hospes.execution import as_failure
 from hospes.http.content import ContentReader, FileContent, Stream
 from hospes.http.headers import Headers
 from hospes.http.request import Request
@@ -193,6 +193,8 @@ class AsgiExchange:
         length: int | None = None
         others = False
         fields = message.get("headers", ())
+        if type(fields) is not list and type(fields) is not tuple:
+            fields = list(fields)  # any iterable is right, and an iterator is there once
         for name, value in fields:
             if name == b"content-type" and not content_type:
                 content_type = intern(value.decode("latin-1"))  # the carriers find a head that they have made by its identity
@@ -250,21 +252,19 @@ class AsgiExchange:
 
     async def _send_file(self, message: Message) -> None:
         """A file in place of content: by its path, or a part of one that is open, read where more is to come."""
-        if "path" in message:
+        given, position = None, 0
+        if message["type"] == "http.response.pathsend":
             content = _opened(message["path"])
+        elif message.get("offset") is not None:
+            content = _part(message["file"], message["offset"], message.get("count"))
         else:
-            content = _part(message["file"], message.get("offset"), message.get("count"))
+            given = message["file"]
+            content = _part(given, _position(given), message.get("count"))
+            position = content.offset + content.length
         if message.get("more_body", False) or self._sent or self._takes_trailers:
-            with content.file as file:
-                file.seek(content.offset)
-                left = content.length
-                while left:
-                    octets = file.read(min(left, PIECE))
-                    if not octets:
-                        raise RuntimeError("the file has become shorter while it was sent")
-                    left -= len(octets)
-                    if self._take_body(octets, True):
-                        await self._wait_for_room()
+            await self._send_pieces(content)
+            if given is not None:
+                _go_to(given, position)
             if self._take_body(b"", message.get("more_body", False)):
                 await self._wait_for_room()
             return
@@ -276,6 +276,17 @@ class AsgiExchange:
         else:
             self._file = content
         self._complete()
+
+    async def _send_pieces(self, content: FileContent) -> None:
+        with content.file as file:
+            at, end = content.offset, content.offset + content.length
+            while at < end:
+                octets = _read_at(file, at, min(end - at, PIECE))
+                if not octets:
+                    raise RuntimeError("the file has become shorter while it was sent")
+                at += len(octets)
+                if self._take_body(octets, True):
+                    await self._wait_for_room()
 
     def _complete(self) -> None:
         self._phase = COMPLETE
@@ -307,6 +318,8 @@ class AsgiExchange:
     def ended(self, answer: None, failure: BaseException | None) -> None:
         """The application has returned, or raised `failure`."""
         self._over = True
+        if failure is not None:
+            failure = as_failure(failure)
         self._failure = failure
         if failure is None:
             if self._phase == COMPLETE and self._waiter is None:
@@ -469,7 +482,8 @@ def _octets(body: object) -> bytes:
 
 
 def _opened(path: Any) -> FileContent:
-    file = open(path, "rb")  # noqa: SIM115  # the carrier closes it
+    # `fspath`: a number would be a descriptor, one of the server's own perhaps, and be closed afterwards.
+    file = open(os.fspath(path), "rb", opener=_without_waiting)  # noqa: SIM115  # the carrier closes it
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode):
         file.close()
@@ -477,13 +491,41 @@ def _opened(path: Any) -> FileContent:
     return FileContent(file, 0, status.st_size)
 
 
-def _part(given: Any, offset: int | None, count: int | None) -> FileContent:
-    descriptor = given if isinstance(given, int) else given.fileno()
-    file = open(os.dup(descriptor), "rb")  # noqa: SIM115  # the carrier closes it; the application keeps its own
-    start = offset
-    if start is None:
-        start = 0
-        with suppress(OSError):
-            start = file.tell()
+def _without_waiting(path: str, flags: int) -> int:
+    """A descriptor; a pipe does not wait for somebody to write, and with it the loop."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _part(given: Any, offset: int, count: int | None) -> FileContent:
+    if offset < 0 or (count is not None and count < 0):
+        raise ValueError(f"the ASGI application wants {count} octets from {offset} on sent: neither is less than 0")
+    file = open(os.dup(_descriptor(given)), "rb", buffering=0)  # noqa: SIM115  # the carrier closes it, and not the application's
     size = os.fstat(file.fileno()).st_size
-    return FileContent(file, start, max(size - start, 0) if count is None else count)
+    return FileContent(cast("BinaryIO", file), offset, max(size - offset, 0) if count is None else count)
+
+
+def _descriptor(given: Any) -> int:
+    return given if isinstance(given, int) else cast("int", given.fileno())
+
+
+def _read_at(file: BinaryIO, offset: int, size: int) -> bytes:
+    """A part of a file, which leaves where it is what shares its position: the application's file."""
+    here = file.tell()
+    try:
+        file.seek(offset)
+        return file.read(size)
+    finally:
+        file.seek(here)
+
+
+def _position(given: Any) -> int:
+    """Where the application's file is; a buffered one knows it better than the system."""
+    return cast("int", given.tell()) if hasattr(given, "tell") else os.lseek(_descriptor(given), 0, os.SEEK_CUR)
+
+
+def _go_to(given: Any, position: int) -> None:
+    """Have the application's file be there: what was sent from where it was is behind it."""
+    if hasattr(given, "seek"):
+        given.seek(position)
+    else:
+        os.lseek(_descriptor(given), position, os.SEEK_SET)

@@ -73,7 +73,7 @@ class HostedAsgi:
             content.check_declared()
         driver = self.driver
         if driver is None or driver.loop is not asyncio.get_running_loop():
-            driver = self.driver = Driver()
+            driver = self.driver = Driver(interrupts=(KeyboardInterrupt,))
         application = self.application
         if request.head.upgrade and asks_for_websocket(request):
             check_handshake(request)

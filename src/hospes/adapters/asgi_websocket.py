@@ -25,6 +25,7 @@ from collections import deque
 from typing import Any, Final, cast
 
 from hospes.adapters.asgi import Message
+from hospes.execution import as_failure
 from hospes.http.handshake import switch
 from hospes.http.request import Request
 from hospes.http.response import Response
@@ -139,6 +140,8 @@ class AsgiWebSocket:
     def ended(self, answer: Any, failure: BaseException | None) -> None:
         """The application has returned, or raised `failure`."""
         self._over = True
+        if failure is not None:
+            failure = as_failure(failure)
         if self._response is None:
             self._failure = failure or RuntimeError("the ASGI application returned without an answer to the handshake")
             self._answer(None)

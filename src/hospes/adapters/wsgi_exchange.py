@@ -29,7 +29,7 @@ from hospes.adapters.wsgi import ExcInfo, FileWrapper, WsgiApplication
 from hospes.adapters.wsgi_environ import environ_of
 from hospes.adapters.wsgi_input import input_of
 from hospes.adapters.wsgi_output import ThreadOutput
-from hospes.execution import Job, ThreadPool
+from hospes.execution import Job, ThreadPool, as_failure
 from hospes.http.content import FileContent, Stream
 from hospes.http.headers import Headers
 from hospes.http.request import Request
@@ -124,7 +124,7 @@ class WsgiExchange:
         """
         refusal = self._raw_input.refusal if self._raw_input is not None else None
         if self._response is not None and self._output is not None:
-            self._output.end(failure)
+            self._output.end(as_failure(failure))
             return self._response
         if refusal is not None:
             raise refusal from None

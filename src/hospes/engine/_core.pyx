@@ -51,7 +51,7 @@ from types import CoroutineType as _CoroutineType, GeneratorType, SimpleNamespac
 
 from hospes.execution.driver import Driver, _Seat, call_on_loop
 from hospes.execution.pending import Pending as _Pending
-from hospes.execution.pool import Job as _Job
+from hospes.execution.pool import Job as _Job, as_failure
 from hospes.http import json
 from hospes.http.asking import ANSWERED
 from hospes.http.content import HIGH_WATER, LOW_WATER, ContentReader, FileContent

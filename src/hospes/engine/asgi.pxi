@@ -485,7 +485,7 @@ cdef int _converse(Conn conn, host, Coming *coming) except -1:
 
 cdef int _conclude(Conn conn, exchange, failure) except -1:
     """Answer as the exchange says, or wait for that."""
-    if isinstance(failure, (KeyboardInterrupt, SystemExit)):
+    if isinstance(failure, KeyboardInterrupt):
         conn.response, conn.failure, conn.engine.interruption = None, failure, failure
         return CAME
     if not exchange.answers:

@@ -48,11 +48,8 @@ cdef class _Call:
                 self.ask(environ)
             finally:
                 PyContext_Exit(context)
-        except StopIteration as error:
-            self.failure = RuntimeError("a handler in a thread raised StopIteration")
-            self.failure.__cause__ = error
         except BaseException as error:
-            self.failure = error
+            self.failure = as_failure(error)
 
     cdef int ask(self, environ) except -1:
         try:

@@ -2,10 +2,10 @@
 
 from hospes.execution.driver import Done, Driver, Handle, call_on_loop
 from hospes.execution.pending import Pending
-from hospes.execution.pool import Job, PoolSaturated, ThreadPool, default_threads
+from hospes.execution.pool import Job, PoolSaturated, ThreadPool, as_failure, default_threads
 from hospes.execution.pull import Pulled, iterate
 
 __all__ = [
     "Done", "Driver", "Handle", "Job", "Pending", "PoolSaturated", "Pulled", "ThreadPool",
-    "call_on_loop", "default_threads", "iterate",
+    "as_failure", "call_on_loop", "default_threads", "iterate",
 ]  # fmt: skip

@@ -58,18 +58,25 @@ class Driver:
     Args:
         loop: The loop; the running one by default.
         context: What every request's context starts as; a copy of the current one by default.
+        interrupts: What a handler ends the loop with, as callbacks and tasks do. Everything else is its failure alone.
 
     Raises:
         RuntimeError: if no loop is given and none is running.
     """
 
-    __slots__ = ("_context", "_joined", "_plain", "_spare", "loop", "running")
+    __slots__ = ("_context", "_interrupts", "_joined", "_plain", "_spare", "loop", "running")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop | None = None, context: Context | None = None) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop | None = None,
+        context: Context | None = None,
+        interrupts: tuple[type[BaseException], ...] = (KeyboardInterrupt, SystemExit),
+    ) -> None:
         self.loop = loop if loop is not None else asyncio.get_running_loop()
         self.running: set[Handle] = set()
         """Requests that did not finish at once and are under way. Not to be changed from outside."""
         self._context = context if context is not None else copy_context()
+        self._interrupts = interrupts
         self._spare: _Seat | None = None
         self._joined: asyncio.Event | None = None
         self._plain: type[object] = type(None)
@@ -89,7 +96,7 @@ class Driver:
             None when `done` was called already, else a handle for `cancel()`; `done` gets the CancelledError then.
 
         Raises:
-            KeyboardInterrupt, SystemExit: from the handler, after `done` got it.
+            KeyboardInterrupt, SystemExit (`interrupts`): from the handler, after `done` got it.
         """
         seat = self._spare or self._park()
         task, loop, context = seat.task, self.loop, self._context.copy() if context is None else context
@@ -120,7 +127,7 @@ class Driver:
             return self._follow(answer, done) if awaited is answer else self._adopt(seat, answer, awaited, context, done)
         try:
             done(answer, failure)
-            if isinstance(failure, (KeyboardInterrupt, SystemExit)):
+            if isinstance(failure, self._interrupts):
                 raise failure
         finally:
             failure = None  # its traceback names this frame: a cycle that would keep the request alive
@@ -227,7 +234,7 @@ class Driver:
     def _followed(self, job: Job[Any] | Pending[Any], done: Done[Any], answer: Any, failure: BaseException | None) -> None:
         self._ended(job)
         done(answer, failure)
-        if isinstance(failure, (KeyboardInterrupt, SystemExit)):
+        if isinstance(failure, self._interrupts):
             raise failure
 
     def _ended(self, handle: Handle) -> None:
@@ -367,7 +374,7 @@ class _Seat(Showing):
             _enter_task(loop, task)
         if failure is None:
             return
-        if isinstance(failure, (KeyboardInterrupt, SystemExit)):
+        if isinstance(failure, self.driver._interrupts):  # pyright: ignore[reportPrivateUsage]
             task.add_done_callback(_retrieve)  # the loop raises it: no second report
             raise failure
         if isinstance(failure, asyncio.CancelledError):

@@ -51,6 +51,21 @@ def default_threads() -> int:
     return min(32, (os.cpu_count() or 1) + 4)
 
 
+def as_failure(error: BaseException) -> BaseException:
+    """What a call in a thread has failed with, for those who wait for it: it ends that call, and nothing else.
+
+    StopIteration would end whoever waits, and not tell him (PEP 479); SystemExit would end the server, which no request may.
+    """
+    if isinstance(error, StopIteration):
+        failure = RuntimeError("a handler in a thread raised StopIteration")
+    elif isinstance(error, SystemExit):
+        failure = RuntimeError("sys.exit() in a request ends that request, and no server")
+    else:
+        return error
+    failure.__cause__ = error
+    return failure
+
+
 Follow: TypeAlias = "Callable[[Any, BaseException | None], Coroutine[Any, Any, Any] | None]"
 """Asked on the loop for what remains to be done: with the call's result and None, or with what went wrong: what the
 call raised, a refusal, a cancellation (then with the result as well, where there is one). The coroutine's outcome is the job's
@@ -167,12 +182,8 @@ class Job(Generic[Result]):
         """In a thread: make the call and keep its outcome."""
         try:
             self._answer = self._context.run(self._call)
-        except StopIteration as error:
-            # PEP 479: it would end whoever waits, not tell him.
-            self._failure = RuntimeError("a handler in a thread raised StopIteration")
-            self._failure.__cause__ = error
         except BaseException as error:
-            self._failure = error
+            self._failure = as_failure(error)
 
     def settle(self) -> None:
         """On the loop: the thread is through with it."""
@@ -423,7 +434,7 @@ class ThreadPool:
             while finished:
                 finished.popleft().settle()
         finally:
-            if finished:  # a handler's SystemExit passes through: the others are not to be lost
+            if finished:  # a KeyboardInterrupt passes through: the others are not to be lost
                 self.loop.call_soon(self._deliver)
 
     # In the loop's thread and in the workers'.

@@ -91,6 +91,11 @@ _STATUS_LINES = {status: f"HTTP/1.1 {status} {reason}\r\n".encode() for status, 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 """The interim response that asks for the content (RFC 9110 §15.2.1)."""
 
+NOT_BEHIND = frozenset(
+    {"connection", "content-encoding", "content-length", "content-range", "content-type", "host", "trailer", "transfer-encoding"}
+)
+"""What has to stand in front of the content that it frames or describes, and may be no trailer field (RFC 9110 §6.5.1)."""
+
 LAST_CHUNK = b"0\r\n\r\n"
 """The end of chunked content without trailers."""
 
@@ -127,6 +132,10 @@ def last_chunk(trailers: Iterable[tuple[str, str]]) -> bytes:
     """Write the end of chunked content, with trailer fields.
 
     Raises:
-        ValueError: as `response_head` does.
+        ValueError: as `response_head` does, and for a field that may not stand there.
     """
+    trailers = tuple(trailers)
+    for name, _ in trailers:
+        if name.lower() in NOT_BEHIND:
+            raise ValueError(f"field {name}: it stands in front of the content, and may be no trailer")
     return b"0\r\n" + write_fields(trailers) + b"\r\n"
