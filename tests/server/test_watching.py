@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import selectors
 import sys
 import threading
 import time
@@ -30,11 +31,13 @@ def test_a_standstill_is_one_report(caplog: pytest.LogCaptureFixture) -> None:
         handler = Heard()
         logging.getLogger("hospes.server").addHandler(handler)
         try:
-            with watched(0.05):
+            with watched(0.5):
                 while not reported.is_set():  # no await
                     time.sleep(0.01)
-                time.sleep(0.1)
-                await asyncio.sleep(0.05)
+                time.sleep(0.3)
+                reported.clear()
+                while not reported.is_set():
+                    await asyncio.sleep(0)
         finally:
             logging.getLogger("hospes.server").removeHandler(handler)
 
@@ -45,14 +48,17 @@ def test_a_standstill_is_one_report(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_a_loop_that_waits_is_not_blocked(caplog: pytest.LogCaptureFixture) -> None:
-    class Lazy(asyncio.SelectorEventLoop):
-        """Its timers come late, as on a machine that slept."""
+    class Late(selectors.DefaultSelector):
+        """Its loop's timers come late, as on a machine that slept."""
+
+        def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+            return super().select(timeout and timeout + 0.8)
 
     async def main() -> None:
-        with watched(0.02) as _:
+        with watched(0.5):
             await asyncio.sleep(0.1)
 
-    with asyncio.Runner(loop_factory=Lazy) as runner:
+    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(Late())) as runner:
         runner.run(main())
     assert messages(caplog) == []
 

@@ -88,13 +88,17 @@ class Watch:
         self._timer = self._loop.call_later(self._blocked / _TICKS, self._tick)
 
     def _look(self) -> None:
-        while not self._over.wait(self._blocked / _TICKS):
+        period, suspected = self._blocked / _TICKS, 0.0
+        while not self._over.wait(period):
             ticked = self._ticked
             stood = monotonic() - ticked
-            if stood < self._blocked or self._since:
+            if stood < self._blocked - period or self._since:
                 continue
             frame = sys._current_frames().get(self._thread_id)  # pyright: ignore[reportPrivateUsage]  # the one way to see a thread
             if frame is None or frame.f_code.co_name in _WAITING or ticked != self._ticked:
+                continue
+            if suspected != ticked or stood < self._blocked:  # one that has just woken is on its way to its clock
+                suspected = ticked
                 continue
             self._since = ticked
             LOG.warning("the loop has been blocked for %.1f s by %s", stood, place_of(frame))
