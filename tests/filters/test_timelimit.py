@@ -74,12 +74,12 @@ def test_a_handlers_own_time_is_its_own() -> None:
 
 def test_a_stream_has_begun() -> None:
     app = App(store="memory:")
-    app.filter(TimeLimit(0.01))
+    app.filter(TimeLimit(0.5))
 
     @app.get("/")
     async def handler() -> AsyncIterator[str]:
         yield "a"
-        await asyncio.sleep(0.03)
+        await asyncio.sleep(0.6)
         yield "b"
 
     with app.test() as client:

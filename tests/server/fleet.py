@@ -37,6 +37,10 @@ async def handler(request):
     if request.path == "/sleep":
         print("asleep", flush=True)
         await asyncio.sleep(float(request.parameter["seconds"]))
+    elif request.path == "/wait":
+        print("waits", flush=True)
+        while not os.path.exists("enough"):
+            await asyncio.sleep(0.01)
     elif request.path == "/block":
         time.sleep(60)
     elif request.path == "/exit":
@@ -69,6 +73,7 @@ class Fleet:
     """
 
     def __init__(self, folder: Path, more: str = "", **environment: str) -> None:
+        self.port = 0
         self.file = folder / "program.py"
         self.write(more)
         self.process = subprocess.Popen(
@@ -109,7 +114,8 @@ class Fleet:
 
     def serving(self) -> int:
         """Wait until all serve; gives the port."""
-        return int(self.wait_for("serving").rpartition(":")[2])
+        self.port = int(self.wait_for("serving").rpartition(":")[2])
+        return self.port
 
     def send(self, number: int) -> None:
         self.process.send_signal(number)

@@ -38,9 +38,11 @@ def test_other_signals_that_stop(tmp_path: Path, number: signal.Signals) -> None
 @pytest.mark.usefixtures("carrier")
 def test_a_request_under_way_is_finished(tmp_path: Path) -> None:
     with Fleet(tmp_path) as fleet, Peer(fleet.serving()) as peer:
-        peer.send(request("/sleep?seconds=0.3"))
-        fleet.wait_for("asleep")
+        peer.send(request("/wait"))
+        fleet.wait_for("waits")
         fleet.send(signal.SIGTERM)
+        eventually(lambda: not listening(fleet.port))
+        (tmp_path / "enough").touch()
         got = peer.get()
         assert (got.status, got.fields["connection"]) == (200, "close")
         assert fleet.over() == 0

@@ -23,24 +23,24 @@ class Silent(MemoryStore):
 
 
 @pytest.mark.parametrize(
-    ("kind", "problem"),
+    ("kind", "within", "problem"),
     [
-        (MemoryStore, ""),
-        (Away, "the store at somewhere failed: no answer"),
-        (Silent, "the store did not answer within 0.01 s"),
+        (MemoryStore, 60, ""),
+        (Away, 60, "the store at somewhere failed: no answer"),
+        (Silent, 0.01, "the store did not answer within 0.01 s"),
     ],
 )
-def test_what_is_wrong(kind: type[MemoryStore], problem: str) -> None:
+def test_what_is_wrong(kind: type[MemoryStore], within: float, problem: str) -> None:
     async def main() -> None:
         store = kind()
         await store.open()
-        assert await answers(store, 0.01) == problem
+        assert await answers(store, within) == problem
 
     asyncio.run(main())
 
 
 def test_one_that_is_not_open_says_so() -> None:
-    assert asyncio.run(answers(MemoryStore(), 1)) == "the memory store is not open in this process"
+    assert asyncio.run(answers(MemoryStore(), 30)) == "the memory store is not open in this process"
 
 
 def test_a_file_that_was_removed_or_replaced(tmp_path: Path) -> None:
@@ -48,13 +48,13 @@ def test_a_file_that_was_removed_or_replaced(tmp_path: Path) -> None:
         path = tmp_path / "a.db"
         store = SqliteStore(str(path))
         await store.open()
-        assert await answers(store, 1) == "", "nothing has been written yet, and that is well"
+        assert await answers(store, 30) == "", "nothing has been written yet, and that is well"
         await store.put("users", b"k", b"v")
-        assert await answers(store, 1) == ""
+        assert await answers(store, 30) == ""
         path.rename(tmp_path / "b.db")
-        assert "was removed or replaced" in await answers(store, 1)
+        assert "was removed or replaced" in await answers(store, 30)
         (tmp_path / "b.db").rename(path)
-        assert await answers(store, 1) == ""
+        assert await answers(store, 30) == ""
         await store.close()
 
     asyncio.run(main())
