@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import io
 import os
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO, cast
 
 import pytest
-from tests.adapters.support import Asked, made, on_loop, respond, whole
+from tests.adapters.support import WAIT, Asked, made, on_loop, respond, whole
 from tests.adapters.wsgi_support import asked, returning
 
 from hospes.adapters import from_wsgi
@@ -208,8 +210,8 @@ def test_a_file_goes_by_the_kernel(skip: int, fields: list[tuple[str, str]], exp
         async with hosted.running():
             response = await respond(hosted, made())
             assert isinstance(response.content, FileContent)
-            assert opened[0].closed  # in its own thread; the descriptor that is sent is another one
             assert (await whole(response)).content == expected
+        assert opened[0].closed  # in its own thread; the descriptor that is sent is another one
 
     on_loop(work)
     assert asked(application, made("/", "HEAD")).content == b""
@@ -221,6 +223,96 @@ def test_a_file_that_is_none_of_the_systems_is_read() -> None:
     with open(write, "wb") as end:
         end.write(b"piped")
     assert answer(lambda: FileWrapper(open(read, "rb"))).content == b"piped"  # noqa: SIM115
+
+
+def test_a_file_that_only_has_a_descriptor_is_read(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "packed", "wb") as packed:
+        packed.write(b"unpacked")
+    with gzip.open(tmp_path / "packed") as packed:
+        assert answer(lambda: FileWrapper(cast("BinaryIO", packed))).content == b"unpacked"
+    with gzip.open(tmp_path / "packed") as packed:
+        assert answer(lambda: FileWrapper(io.BufferedReader(cast("io.RawIOBase", packed)))).content == b"unpacked"
+
+
+@pytest.mark.parametrize("name", [None, "named", "decoded"])
+def test_a_file_that_stands_for_another(name: str | None) -> None:
+    class Decoded:
+        def __init__(self, file: BinaryIO) -> None:
+            self.file = file
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.file, name)
+
+        def read(self, size: int) -> bytes:
+            return self.file.read(size).swapcase()
+
+    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        file: Any = tempfile.NamedTemporaryFile() if name else tempfile.TemporaryFile()  # noqa: SIM115
+        file.write(b"Content")
+        file.seek(0)
+        wrapped: Iterable[bytes] = environ["wsgi.file_wrapper"](Decoded(file) if name == "decoded" else file)
+        return wrapped
+
+    async def work() -> None:
+        hosted = from_wsgi(application)
+        async with hosted.running():
+            response = await respond(hosted, made())
+            assert isinstance(response.content, FileContent) == (name != "decoded")
+            assert (await whole(response)).content == (b"cONTENT" if name == "decoded" else b"Content")
+
+    on_loop(work)
+
+
+@pytest.mark.parametrize("length", [0, 2, 3])
+def test_of_a_file_as_much_is_sent_as_announced(length: int) -> None:
+    got = answer(lambda: FileWrapper(io.BytesIO(b"abc"), 2), ("Content-Length", str(length)))
+    assert got.content == b"abc"[:length]
+
+
+def test_octets_of_a_kind_of_bytes() -> None:
+    class Octets(bytes):
+        pass
+
+    assert answer(lambda: [Octets(b"a"), b"b"]).content == b"ab"
+    assert answer(lambda: [Octets(b"a")]).content == b"a"
+
+
+@pytest.mark.parametrize("kind", ["whole", "stream"])
+def test_what_is_done_in_closing_does_not_hold_the_answer_up(kind: str) -> None:
+    go, closed = threading.Event(), list[threading.Thread]()
+
+    class Working(list[bytes]):
+        def close(self) -> None:
+            assert go.wait(WAIT)
+            closed.append(threading.current_thread())
+
+    fields = [("Content-Length", "2")] if kind == "whole" else []
+
+    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", fields)
+        return Working([b"a", b"b"])
+
+    async def work() -> None:
+        hosted = from_wsgi(application)
+        async with hosted.running():
+            assert (await whole(await respond(hosted, made()))).content == b"ab"
+            go.set()
+        assert len(closed) == 1
+
+    on_loop(work)
+
+
+def test_a_failure_in_closing_changes_no_answer(caplog: pytest.LogCaptureFixture) -> None:
+    class Failing(list[bytes]):
+        def close(self) -> None:
+            raise LookupError("defect")
+
+    assert answer(lambda: Failing([b"a"])).content == b"a"
+    [record] = caplog.records
+    assert record.getMessage() == "<Request GET />: what the WSGI application returned could not be closed"
+    assert record.exc_info is not None
+    assert str(record.exc_info[1]) == "defect"
 
 
 def test_a_file_that_is_shorter_than_announced() -> None:

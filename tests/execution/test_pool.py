@@ -541,6 +541,36 @@ def test_an_idle_thread_keeps_no_request(fails: bool) -> None:
     run(main)
 
 
+def test_what_is_done_afterwards_does_not_hold_the_outcome_up(caplog: pytest.LogCaptureFixture) -> None:
+    go, done = threading.Event(), list[tuple[int, int]]()
+
+    def job() -> int:
+        thread = threading.get_ident()
+
+        def afterwards() -> None:
+            assert go.wait(PATIENCE)
+            done.append((thread, threading.get_ident()))
+            raise LookupError("defect")
+
+        pool.afterwards(afterwards)
+        return 7
+
+    async def main() -> None:
+        assert not pool.follows
+        assert await submit(pool, job) == 7
+        assert (pool.follows, done) == (True, [])
+        go.set()
+        assert await submit(pool, lambda: 8) == 8  # the thread goes on
+        assert not pool.follows
+        assert await pool.close()
+
+    pool = ThreadPool(1)
+    run(main)
+    assert len(done) == 1
+    assert done[0][0] == done[0][1]
+    assert [record.getMessage() for record in caplog.records] == ["what was to be done after an answer failed"]
+
+
 def test_only_one_may_ask_for_the_outcome() -> None:
     async def main() -> None:
         pool = ThreadPool(1)

@@ -31,6 +31,12 @@ class FileWrapper:
     def __iter__(self) -> Iterator[bytes]:
         return iter(lambda: self.file.read(self._size), b"")
 
+    def first(self, count: int) -> Iterator[bytes]:
+        """So many octets, where there are."""
+        while count and (piece := self.file.read(min(count, self._size))):
+            yield piece
+            count -= len(piece)
+
     def close(self) -> None:
         """Close the file, if it can be."""
         close = getattr(self.file, "close", None)

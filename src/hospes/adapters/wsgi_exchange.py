@@ -5,13 +5,14 @@
                                 iterates over what that returns
     response  ◀───────────────  whole, where it ends at once or has its announced length
               ◀───────────────  or a stream, at the first octets of which it is not known that they are all
-    octets    ◀───────────────  …
+    octets    ◀───────────────  …, the last of them
                                 close()
 
 Laws:
 
 * The whole of a request is in one thread: what an application keeps for each thread (a connection to a database) is its own.
-* What it returns is closed, in that thread, whatever happens.
+* What it returns is closed, in that thread, whatever happens; the answer's end does not wait for it, for it may be work that is
+  done afterwards (Flask's `call_on_close`), nor does its failure change an answer that is complete.
 * The answer leaves as soon as there is a first octet and more may come; nothing is held back.
 * What breaks PEP 3333 is raised where the application did it. Before the answer has begun it becomes a 500; afterwards the
   connection is aborted, so that nothing looks complete that is not.
@@ -19,9 +20,13 @@ Laws:
 
 from __future__ import annotations
 
+import io
+import logging
 import os
 import stat
 from collections.abc import Callable, Iterable
+from contextvars import copy_context
+from functools import partial
 from sys import intern
 from typing import Any, Final, cast
 
@@ -35,6 +40,7 @@ from hospes.http.headers import Headers
 from hospes.http.request import Request
 from hospes.http.response import Content, Response
 
+LOG: Final = logging.getLogger("hospes.adapters")
 _WITHOUT_CONTENT: Final = frozenset({204, 205, 304})
 
 
@@ -100,13 +106,11 @@ class WsgiExchange:
         Raises:
             BaseException: what is raised while it is read, where the answer has not begun.
         """
+        close = getattr(returned, "close", None)
+        if close is not None:
+            self._pool.afterwards(partial(copy_context().run, self._close, close))
         try:
-            try:
-                response = self._respond(returned)
-            finally:
-                close = getattr(returned, "close", None)
-                if close is not None:
-                    close()
+            response = self._respond(returned)
         except BaseException as failure:
             return self.failed(failure)
         if self._output is not None:
@@ -115,6 +119,12 @@ class WsgiExchange:
             self.over(response, self._raw_input.refusal)
             raise self._raw_input.refusal
         return response
+
+    def _close(self, close: Callable[[], object]) -> None:
+        try:
+            close()
+        except BaseException:
+            LOG.exception("%s: what the WSGI application returned could not be closed", self._request)
 
     def failed(self, failure: BaseException) -> Response:
         """The application has raised `failure`.
@@ -200,6 +210,8 @@ class WsgiExchange:
     def _iterate(self, returned: Iterable[bytes]) -> list[bytes]:
         """Send what it gives, from the first octet on after which more may come; gives what was not sent, as it is all."""
         pieces: list[bytes] = []
+        if isinstance(returned, FileWrapper) and self._length is not None:
+            returned = returned.first(self._length)
         for piece in returned:
             if self._output is not None:
                 self.write(piece)
@@ -271,28 +283,42 @@ def _joined(pieces: list[bytes]) -> bytes:
         kind: type[object] = type(pieces[0])
         if kind is bytes:
             return pieces[0]
-    for piece in pieces:
-        kind = type(piece)
-        if kind is not bytes:
-            raise TypeError(f"the WSGI application gave {kind.__name__}; it may give bytes")
+    for piece in cast("list[object]", pieces):
+        if not isinstance(piece, bytes):
+            raise TypeError(f"the WSGI application gave {type(piece).__name__}; it may give bytes")
     return b"".join(pieces)
 
 
 def _kernel_file(wrapper: FileWrapper, length: int | None) -> FileContent | None:
     """What is left of a wrapped file, where it is one of the system's. With a descriptor of its own: the wrapper is closed."""
+    plain = _system_file(wrapper.file)
+    if plain is None:
+        return None
     try:
-        descriptor = wrapper.file.fileno()
+        descriptor = plain.fileno()
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             return None
-        offset = wrapper.file.tell()
-    except (AttributeError, OSError, ValueError):  # io.UnsupportedOperation is both of the latter
+        offset = plain.tell()
+    except (OSError, ValueError):  # io.UnsupportedOperation is both
         return None
     left = max(status.st_size - offset, 0)
     if length is not None and length > left:
         raise AssertionError(f"the file has {left} octets left, and the WSGI application announced Content-Length: {length}")
     file = open(os.dup(descriptor), "rb")  # noqa: SIM115  # the carrier closes it
     return FileContent(file, offset, left if length is None else length)
+
+
+def _system_file(file: object) -> io.BufferedIOBase | io.FileIO | None:
+    """The file of the system's that is read where this one is: itself, or what it stands for (`tempfile`'s and Django's do).
+
+    That something has a `fileno` is not enough: what GzipFile reads is not what its descriptor has.
+    """
+    read: object = getattr(file, "read", None)
+    reader: object = getattr(getattr(read, "__wrapped__", read), "__self__", None)
+    if isinstance(reader, (io.BufferedReader, io.BufferedRandom)) and isinstance(reader.raw, io.FileIO):
+        return reader
+    return reader if isinstance(reader, io.FileIO) else None
 
 
 def start(application: WsgiApplication, request: Request, pool: ThreadPool, context: Any) -> Job[Response]:

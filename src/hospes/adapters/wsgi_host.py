@@ -27,6 +27,8 @@ from hospes.http.request import Request
 from hospes.http.response import Response
 from hospes.limits import Timeouts
 
+BACKGROUND: Final = 10.0
+"""Seconds at the end for what an application still does after its answers: what it returned is closed then."""
 _THREADS_END: Final = 2.0
 """Seconds at the end for threads that still run something. The server has drained before; what is left does not end."""
 
@@ -88,7 +90,7 @@ class HostedWsgi:
         finally:
             pool, self.pool = self.pool, None
             if pool is not None:
-                await pool.close(_THREADS_END)
+                await pool.close(BACKGROUND if pool.follows else _THREADS_END)
 
 
 def from_wsgi(

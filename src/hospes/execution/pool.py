@@ -268,6 +268,7 @@ class ThreadPool:
         self._warned = False
         self._closed = False
         self._emptied: asyncio.Event | None = None
+        self._afterwards: dict[int, Callable[[], object]] = {}  # by thread
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -284,6 +285,11 @@ class ThreadPool:
     def busy(self) -> int:
         """Threads that run a job now."""
         return max(0, len(self._workers) - len(self._idle))
+
+    @property
+    def follows(self) -> bool:
+        """Whether a call of `afterwards` is to be made, or under way."""
+        return bool(self._afterwards)
 
     @property
     def waiting(self) -> int:
@@ -495,7 +501,24 @@ class ThreadPool:
             del job  # an idle thread keeps no request alive
             if not self._signalled:
                 self.signal()
+            if self._afterwards:
+                self._follow_up()
         self.hand_over(worker)
+
+    def _follow_up(self) -> None:
+        thread = threading.get_ident()
+        call = self._afterwards.get(thread)
+        if call is None:
+            return
+        try:
+            call()
+        except BaseException:  # nobody else would hear of it
+            _logger.exception("what was to be done after an answer failed")
+        del call, self._afterwards[thread]
+
+    def afterwards(self, call: Callable[[], object]) -> None:
+        """In a thread, in a job: have this called there when the job's outcome is on its way, which does not wait for it."""
+        self._afterwards[threading.get_ident()] = call
 
     def _rest(self, worker: _Worker) -> None:
         """Go idle, unless there is work, or the end, after all."""
