@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+from runpy import run_path
 from typing import Any
 
 from setuptools import Extension, setup
@@ -23,7 +24,7 @@ def engine() -> list[Extension]:
     """The extension module; none where it could not run."""
     if WISH == "0" or (WISH != "1" and (sys.platform != "linux" or sys.implementation.name != "cpython")):
         return []
-    parts = [f"{FOLDER}/{name}" for name in sorted(os.listdir(FOLDER)) if name.endswith((".h", ".pxi", ".pyx"))]
+    known = run_path(f"{FOLDER}/sources.py")
     try:
         from Cython.Build import cythonize
     except ImportError:
@@ -32,7 +33,8 @@ def engine() -> list[Extension]:
         report("Cython is not installed")
         return []
     flags = os.environ.get("HOSPES_ENGINE_FLAGS", "").split()
-    module = Extension("hospes.engine._core", [f"{FOLDER}/_core.pyx"], depends=parts)
+    module = Extension("hospes.engine._core", [f"{FOLDER}/_core.pyx"], depends=known["sources"](FOLDER))
+    module.define_macros = [("HOSPES_SOURCES", f'"{known["fingerprint"](FOLDER)}"')]
     # The addresses of sockets are read through the types of their families.
     module.extra_compile_args, module.extra_link_args = ["-fno-strict-aliasing", *flags], flags
     modules: list[Extension] = cythonize([module], build_dir="build/cython")

@@ -25,6 +25,7 @@ def sources(tmp_path: Path) -> Path:
         shutil.copy(ROOT / name, tmp_path)
     folder = tmp_path / "src/hospes/engine"
     folder.mkdir(parents=True)
+    shutil.copy(ROOT / "src/hospes/engine/sources.py", folder)
     (folder / "_core.pyx").write_text("ANSWER = 42\n")
     for package in (folder, folder.parent):
         (package / "__init__.py").write_text("")

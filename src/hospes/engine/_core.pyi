@@ -16,6 +16,9 @@ from hospes.server.connection import Connection
 from hospes.server.service import Service
 from hospes.wire import RequestHead
 
+SOURCES: str
+"""The fingerprint of the sources of which this was built; see `hospes.engine.sources`."""
+
 class Head(RequestHead):
     """In truth no subclass, but with its whole face."""
 

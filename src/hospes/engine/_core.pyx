@@ -70,6 +70,16 @@ from hospes.wire import RequestReader, TargetForm
 from hospes.wire.content import CountedContent
 from hospes.wire.fields import write_fields
 
+cdef extern from *:
+    """
+    #ifndef HOSPES_SOURCES
+    #define HOSPES_SOURCES ""
+    #endif
+    """
+    const char *HOSPES_SOURCES
+
+SOURCES = HOSPES_SOURCES.decode()  # see hospes.engine.sources
+
 cdef object _enter_task = _enter, _leave_task = _leave, _running_loop = _running
 cdef object CoroutineType = _CoroutineType, Job = _Job, Pending = _Pending
 cdef object _ORIGIN = TargetForm.ORIGIN

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 from hospes.errors import SetupError
 from hospes.server.listening import Acceptor, capacity
-from hospes.server.service import Service
+from hospes.server.service import LOG, Service
 from hospes.server.supervision import Supervisor, interval
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ Result = TypeVar("Result")
 ENGINE: Final = "engine"
 PORTABLE: Final = "portable"
 _VARIABLE: Final = "HOSPES_CARRIER"
+_OUTDATED: Final = "the engine was built from other sources than those that are here"
+_BUILD: Final = "`make install`, or `pip install --editable .`"
 
 
 class Carrier(Protocol):
@@ -122,6 +124,12 @@ class EngineModule(Protocol):
         ...
 
 
+class SourcesModule(Protocol):
+    """What `hospes.engine.sources` offers."""
+
+    are_others: Callable[[], bool]
+
+
 class LoopModule(Protocol):
     """What `hospes.engine.loop` offers."""
 
@@ -144,14 +152,23 @@ def carrier_name(*, tls: bool = False) -> str:
         )
     if tls or wish == PORTABLE:
         return PORTABLE
-    if find_spec("hospes.engine._core") is not None:
-        return ENGINE
-    if wish == ENGINE:
-        raise SetupError(
-            f"{_VARIABLE}={ENGINE}: the engine was not built here",
-            remedy="Install hospes with a C compiler and the headers of Python at hand, or leave the variable away.",
-        )
-    return PORTABLE
+    if find_spec("hospes.engine._core") is None:
+        if wish == ENGINE:
+            raise SetupError(
+                f"{_VARIABLE}={ENGINE}: the engine was not built here",
+                remedy="Install hospes with a C compiler and the headers of Python at hand, or leave the variable away.",
+            )
+        return PORTABLE
+    if _is_outdated():
+        if wish == ENGINE:
+            raise SetupError(f"{_VARIABLE}={ENGINE}: {_OUTDATED}", remedy=f"Build it anew: {_BUILD}.")
+        return PORTABLE
+    return ENGINE
+
+
+def _is_outdated() -> bool:
+    """Whether the engine, which is there, was built from other sources than those that are here."""
+    return cast(SourcesModule, import_module("hospes.engine.sources")).are_others()
 
 
 def make_carrier(service: Service, sockets: list[socket], context: ssl.SSLContext | None) -> Carrier:
@@ -166,6 +183,8 @@ def make_carrier(service: Service, sockets: list[socket], context: ssl.SSLContex
         SetupError: as `carrier_name`.
     """
     if carrier_name(tls=context is not None) == PORTABLE:
+        if context is None and not os.environ.get(_VARIABLE) and find_spec("hospes.engine._core") is not None:
+            LOG.warning("%s, so pure Python serves; build it anew: %s", _OUTDATED, _BUILD)
         return PortableCarrier(service, sockets, context)
     return cast(EngineModule, import_module("hospes.engine.carrier")).EngineCarrier(service, sockets)
 
