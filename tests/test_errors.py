@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from hospes.errors import ClientDisconnected, HospesError, HttpError, ProtocolError, SetupError
+from hospes.errors import ClientDisconnected, HospesError, HttpError, ProtocolError, SetupError, check_kind, is_list_of_texts
 from hospes.http.problem import FieldError, InvalidRequest
+from hospes.limits import Limits
 
 
 def test_one_root() -> None:
@@ -83,3 +84,39 @@ def test_errors_survive_the_way_to_another_process(error: HospesError) -> None:
         assert type(twin) is type(error)
         assert str(twin) == str(error)
         assert vars(twin) == vars(error)
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"a": 1}, "App(limits={'a': 1}) is no Limits\n  → write App(limits=Limits(body=3))"),
+        ({}, "App(limits={}) is no Limits\n  → write App(limits=Limits(body=3))"),
+        (Limits, "App(limits=Limits) is the class itself\n  → write App(limits=Limits(body=3))"),
+        (int, "App(limits=int) is a class, and no Limits\n  → write App(limits=Limits(body=3))"),
+        ("{}", "App(limits='{}') is no Limits\n  → write App(limits=Limits(body=3))"),
+    ],
+)
+def test_check_kind(given: object, text: str) -> None:
+    for kind in (Limits, (Limits, bytes)):
+        check_kind("App(limits={})", Limits(), kind, "Limits(body=3)")
+        with pytest.raises(SetupError) as caught:
+            check_kind("App(limits={})", given, kind, "Limits(body=3)")
+        assert str(caught.value) == text
+    check_kind("App(limits={})", b"", (Limits, bytes), "Limits(body=3)")
+
+
+@pytest.mark.parametrize(
+    ("given", "is_one"),
+    [
+        ([], True),
+        (["a"], True),
+        (("a", "b"), True),
+        ({"a"}, True),
+        ("a", False),
+        (["a", 1], False),
+        ({"a": 1}, False),
+        (7, False),
+    ],
+)
+def test_is_list_of_texts(given: object, is_one: bool) -> None:
+    assert is_list_of_texts(given) is is_one

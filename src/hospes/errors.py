@@ -6,11 +6,13 @@ Laws:
 * An error says what is wrong, where, and what to do about it; its text is for the developer or for the peer who sent
   the request, never a place for secrets.
 * An error that becomes an answer carries its status code itself, so that no table elsewhere has to know the type.
+* A dict, a text or a class in the place of an object is told where it is given, and not where it is used (`check_kind`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import cast
 
 
 class HospesError(Exception):
@@ -86,3 +88,32 @@ class SetupError(HospesError):
         if self.remedy:
             lines.append(f"  → {self.remedy}")
         return "\n".join(lines)
+
+
+def check_kind(option: str, value: object, kind: type | tuple[type, ...], example: str) -> None:
+    """See to it that an option is of its kind.
+
+    Args:
+        option: How a program writes it, with a place for the value: "App(visitors={})".
+        value: What was given.
+        kind: What it is to be; of several the first is named.
+        example: How one is written.
+
+    Raises:
+        SetupError: if it is of another kind.
+    """
+    if isinstance(value, kind):
+        return
+    named = (kind if isinstance(kind, type) else kind[0]).__name__
+    if isinstance(value, type):
+        shown, problem = value.__name__, f"is a class, and no {named}" if value.__name__ != named else "is the class itself"
+    else:
+        shown, problem = repr(value), f"is no {named}"
+    raise SetupError(f"{option.format(shown)} {problem}", remedy=f"write {option.format(example)}")
+
+
+def is_list_of_texts(given: object) -> bool:
+    """Whether an option lists texts; a text alone is none, for it would be taken for its characters."""
+    if isinstance(given, str) or not isinstance(given, (Sequence, Set)):
+        return False
+    return all(isinstance(each, str) for each in cast("Iterable[object]", given))

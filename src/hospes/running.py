@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from hospes import server
 from hospes.app.application import Application
 from hospes.app.life import Life
-from hospes.errors import SetupError
+from hospes.errors import SetupError, check_kind
 from hospes.execution.pool import WAIT
 from hospes.http.handler import Handler
 from hospes.http.request import Address, Connection
@@ -117,7 +117,7 @@ class Runnable(ABC):
                 'run() in %s is passed over, the command line serves: put it below `if __name__ == "__main__":`', program
             )
             return
-        chosen = options if options is not None else _options(host, port, tls, limits, timeouts)
+        chosen = _checked("run(options={})", options) or _options(host, port, tls, limits, timeouts)
         many = workers if isinstance(workers, server.Workers) or workers is None else server.Workers(workers)
         worker = server.Worker.of_this_process(many.max_requests) if many is not None else None
         if many is not None and worker is None:
@@ -140,7 +140,7 @@ class Runnable(ABC):
         Raises:
             SetupError: for a mistake in the program, or an address that cannot be had.
         """
-        return await self._serve(options if options is not None else server.ServerOptions(), signals, None)
+        return await self._serve(_checked("serve({})", options) or server.ServerOptions(), signals, None)
 
     async def _serve(self, options: ServerOptions, signals: bool, worker: Worker | None) -> int:
         ready: Callable[[Server], object] | None = self._announce
@@ -201,8 +201,13 @@ class App(Application, Runnable):
         from hospes.limits import Limits
         from hospes.testing import TestDoor  # for tests only
 
+        if limits is not None:
+            check_kind("test(limits={})", limits, Limits, "Limits(body=50 * MiB)")
+        if scheme not in ("http", "https"):
+            raise SetupError(f"test(scheme={scheme!r}) is none that requests come by", remedy='write test(scheme="https")')
+
         peers = Address("127.0.0.1", 50_000), Address("testserver", 443 if scheme == "https" else 80)
-        return TestDoor(self, Connection(*peers, scheme, limits or Limits()))
+        return TestDoor(self, Connection(*peers, scheme, limits if limits is not None else Limits()))
 
     def mount(self, prefix: str, handler: Any) -> None:
         """Let another application, or any handler, answer below a prefix; it sees paths without it.
@@ -322,10 +327,17 @@ def python() -> str:
     return f"{platform.python_implementation()} {platform.python_version()}"
 
 
+def _checked(call: str, options: ServerOptions | None) -> ServerOptions | None:
+    if options is not None:
+        check_kind(call, options, server.ServerOptions, "ServerOptions(port=8000)")
+    return options
+
+
 def _options(host: str, port: int, tls: Tls | None, limits: Limits | None, timeouts: Timeouts | None) -> ServerOptions:
     from hospes.limits import Limits, Timeouts
 
-    return server.ServerOptions(host, port, tls=tls, limits=limits or Limits(), timeouts=timeouts or Timeouts())
+    chosen = limits if limits is not None else Limits(), timeouts if timeouts is not None else Timeouts()
+    return server.ServerOptions(host, port, tls=tls, limits=chosen[0], timeouts=chosen[1])
 
 
 def _without_password(url: str) -> str:

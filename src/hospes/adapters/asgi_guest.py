@@ -35,7 +35,7 @@ from hospes.adapters.guesting import (
     request_of,
     sends_content,
 )
-from hospes.errors import ClientDisconnected
+from hospes.errors import ClientDisconnected, check_kind
 from hospes.execution import call_on_loop
 from hospes.http.connection import Address, Connection, Hint
 from hospes.http.content import ContentReader, FileContent, Stream
@@ -304,4 +304,6 @@ def to_asgi(handler: Handler | None = None, *, opened: Opened | None = None, lim
     Raises:
         TypeError: without either, or with both.
     """
-    return AsgiGuest(chosen(handler, opened), limits or Limits())
+    if limits is not None:
+        check_kind("asgi(limits={})", limits, Limits, "Limits(body=50 * MiB)")
+    return AsgiGuest(chosen(handler, opened), limits if limits is not None else Limits())

@@ -44,7 +44,7 @@ from hospes.adapters.guesting import (
     sends_content,
 )
 from hospes.adapters.wsgi import Environ, StartResponse
-from hospes.errors import ClientDisconnected
+from hospes.errors import ClientDisconnected, check_kind
 from hospes.http.content import ContentReader, FileContent, Stream
 from hospes.http.handler import Handler
 from hospes.http.request import Address, Connection, Request
@@ -344,4 +344,6 @@ def to_wsgi(handler: Handler | None = None, *, opened: Opened | None = None, lim
     Raises:
         TypeError: without either, or with both.
     """
-    return WsgiGuest(chosen(handler, opened), limits or Limits())
+    if limits is not None:
+        check_kind("wsgi(limits={})", limits, Limits, "Limits(body=50 * MiB)")
+    return WsgiGuest(chosen(handler, opened), limits if limits is not None else Limits())

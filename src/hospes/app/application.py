@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, overload
 
@@ -37,7 +37,7 @@ from hospes.app.threads import Threads
 from hospes.app.visiting import Guests, Visiting
 from hospes.binding import ProviderRegistry, Site, compile_plan, local_names
 from hospes.binding.signature import name_of
-from hospes.errors import HttpError, SetupError
+from hospes.errors import HttpError, SetupError, check_kind
 from hospes.execution import ThreadPool, default_threads
 from hospes.execution.pool import WAIT
 from hospes.filters import CrossSiteRequest, Csrf
@@ -95,6 +95,8 @@ class Application(Registrar):
         visitors: VisitorOptions | None = None,
     ) -> None:
         super().__init__()
+        check_kind("App(store={})", store, str, '"sqlite:///hospes.db"')
+        _check_keys(keys)
         self.store_url = store or os.environ.get("HOSPES_STORE", "") or DEFAULT_STORE
         if type(threads) is not int or threads < 0:
             raise SetupError(f"App(threads={threads!r}): that is no number of threads", remedy="give 1 or more; 0 is the default")
@@ -410,7 +412,13 @@ def _leads_elsewhere(pattern: Pattern, prefix: str) -> bool:
     return any(segment.kind is Kind.LITERAL and segment.key != text for segment, text in own)
 
 
+def _check_keys(given: object) -> None:
+    if not isinstance(given, Sequence):  # what it is, is not shown
+        raise SetupError(f"App(keys=…) is a {type(given).__name__}, and no secret", remedy="give one, or several in a list")
+
+
 def _csrf(option: Csrf | bool) -> Csrf | None:
+    check_kind("App(csrf={})", option, (Csrf, bool), 'Csrf(origins=["https://shop.example.org"])')
     csrf = option if isinstance(option, Csrf) else Csrf() if option else None
     if csrf is not None and csrf.token:
         raise SetupError(

@@ -15,7 +15,7 @@ from hospes.app.declarations import F, RouteOptions
 from hospes.app.places import is_async
 from hospes.app.sites import program_line
 from hospes.binding.signature import name_of
-from hospes.errors import SetupError
+from hospes.errors import SetupError, check_kind
 from hospes.http.request import Request
 from hospes.http.websocket import WebSocketOptions
 
@@ -231,6 +231,7 @@ def _route(
     from hospes.http.handshake import Origins, check_subprotocols
     from hospes.websockets import WebSocketRoute
 
+    check_kind("options={}", options, WebSocketOptions, "WebSocketOptions(message=16 * MiB)")
     try:
         return WebSocketRoute(Origins(origins), check_subprotocols(subprotocols), options, events)
     except ValueError as error:

@@ -34,6 +34,10 @@ class Templates:
         if isinstance(source, (str, os.PathLike)):
             self._folder = source
         else:
+            if not hasattr(source, "get_template"):
+                raise SetupError(
+                    f"App(templates={source!r}) is no folder, and no jinja2 environment", remedy='App(templates="folder")'
+                )
             self.environment = source  # in place of the one that would be made
 
     @property

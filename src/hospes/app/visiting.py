@@ -26,7 +26,7 @@ from msgspec import Struct
 from hospes import sessions, users
 from hospes.binding import ProviderRegistry
 from hospes.binding import VisitorOptions as ObjectOptions
-from hospes.errors import SetupError
+from hospes.errors import SetupError, check_kind
 from hospes.http.request import SAFE_METHODS, Request
 from hospes.store.health import answers
 
@@ -339,16 +339,14 @@ def _own_sessions(given: object) -> OwnSessions | None:
     if not isinstance(given, sessions.SessionFactory):
         raise SetupError(
             f"App(sessions={given!r}) is neither SessionOptions nor a SessionFactory",
-            remedy="derive from hospes.SessionFactory, and give an object of that class",
+            remedy="write App(sessions=SessionOptions(idle=3_600)), or give an object of your own SessionFactory",
         )
     return sessions.OwnSessions(given)
 
 
 def _check_visitors(given: object) -> None:
-    if given is not None and not isinstance(given, users.VisitorOptions):
-        raise SetupError(
-            f"App(visitors={given!r}) is no VisitorOptions", remedy="write App(visitors=VisitorOptions(max_age=30 * 86_400))"
-        )
+    if given is not None:
+        check_kind("App(visitors={})", given, users.VisitorOptions, "VisitorOptions(max_age=30 * 86_400)")
 
 
 def _key(request: Request) -> str | None:

@@ -31,6 +31,7 @@ from hospes.client.exchange import Exchange
 from hospes.client.options import ClientOptions
 from hospes.client.response import AsyncStreamedResponse, ClientResponse, StreamedResponse
 from hospes.client.url import Query
+from hospes.errors import check_kind
 from hospes.http.headers import HeaderSource
 
 if TYPE_CHECKING:
@@ -249,6 +250,7 @@ def _options(
     options: ClientOptions, timeout: float | None, cookies: bool | None, redirects: int | None, retries: int | None
 ) -> ClientOptions:
     """The options with what the shorthands say."""
+    check_kind("HttpClient({})", options, ClientOptions, "ClientOptions(redirects=5)")
     return replace(
         options,
         timeouts=options.timeouts if timeout is None else replace(options.timeouts, total=timeout),

@@ -12,7 +12,10 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from math import isfinite
+from types import NoneType
+from typing import Final
 
+from hospes.errors import check_kind
 from hospes.limits import MiB
 
 
@@ -72,11 +75,24 @@ class ClientLimits:
                 raise ValueError(f"ClientLimits({each.name}={value!r}): a limit is a positive whole number")
 
 
+_KINDS: Final = (
+    ("timeouts", ClientTimeouts, "ClientTimeouts(read=60)"),
+    ("limits", ClientLimits, "ClientLimits(content=500 * MiB)"),
+    ("headers", Mapping, '{"Accept": "application/json"}'),
+    ("cookies", bool, "True"),
+    ("public_only", bool, "True"),
+    ("decode", bool, "False"),
+    ("tls", (ssl.SSLContext, NoneType), "ssl.create_default_context()"),
+)
+"""Options of a kind of their own, and how one is written."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientOptions:
     """How a client behaves.
 
     Raises:
+        SetupError: for an option of another kind.
         ValueError: if a number is negative.
     """
 
@@ -108,5 +124,7 @@ class ClientOptions:
             value = getattr(self, name)
             if type(value) is not int or value < 0:
                 raise ValueError(f"ClientOptions({name}={value!r}): it is a whole number, 0 for none")
-        if not self.retry_pause > 0:
+        for name, kind, example in _KINDS:
+            check_kind(f"ClientOptions({name}={{}})", getattr(self, name), kind, example)
+        if type(self.retry_pause) not in (int, float) or not self.retry_pause > 0:
             raise ValueError(f"ClientOptions(retry_pause={self.retry_pause!r}): it is a positive number of seconds")

@@ -88,8 +88,8 @@ class Compress:
         levels: Mapping[str, int] | None = None,
         exempt: Paths = (),
     ) -> None:
-        if minimum < 0:
-            raise ValueError(f"Compress(minimum={minimum}): a number of octets, 0 or more")
+        if type(minimum) is not int or minimum < 0:
+            raise ValueError(f"Compress(minimum={minimum!r}): a number of octets, 0 or more")
         if isinstance(types, str) or isinstance(codings, str):
             raise ValueError("Compress(types=…, codings=…): give lists, also of one")
         self.minimum = minimum

@@ -21,7 +21,7 @@ import re
 from collections.abc import Sequence
 from typing import Final, Literal
 
-from hospes.errors import HttpError
+from hospes.errors import HttpError, is_list_of_texts
 from hospes.http.handler import CallNext
 from hospes.http.headers import Headers
 from hospes.http.negotiation import add_vary
@@ -65,12 +65,12 @@ class Cors:
         credentials: bool = False,
         max_age: int = 600,
     ) -> None:
-        if isinstance(origins, str) and origins != ALL:
+        if origins != ALL and not is_list_of_texts(origins):
             raise ValueError(f'Cors(origins={origins!r}): give a list of origins, or "*"')
         if credentials and origins == ALL:
             raise ValueError('Cors("*", credentials=True): name the sites that may use their visitors\' cookies here')
-        if max_age < 0:
-            raise ValueError(f"Cors(max_age={max_age}): seconds, 0 or more")
+        if type(max_age) is not int or max_age < 0:
+            raise ValueError(f"Cors(max_age={max_age!r}): seconds, 0 or more")
         self._origins = None if origins == ALL else frozenset(map(_checked_origin, origins))
         self._methods = frozenset(_checked("methods", methods)) | _SIMPLE_METHODS
         self._headers = None if headers == ALL else frozenset(each.lower() for each in _checked("headers", headers))
@@ -135,7 +135,7 @@ def _checked_origin(origin: str) -> str | tuple[str, str]:
 
 
 def _checked(name: str, tokens: Sequence[str]) -> Sequence[str]:
-    if isinstance(tokens, str) or not all(map(_TOKENS.fullmatch, tokens)):
+    if not is_list_of_texts(tokens) or not all(map(_TOKENS.fullmatch, tokens)):
         raise ValueError(f"Cors({name}={tokens!r}): give a list of names")
     return tokens
 

@@ -26,7 +26,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from hospes.errors import HttpError
+from hospes.errors import HttpError, is_list_of_texts
 from hospes.filters.exemption import Paths, exactly
 from hospes.http import Request, Response
 from hospes.http.handler import CallNext
@@ -76,7 +76,7 @@ class Csrf:
     """
 
     def __init__(self, *, origins: Sequence[str] = (), exempt: Paths = (), token: bool = False) -> None:
-        if isinstance(origins, str):
+        if not is_list_of_texts(origins):
             raise ValueError(f"Csrf(origins={origins!r}): give a list of origins")
         self._origins = frozenset(checked_origin(each, "Csrf(origins=[…])") for each in origins)
         self._is_exempt = exactly(exempt)

@@ -58,13 +58,13 @@ class Rate(NamedTuple):
     """Seconds."""
 
     @classmethod
-    def parse(cls, text: str) -> Rate:
+    def parse(cls, text: object) -> Rate:
         """Read "100/minute" or "100/15 minutes".
 
         Raises:
             ValueError: if it is no rate.
         """
-        found = _RATE.fullmatch(text)
+        found = _RATE.fullmatch(text) if isinstance(text, str) else None
         rate = cls(int(found[1]), int(found[2] or 1) * _SECONDS[found[3]]) if found else cls(0, 0)
         if not rate.most or not rate.period:
             raise ValueError(f'RateLimit({text!r}): write "100/minute", "10/second" or "1000/12 hours"')

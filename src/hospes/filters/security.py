@@ -55,8 +55,8 @@ class SecurityHeaders:
     ) -> None:
         if "frame-ancestors" in policy:
             raise ValueError("SecurityHeaders(policy=…): say frame-ancestors by frame_ancestors=")
-        if hsts is not None and hsts < 0:
-            raise ValueError(f"SecurityHeaders(hsts={hsts}): seconds, 0 or more, or None")
+        if hsts is not None and (type(hsts) is not int or hsts < 0):
+            raise ValueError(f"SecurityHeaders(hsts={hsts!r}): seconds, 0 or more, or None")
         self._frames = f"frame-ancestors {frame_ancestors}"
         fields = {
             "Referrer-Policy": referrer,

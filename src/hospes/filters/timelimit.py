@@ -31,8 +31,8 @@ class TimeLimit:
     """
 
     def __init__(self, seconds: float) -> None:
-        if not (seconds > 0 and isfinite(seconds)):
-            raise ValueError(f"TimeLimit({seconds}): a positive number of seconds")
+        if type(seconds) not in (int, float) or not (seconds > 0 and isfinite(seconds)):
+            raise ValueError(f"TimeLimit({seconds!r}): a positive number of seconds")
         self.seconds = seconds
 
     async def __call__(self, request: Request, call_next: CallNext) -> Response:

@@ -214,11 +214,12 @@ class WebSocketOptions:
 
     def __post_init__(self) -> None:
         for name in ("message", "queue"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"WebSocketOptions({name}={getattr(self, name)!r}): a bound is 1 at least; take a large one to lift it"
-                )
-        if not (0 <= self.ping_interval < float("inf") and 0 < self.ping_timeout < float("inf")):
+            value = getattr(self, name)
+            if type(value) is not int or value < 1:
+                raise ValueError(f"WebSocketOptions({name}={value!r}): a bound is 1 at least; take a large one to lift it")
+        interval, timeout = self.ping_interval, self.ping_timeout
+        are_times = type(interval) in (int, float) and type(timeout) in (int, float)
+        if not (are_times and 0 <= interval < float("inf") and 0 < timeout < float("inf")):
             raise ValueError("WebSocketOptions: ping_interval is 0 (never) or a time in seconds, ping_timeout a time in seconds")
 
 

@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING, Final, cast
 import msgspec
 from msgspec import Struct
 
-from hospes.errors import HttpError, SetupError
+from hospes.errors import HttpError, SetupError, check_kind
 from hospes.http.content import FileContent, Stream
 from hospes.http.handler import Handler
 from hospes.http.request import Address, Request
@@ -95,6 +95,10 @@ class AccessLog:
     most: int = 8192
 
     def __post_init__(self) -> None:
+        check_kind("AccessLog({})", self.path, (str, os.PathLike), '"access.log"')
+        check_kind("AccessLog(format={})", self.format, str, '"combined"')
+        if type(self.most) is not int or self.most < 1:
+            raise SetupError(f"AccessLog(most={self.most!r}) is no number of lines", remedy="give 1 or more; 8192 is the default")
         if self.format in ("combined", "json"):
             return
         try:

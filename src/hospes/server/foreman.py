@@ -99,7 +99,9 @@ class Workers:
             raise SetupError(
                 f"Workers(count={self.count!r}): that is no number of processes", remedy='Give 1 or more, or "auto".'
             )
-        if self.max_requests < 0 or self.hang <= 0 or self.startup <= 0:
+        times = self.hang, self.startup
+        is_count = type(self.max_requests) is int and self.max_requests >= 0
+        if not is_count or not all(type(each) in (int, float) and each > 0 for each in times):
             raise SetupError(f"{self!r} cannot be", remedy="max_requests is 0 or more, hang and startup are more than 0 seconds.")
 
     def number(self) -> int:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from hospes.errors import ClientDisconnected, ProtocolError, SetupError
+from hospes.errors import ClientDisconnected, ProtocolError, SetupError, check_kind
 from hospes.http.request import Connection as Ends
 from hospes.server.connection import Connection
 from hospes.server.service import LOG, Service
@@ -45,10 +45,17 @@ class UnixSocket:
     Args:
         path: Where it lies; a stale socket there is replaced, anything else is not.
         mode: Its permissions; 0o660 by default, so that a reverse proxy in the same group may connect.
+
+    Raises:
+        SetupError: for an option of another kind.
     """
 
     path: str
     mode: int = 0o660
+
+    def __post_init__(self) -> None:
+        check_kind("UnixSocket({})", self.path, (str, os.PathLike), '"app.sock"')
+        check_kind("UnixSocket(…, mode={})", self.mode, int, "0o660")
 
 
 def open_tcp(host: str, port: int, backlog: int) -> list[socket.socket]:

@@ -18,7 +18,7 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_netw
 from socket import socket
 from typing import Any, Final, Literal
 
-from hospes.errors import ClientDisconnected, HttpError, ProtocolError, SetupError
+from hospes.errors import ClientDisconnected, HttpError, ProtocolError, SetupError, check_kind, is_list_of_texts
 from hospes.http.forwarded import forwarded, x_forwarded
 from hospes.http.handler import Handler
 from hospes.http.request import Address, Connection, Request
@@ -52,6 +52,10 @@ class Proxies:
     protocol: bool = False
 
     def __post_init__(self) -> None:
+        if not is_list_of_texts(self.trusted):
+            raise SetupError(
+                f"Proxies(trusted={self.trusted!r}) is no list of addresses", remedy='write Proxies(("10.0.0.0/8",))'
+            )
         for each in self.trusted:
             try:
                 if each not in (UNIX, EVERYBODY):
@@ -60,6 +64,7 @@ class Proxies:
                 raise SetupError(
                     f"Proxies(trusted={each!r}): {error}", remedy='Give addresses, networks as "10.0.0.0/8", "unix" or "*".'
                 ) from None
+        check_kind("Proxies(…, protocol={})", self.protocol, bool, "True")
         if self.field not in (*_FIELDS, "none"):
             raise SetupError(f"Proxies(field={self.field!r}): no such field", remedy='Give "x-forwarded", "forwarded" or "none".')
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from hospes.errors import SetupError
+from hospes.errors import SetupError, check_kind
 from hospes.execution import Driver
 from hospes.http.handler import Handler
 from hospes.limits import Limits, Timeouts
@@ -43,6 +43,7 @@ _CANCELLED: Final = 1.0
 
 
 _KINDS: Final = (
+    ("host", (str,), '"127.0.0.1", port=8080'),
     ("limits", (Limits,), "Limits(body=50 * MiB)"),
     ("timeouts", (Timeouts,), "Timeouts(keep_alive=60)"),
     ("access_log", (AccessLog, NoneType), 'AccessLog("access.log")'),
@@ -92,9 +93,14 @@ class ServerOptions:
         if not (self.tls is None or isinstance(self.tls, Tls) or hasattr(self.tls, "wrap_bio")):
             raise SetupError(f"tls={self.tls!r} is no TLS", remedy='Give Tls("cert.pem", "key.pem"), or an ssl.SSLContext.')
         for name, kind, example in _KINDS:
-            value = getattr(self, name)
-            if not isinstance(value, kind):
-                raise SetupError(f"{name}={value!r} is no {kind[0].__name__}", remedy=f"Give one: {example}.")
+            check_kind(f"{name}={{}}", getattr(self, name), kind, example)
+        check_kind("bind={}", self.bind, (tuple, list), '("127.0.0.1:8080",)')
+        for place in self.bind:
+            check_kind("bind=({},)", place, (str, UnixSocket), '"127.0.0.1:8080"')
+        if type(self.backlog) is not int or self.backlog < 1:
+            raise SetupError(f"backlog={self.backlog!r} is no number of connections", remedy="Give 1 or more.")
+        if type(self.unready) not in (int, float) or not 0 <= self.unready < inf:
+            raise SetupError(f"unready={self.unready!r} is no time", remedy="Give seconds, 0 for none.")
 
     @property
     def is_plain(self) -> bool:

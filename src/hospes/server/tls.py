@@ -12,10 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Final
 
-from hospes.errors import SetupError
+from hospes.errors import SetupError, check_kind
 
 if TYPE_CHECKING:
     import ssl
@@ -32,11 +34,18 @@ class Tls:
         cert: Path of the certificate, PEM, with the chain up to the root behind it.
         key: Path of its private key, PEM; by default it is in the certificate's file.
         password: Of the key, or a function that gives it; None, the default, where the key is not encrypted.
+
+    Raises:
+        SetupError: for what is no path.
     """
 
     cert: str
     key: str | None = None
     password: str | Callable[[], str] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        check_kind("Tls(cert={})", self.cert, (str, PathLike), '"cert.pem"')
+        check_kind("Tls(key={})", self.key, (str, PathLike, NoneType), '"key.pem"')
 
     def context(self) -> ssl.SSLContext:
         """Make the context a server uses.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
+from hospes.errors import check_kind
 from hospes.limits import KiB
 from hospes.store.shapes import check_types
 
@@ -27,6 +28,7 @@ class SessionOptions:
             is kept as dicts, and is an `Order` again at the next request. None by default.
 
     Raises:
+        SetupError: for an option of another kind.
         TypeError: if a type is declared that cannot be kept.
         ValueError: if a number is not positive, or the name is no cookie's.
     """
@@ -42,6 +44,7 @@ class SessionOptions:
             raise ValueError(f"SessionOptions(size={self.size!r}): it is a positive whole number")
         for name in ("idle", "lifetime"):
             check_seconds(f"SessionOptions({name}={getattr(self, name)!r})", getattr(self, name))
+        check_kind("SessionOptions(cookie={})", self.cookie, str, '"guest"')
         if not self.cookie.isascii() or not self.cookie.replace("-", "").replace("_", "").isalnum() or self.cookie[0] in "-_":
             raise ValueError(f"SessionOptions(cookie={self.cookie!r}): take letters, digits, - and _, a letter or a digit first")
         check_types("SessionOptions", self.types)

@@ -20,6 +20,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from hospes.errors import check_kind
 from hospes.store.contract import StoreError
 from hospes.store.values import Values, fingerprint
 
@@ -120,8 +121,10 @@ def check_types(option: str, types: Mapping[str, Any]) -> None:
         types: The types, by key.
 
     Raises:
+        SetupError: if they are no mapping.
         TypeError: if one cannot be kept.
     """
+    check_kind(f"{option}(types={{}})", types, Mapping, '{"cart": list[Item]}')
     for key, kind in types.items():
         try:
             msgspec.msgpack.Decoder(kind)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from os import PathLike
 from typing import Any
 
+from hospes.errors import check_kind
 from hospes.limits import KiB
 from hospes.store.shapes import check_types
 
@@ -31,6 +33,7 @@ class VisitorOptions:
         turn_file: File in which processes lock visitors' turns; none by default, for one process with one loop.
 
     Raises:
+        SetupError: for an option of another kind.
         TypeError: if a type is declared that cannot be kept.
         ValueError: if a number is not positive, or the name is no cookie's.
     """
@@ -51,10 +54,13 @@ class VisitorOptions:
             if type(value) is not int or value < 1:
                 raise ValueError(f"VisitorOptions({name}={value!r}): it is a positive whole number")
         for name in ("wait", "sweep"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"VisitorOptions({name}={getattr(self, name)!r}): it is a positive number of seconds")
+            value = getattr(self, name)
+            if type(value) not in (int, float) or not value > 0:
+                raise ValueError(f"VisitorOptions({name}={value!r}): it is a positive number of seconds")
+        check_kind("VisitorOptions(cookie={})", self.cookie, str, '"guest"')
         if not self.cookie.isascii() or not self.cookie.replace("-", "").replace("_", "").isalnum() or self.cookie[0] in "-_":
             raise ValueError(f"VisitorOptions(cookie={self.cookie!r}): take letters, digits, - and _, a letter or a digit first")
+        check_kind("VisitorOptions(turn_file={})", self.turn_file, (str, PathLike), '"turns"')
         check_types("VisitorOptions", self.types)
 
 
