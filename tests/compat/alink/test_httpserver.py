@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from typing import Any
 
 import pytest
 from tests.golden import check_golden
+from tests.ports import own_port
 
 from hospes import HttpClient, SetupError
 from hospes.client import ClientError
@@ -278,12 +278,6 @@ server.mainloop()
 """
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-    return port
-
-
 @contextmanager
 def running(port: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     environment = {**os.environ, "HOSPES_STORE": ""}
@@ -303,10 +297,9 @@ def running(port: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="platform: there is no kill -9")
 def test_mainloop_and_kill_9(folder: Path) -> None:
-    port = free_port()
-    url = f"http://127.0.0.1:{port}/"
     acknowledged = 0
-    with HttpClient(cookies=True, timeout=20, retries=50) as client:
+    with own_port() as port, HttpClient(cookies=True, timeout=20, retries=50) as client:
+        url = f"http://127.0.0.1:{port}/"
         for _ in range(3):
             with running(port, folder) as process:
                 until = time.monotonic() + 0.3
@@ -322,7 +315,7 @@ def test_mainloop_and_kill_9(folder: Path) -> None:
 
 
 def test_mainloop_ends_with_a_signal(folder: Path) -> None:
-    with running(free_port(), folder) as process:
+    with own_port() as port, running(port, folder) as process:
         process.terminate()
         assert process.wait(20) == 0
 

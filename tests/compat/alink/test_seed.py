@@ -261,7 +261,7 @@ def test_get_text() -> None:
 # .send(url,Request) 向特定目標發送請求
 
 
-@pytest.mark.parametrize("timeout", [5, 0.5])
+@pytest.mark.parametrize("timeout", [20, 20.5])
 def test_http_client(timeout: float) -> None:
     encoded = gzip.compress("客".encode())
     with Script(always(answer(encoded, "200 OK", "Content-Encoding: gzip"))) as server, HttpClient(timeout=timeout) as client:
