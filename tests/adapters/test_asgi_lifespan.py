@@ -87,20 +87,82 @@ def test_a_stop_that_fails() -> None:
         on_loop(work)
 
 
-def test_one_that_ends_too_early() -> None:
+@pytest.mark.parametrize("fails", [False, True])
+def test_one_that_ends_before_it_is_told_to(fails: bool, caplog: pytest.LogCaptureFixture) -> None:
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "lifespan.startup.complete"})
-        raise ValueError("broken")
+        if fails:
+            raise ValueError("broken")
+
+    async def work() -> None:
+        life = AsgiLifespan(application, required=False)
+        assert await life.begin() == {}
+        while not caplog.records and fails:  # it is told at once
+            await asyncio.sleep(0)
+        await life.end()
+
+    on_loop(work)
+    assert [record.getMessage() for record in caplog.records] == [
+        "the ASGI application's lifespan failed while requests were served"
+    ] * fails
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_one_that_ends_in_place_of_an_answer_to_the_stop(fails: bool) -> None:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        if fails:
+            raise ValueError("broken")
 
     async def work() -> None:
         life = AsgiLifespan(application, required=False)
         await life.begin()
         await life.end()
 
-    with pytest.raises(RuntimeError, match=r"^the ASGI application's lifespan ended before it was told to stop$") as error:
+    if not fails:
+        on_loop(work)
+        return
+    with pytest.raises(RuntimeError, match=r"^the ASGI application failed to stop$") as error:
         on_loop(work)
     assert isinstance(error.value.__cause__, ValueError)
+
+
+def test_one_that_does_not_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hospes.adapters.asgi_lifespan.STOP", 0.01)
+    monkeypatch.setattr("hospes.adapters.asgi_lifespan._RETURNS", 0.0)
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await asyncio.Event().wait()
+
+    async def work() -> None:
+        life = AsgiLifespan(application, required=False)
+        await life.begin()
+        await life.end()
+
+    with pytest.raises(RuntimeError, match=r"^the ASGI application did not answer 'lifespan.shutdown' within 0.01 seconds$"):
+        on_loop(work)
+
+
+def test_a_start_that_raises_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        raise ValueError("no database")
+
+    async def work() -> None:
+        life = AsgiLifespan(application, required=False)
+        assert await life.begin() is None
+        await life.end()
+
+    on_loop(work)
+    [record] = caplog.records
+    assert record.getMessage() == "the ASGI application raised in its start, and is served without a lifespan"
+    assert record.exc_info is not None
+    assert str(record.exc_info[1]) == "no database"
 
 
 @pytest.mark.parametrize("kind", ["lifespan.shutdown.complete", "http.response.start"])

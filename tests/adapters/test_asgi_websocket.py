@@ -95,6 +95,35 @@ def test_an_application_that_ends(serve: Serve, fails: bool, code: int) -> None:
         assert closed.value.rcvd.code == code
 
 
+@pytest.mark.parametrize(("message", "code"), [(None, 1011), ({"type": "websocket.close", "code": None, "reason": None}, 1000)])
+def test_an_application_that_ends_before_the_channel_opens(serve: Serve, message: Message | None, code: int) -> None:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(ACCEPT)
+        if message is None:
+            raise LookupError("defect")
+        await send(message)
+
+    with serve(from_asgi(application, lifespan="off")) as port, connect(f"ws://127.0.0.1:{port}/") as peer:
+        with pytest.raises(ConnectionClosed) as closed:
+            peer.recv(timeout=WAIT)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == code
+
+
+def test_extensions_are_not_the_applications_to_speak(serve: Serve) -> None:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({**ACCEPT, "headers": [(b"sec-websocket-extensions", b"permessage-deflate"), (b"x-a", b"1")]})
+        await send({"type": "websocket.send", "text": "plain"})
+
+    with (
+        serve(from_asgi(application, lifespan="off")) as port,
+        connect(f"ws://127.0.0.1:{port}/", compression=None) as peer,
+    ):
+        assert peer.response is not None
+        assert (peer.response.headers["x-a"], "sec-websocket-extensions" in peer.response.headers) == ("1", False)
+        assert peer.recv(timeout=WAIT) == "plain"
+
+
 def test_an_application_that_is_behind_makes_the_peer_wait(serve: Serve) -> None:
     go = threading.Event()
     got: list[int] = []

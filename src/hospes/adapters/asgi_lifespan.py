@@ -11,7 +11,9 @@ Laws:
 
 * It begins before the first request and ends after the last one.
 * An application that has none says so by raising, or by returning; with `auto` that is well, with `on` it is an error.
-* A start that failed is an error, whichever; what the application said of it is in its text.
+* A start that failed is an error, whichever; what the application said of it is in its text. One that raised after it heard of
+  the start is served (the specification has it so), with a warning: it meant to do something then.
+* What it raises while requests are served is logged at once; a stop gets `STOP` seconds.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ from hospes.errors import SetupError
 
 LOG: Final = logging.getLogger("hospes.adapters")
 LifespanMode: TypeAlias = Literal["auto", "on", "off"]
+STOP: Final = 10.0
+"""Seconds for an application to answer `lifespan.shutdown`."""
 _RETURNS: Final = 1.0
 """Seconds for an application to return after its last answer."""
 
@@ -45,6 +49,7 @@ class AsgiLifespan:
         self._answer: asyncio.Future[Message] | None = None
         self._task: asyncio.Task[None] | None = None
         self._event = ""
+        self._heard = False
         self._started = False
 
     async def begin(self) -> dict[str, Any] | None:
@@ -66,42 +71,56 @@ class AsgiLifespan:
                     "the ASGI application has no lifespan, and lifespan='on' demands one",
                     remedy="take lifespan='auto', or have the application answer the scope 'lifespan'",
                 ) from failure
-            LOG.debug("the ASGI application has no lifespan", exc_info=failure)
+            if self._heard and failure is not None:
+                LOG.warning("the ASGI application raised in its start, and is served without a lifespan", exc_info=failure)
             return None
         if message["type"] == "lifespan.startup.failed":
             await self._over()
             raise SetupError(_told("start", message), remedy="its own log says more")
         self._started = True
+        self._task.add_done_callback(self._ended)
         return self._state
 
     async def end(self) -> None:
         """Stop the application.
 
         Raises:
-            RuntimeError: where it says that this failed, or ends without an answer.
+            RuntimeError: where it says that this failed, raises, or does not answer in time.
         """
-        if not self._started:
+        if not self._started:  # or ended since
             return
         assert self._task is not None
         self._started = False
-        message = await self._ask("shutdown")
+        message = await self._ask("shutdown", STOP)
+        late = message is None and not self._task.done()
+        failure = None if late or message is not None or self._task.cancelled() else self._task.exception()
+        if failure is not None:
+            raise RuntimeError("the ASGI application failed to stop") from failure
         await self._over()
+        if late:
+            raise RuntimeError(f"the ASGI application did not answer 'lifespan.shutdown' within {STOP:g} seconds")
         if message is None:
-            failure = None if self._task.cancelled() else self._task.exception()
-            raise RuntimeError("the ASGI application's lifespan ended before it was told to stop") from failure
+            return
         if message["type"] == "lifespan.shutdown.failed":
             raise RuntimeError(_told("stop", message))
 
     async def _run(self, scope: dict[str, Any]) -> None:
         await self._application(scope, self._receive, self._send)
 
-    async def _ask(self, event: str) -> Message | None:
-        """Tell of an event; gives the answer, None where the application ended without one."""
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """It has returned, or raised; before it was told to stop there is nothing left to tell it."""
+        if self._started:
+            self._started = False
+            if not task.cancelled() and (failure := task.exception()) is not None:
+                LOG.error("the ASGI application's lifespan failed while requests were served", exc_info=failure)
+
+    async def _ask(self, event: str, within: float | None = None) -> Message | None:
+        """Tell of an event; gives the answer, None where the application ended without one, or the time did."""
         assert self._task is not None
         self._event = event
         self._answer = asyncio.get_running_loop().create_future()
         self._events.put_nowait(event)
-        await asyncio.wait((self._task, self._answer), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((self._task, self._answer), timeout=within, return_when=asyncio.FIRST_COMPLETED)
         return self._answer.result() if self._answer.done() else None
 
     async def _over(self) -> None:
@@ -114,7 +133,9 @@ class AsgiLifespan:
             LOG.error("the ASGI application's lifespan failed", exc_info=failure)
 
     async def _receive(self) -> Message:
-        return {"type": f"lifespan.{await self._events.get()}"}
+        event = await self._events.get()
+        self._heard = True
+        return {"type": f"lifespan.{event}"}
 
     async def _send(self, message: Message) -> None:
         kind = message["type"]

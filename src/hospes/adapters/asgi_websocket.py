@@ -53,7 +53,7 @@ class AsgiWebSocket:
         self._refusal: Message | None = None  # the beginning of an answer in place of a websocket
         self._body = b""
         self._failure: BaseException | None = None
-        self._over = False
+        self._end: int | None = None  # what to close with where the application has returned
         self._accepted = False
         self._channel: Channel | None = None
         self._messages: deque[ChannelMessage] = deque()
@@ -125,7 +125,8 @@ class AsgiWebSocket:
         if channel is None or channel.closed:
             raise ConnectionResetError("the websocket has closed, and does not get this")
         if kind == "websocket.close":
-            channel.close(message.get("code", 1000), message.get("reason") or "")
+            code = message.get("code")
+            channel.close(1000 if code is None else code, message.get("reason") or "")
             return
         content: Any = message.get("text")
         if content is None:
@@ -139,9 +140,9 @@ class AsgiWebSocket:
 
     def ended(self, answer: Any, failure: BaseException | None) -> None:
         """The application has returned, or raised `failure`."""
-        self._over = True
+        self._end = 1000
         if failure is not None:
-            failure = as_failure(failure)
+            failure, self._end = as_failure(failure), 1011
         if self._response is None:
             self._failure = failure or RuntimeError("the ASGI application returned without an answer to the handshake")
             self._answer(None)
@@ -152,7 +153,7 @@ class AsgiWebSocket:
             else:
                 LOG.error("%s: the ASGI application failed", self._request, exc_info=failure)
         if self._channel is not None and not self._channel.closed:
-            self._channel.close(1000 if failure is None else 1011)
+            self._channel.close(self._end)
 
     # The carrier's side.
 
@@ -196,8 +197,8 @@ class AsgiWebSocket:
         """The channel is open; an application that has returned meanwhile has nothing to say."""
         self._channel = channel
         self._open.set()
-        if self._over:
-            channel.close(1000)
+        if self._end is not None:
+            channel.close(self._end)
 
     def message(self, message: ChannelMessage) -> None:
         """A message has come."""

@@ -124,6 +124,8 @@ def switch(
     response = Response(None, 200, headers)
     if subprotocol:
         response.headers["Sec-WebSocket-Protocol"] = subprotocol
+    if headers is not None:
+        response.headers.pop("Sec-WebSocket-Extensions", None)  # which of them are spoken is not a program's to say
     if deflate:
         response.headers["Sec-WebSocket-Extensions"] = deflate
     response.status = 101
