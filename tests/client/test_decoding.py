@@ -12,7 +12,8 @@ from importlib import import_module
 import pytest
 
 from hospes.client import decoding
-from hospes.client.decoding import FREE, PIECE, BadCoding, Decoding, Inflated
+from hospes.client.decoding import END, FREE, PATIENCE, PIECE, BadCoding, Decoding, Inflated
+from hospes.limits import MiB
 
 TEXT = b"hospes means both host and guest. " * 20 + os.urandom(300)
 
@@ -139,6 +140,86 @@ def test_what_the_engine_still_holds_at_the_end(coding: Coding, more: int) -> No
     encoded = encode(content)
     assert decode(name, encoded, inflation=10**6) == content
     assert decode(name, *(encoded[at : at + 1] for at in range(len(encoded))), inflation=10**6) == content
+
+
+EMPTY: dict[str, tuple[str, bytes]] = {
+    "gzip members": ("gzip", gzip.compress(b"")),
+    "gzip, a file's name": ("gzip", b"\x1f\x8b\x08\x08" + b"name" * PATIENCE),
+    "deflate, stored blocks": ("deflate", b"\x00\x00\x00\xff\xff"),
+    "br, metadata": ("br", b"\x0c" + b"\x06" * (2 * PATIENCE)),
+    "zstd frames": ("zstd", zstd(b"")),
+    "zstd, skipped": ("zstd", b"\x50\x2a\x4d\x18\x10\x00\x00\x00" + bytes(16)),
+    "zstd, much of it": ("zstd", b"\x50\x2a\x4d\x18\xff\xff\xff\x7f" + bytes(2 * PATIENCE)),
+}
+
+
+def nothing(name: str, at_least: int) -> tuple[str, bytes]:
+    coding, octets = EMPTY[name]
+    return coding, octets[:at_least] if len(octets) > at_least else octets * -(-at_least // len(octets))
+
+
+@pytest.mark.parametrize("name", sorted(EMPTY))
+def test_content_that_decodes_to_nothing_ends(name: str) -> None:
+    coding, octets = nothing(name, PATIENCE + PIECE)
+    undo = Decoding([coding], 100)
+    taken = 0
+
+    def take() -> None:
+        nonlocal taken
+        for at in range(0, len(octets), 1000):
+            taken += 1000
+            assert list(undo.pieces(octets[at : at + 1000])) == []
+
+    with pytest.raises(BadCoding, match="decodes to nothing"):
+        take()
+    assert taken <= PATIENCE + 1000
+
+
+@pytest.mark.parametrize("name", ["gzip", "zstd"])
+@pytest.mark.parametrize("more", [0, 1])
+def test_empty_members_and_frames(name: str, more: int) -> None:
+    coding, encode = ENCODERS[name]
+    empty = encode(b"")
+    most = PATIENCE // (END + len(empty))  # and one, for the last has none behind it
+    something = encode(b"a" * PATIENCE)
+    assert decode(coding, something, empty * (most - 9), something, empty * (most - 9), inflation=10**6) == b"a" * 2 * PATIENCE
+    octets = empty * (most + 2 * more)
+    if more:
+        with pytest.raises(BadCoding, match="decodes to nothing"):
+            decode(coding, octets)
+    else:
+        assert decode(coding, octets) == b""
+
+
+@pytest.mark.parametrize("name", ["gzip", "zstd"])
+def test_every_octet_may_be_a_member_of_its_own(name: str) -> None:
+    coding, encode = ENCODERS[name]
+    assert decode(coding, *[encode(b"a")] * 5_000) == b"a" * 5_000
+
+
+@pytest.mark.parametrize("share", [0, 10, 50, 90, 100])
+@pytest.mark.parametrize("step", [1_000, PIECE, 1 << 30])
+def test_usual_content_is_never_taken_for_nothing(coding: Coding, share: int, step: int) -> None:
+    """Not even with a quarter of the patience."""
+    name, encode = coding
+    content = b"".join(os.urandom(share) + bytes(100 - share) for _ in range(20_000))
+    encoded = encode(content)
+    undo = Decoding([name], 10**6)
+    taken = given = most = 0
+    for at in range(0, len(encoded), step):
+        taken += len(encoded[at : at + step])
+        given += sum(map(len, undo.pieces(encoded[at : at + step])))
+        most = max(most, taken - given)
+    assert given == len(content)
+    assert most < PATIENCE / 4
+
+
+@pytest.mark.parametrize("name", ["gzip members", "zstd frames"])
+def test_nothing_that_inflates_to_much_ends_at_once(name: str) -> None:
+    """Ten thousand octets, that would be four million of empty members."""
+    coding, octets = nothing(name, 4 * MiB)
+    with pytest.raises(BadCoding, match="decodes to nothing"):
+        list(Decoding([coding, "gzip"], 100).pieces(gzip.compress(octets)))
 
 
 def test_two_codings_are_undone_from_the_last() -> None:

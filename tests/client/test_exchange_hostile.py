@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
 import socket
 import struct
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from hospes.client import (
     ClientOptions,
     ClientTimeout,
     ClientTimeouts,
+    DecodeError,
     ReadError,
     SendError,
     Upload,
@@ -198,3 +201,22 @@ def test_a_server_that_takes_a_little_now_and_then(make: Make) -> None:
         over.set()
     assert caught.value.step == "send"
     assert 2.4 < time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_content_that_decodes_to_nothing_has_an_end(make: Make, streamed: bool) -> None:
+    """A server that never stops, and is never silent."""
+    empty = gzip.compress(b"") * 1_000
+
+    def play(peer: Peer) -> None:
+        peer.request()
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n")
+        with suppress(OSError):
+            while True:
+                peer.send(b"%x\r\n%s\r\n" % (len(empty), empty))
+
+    with Script(play) as server, make() as client:
+        ask: Callable[[str, str], object] = client.stream if streamed else client.request
+        with pytest.raises(DecodeError) as caught:
+            ask("GET", server.url)
+        assert str(caught.value).endswith("the content is not gzip: it goes on and on, and decodes to nothing")

@@ -5,6 +5,7 @@ Laws:
 * Memory has a bound: a decoder gives pieces of about 64 KiB, and takes more only when those are gone, however far its input
   inflates.
 * Content that inflates beyond the cap is refused at that point, not at its end.
+* So is content that decodes to nothing for long: every octet that is taken costs, whatever is given earns, at each coding.
 * Content that breaks off, or goes on after its end, is an error: what was cut off must not pass for what was sent.
 * A coding that we do not know is an error: nobody asked for it (RFC 9110 §12.5.3), and its octets would pass for the content.
 """
@@ -24,6 +25,13 @@ FREE: Final = 1 * MiB
 """Octets that content may decode to whatever it came from: a page of spaces is no attack."""
 MOST_CODINGS: Final = 2
 """Codings on top of each other. Nobody uses two; each multiplies what the next one inflates."""
+PATIENCE: Final = 1 * MiB
+"""Octets that may be taken while nothing is given. Of usual content no coding holds back more than a block, 128 KiB."""
+END: Final = 512
+"""Octets that the end of a gzip member or a zstd frame counts for: the next one has an engine of its own, which takes
+50 µs of zstd. So 2,000 empty ones are too many."""
+_EARNED: Final = 1024
+"""Octets that may be taken again for each that is given: a server may send every line as a member of its own."""
 _WINDOW_LOG: Final = 23
 """zstd's largest window, 8 MiB: what RFC 9659 §3 allows in HTTP, and what a decoder holds in memory."""
 
@@ -34,6 +42,30 @@ class BadCoding(Exception):
 
 class Inflated(Exception):
     """The content decodes to more than it may."""
+
+
+class _Purse:
+    """What a decoder may still take before it has to give something."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self) -> None:
+        self._left = PATIENCE
+
+    def pay(self, cost: int) -> None:
+        """Take so much.
+
+        Raises:
+            BadCoding: if nothing has come of what was taken.
+        """
+        self._left -= cost
+        if self._left < 0:
+            raise BadCoding("it goes on and on, and decodes to nothing")
+
+    def earn(self, piece: bytes) -> bytes:
+        """Give a piece."""
+        self._left = min(PATIENCE, self._left + len(piece) * _EARNED)
+        return piece
 
 
 class Decoder(Protocol):
@@ -60,9 +92,11 @@ class _Zlib:
         self._engine = zlib.decompressobj(bits) if bits else None
         self._start = b""
         self._begun = False
+        self._purse = _Purse()
 
     def pieces(self, octets: bytes) -> Iterator[bytes]:
         self._begun = self._begun or bool(octets)
+        self._purse.pay(len(octets))
         try:
             yield from self._pieces(octets)
         except zlib.error as error:
@@ -83,15 +117,16 @@ class _Zlib:
             if engine.eof:
                 if self._bits != _GZIP:
                     raise BadCoding("it goes on after its end")
+                self._purse.pay(END)
                 engine = self._engine = zlib.decompressobj(_GZIP)
             piece = engine.decompress(octets, PIECE)
             if piece:
-                yield piece
+                yield self._purse.earn(piece)
             octets = engine.unused_data if engine.eof else engine.unconsumed_tail
             while not octets and len(piece) == PIECE:  # there may be more in the engine
                 piece = engine.decompress(b"", PIECE)
                 if piece:
-                    yield piece
+                    yield self._purse.earn(piece)
 
 
 _GZIP: Final = zlib.MAX_WBITS | 16
@@ -107,6 +142,7 @@ class _Brotli:
         self._error: type[Exception] = library.error
         self._engine: Any = library.Decompressor()
         self._begun = False
+        self._purse = _Purse()
 
     def pieces(self, octets: bytes) -> Iterator[bytes]:
         if not octets:
@@ -114,10 +150,11 @@ class _Brotli:
         self._begun = True
         if self._engine.is_finished():
             raise BadCoding("it goes on after its end")
+        self._purse.pay(len(octets))
         try:
             piece: bytes = self._engine.process(octets, output_buffer_limit=PIECE)
             while piece:
-                yield piece
+                yield self._purse.earn(piece)
                 # A few octets may stand for a long content, and count as taken before all of that is out.
                 piece = b"" if self._engine.is_finished() else self._engine.process(b"", output_buffer_limit=PIECE)
         except self._error as error:
@@ -137,17 +174,20 @@ class _Zstd:
         self._make: Callable[[], Any] = lambda: library.ZstdDecompressor(options=options)
         self._engine: Any = self._make()
         self._begun = False
+        self._purse = _Purse()
 
     def pieces(self, octets: bytes) -> Iterator[bytes]:
         self._begun = self._begun or bool(octets)
+        self._purse.pay(len(octets))
         try:
             while octets or not (self._engine.eof or self._engine.needs_input):
                 if self._engine.eof:
+                    self._purse.pay(END)
                     self._engine = self._make()
                 piece: bytes = self._engine.decompress(octets, PIECE)
                 octets = self._engine.unused_data if self._engine.eof else b""
                 if piece:
-                    yield piece
+                    yield self._purse.earn(piece)
         except self._error as error:
             raise BadCoding(str(error)) from None
 
@@ -182,8 +222,7 @@ class Decoding:
             Inflated: if they decode to too much.
         """
         self._taken += len(octets)
-        # In slices: what an engine leaves of its input is copied, again and again.
-        stream: Iterable[bytes] = (octets[at : at + PIECE] for at in range(0, len(octets), PIECE))
+        stream: Iterable[bytes] = (octets,)
         for each in self._decoders:
             stream = _through(each, stream)
         for piece in stream:
@@ -204,7 +243,8 @@ class Decoding:
 
 def _through(undo: Decoder, stream: Iterable[bytes]) -> Iterator[bytes]:
     for octets in stream:
-        yield from undo.pieces(octets)
+        for at in range(0, len(octets), PIECE):  # what an engine leaves of its input is copied, again and again
+            yield from undo.pieces(octets[at : at + PIECE])
 
 
 def codings(content_encoding: list[str]) -> list[str]:
