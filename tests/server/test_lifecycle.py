@@ -317,18 +317,22 @@ def test_a_hang_up_has_the_certificate_read_again(tmp_path: Path, caplog: pytest
     issued.private_key_and_cert_chain_pem.write_to_path(str(file))
 
     async def run() -> None:
-        stop = asyncio.Event()
+        stop, ready = asyncio.Event(), asyncio.Event()
 
-        def ready(server: Server) -> None:
+        async def hang_up_twice() -> None:
+            await ready.wait()
             os.kill(os.getpid(), signal.SIGHUP)
-            asyncio.get_running_loop().call_later(0.05, spoil)
-
-        def spoil() -> None:
+            while len(caplog.messages) < 1:
+                await asyncio.sleep(0.001)
             file.write_text("no certificate")
             os.kill(os.getpid(), signal.SIGHUP)
-            asyncio.get_running_loop().call_later(0.05, stop.set)
+            while len(caplog.messages) < 2:
+                await asyncio.sleep(0.001)
+            stop.set()
 
-        assert await serve(plain, ServerOptions(port=0, tls=Tls(str(file))), ready=ready, stop=stop) == 0
+        options, hanging_up = ServerOptions(port=0, tls=Tls(str(file))), asyncio.create_task(hang_up_twice())
+        assert await serve(plain, options, ready=lambda server: ready.set(), stop=stop) == 0
+        await hanging_up
 
     before = signal.getsignal(signal.SIGHUP)
     asyncio.run(run())

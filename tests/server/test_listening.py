@@ -386,13 +386,13 @@ def test_a_loop_without_readers_serves_too(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_no_descriptor_is_left(serve: Serve) -> None:
-    def count() -> tuple[int, int]:
-        gc.collect()  # what tests before this one have left must not go in the meantime
-        return len(os.listdir("/proc/self/fd")), threading.active_count()
+    def there() -> set[object]:
+        gc.collect()
+        return {*os.listdir("/proc/self/fd"), *threading.enumerate()}
 
     with serve(plain):
         pass
-    before = count()
+    before = there()
     for _ in range(3):
         with serve(plain, timeouts=Timeouts(linger=0.05)) as port:
             for octets in (GET, b"", b"nonsense\r\n\r\n", GET[:9]):
@@ -400,4 +400,5 @@ def test_no_descriptor_is_left(serve: Serve) -> None:
                     with Peer(port) as peer:
                         peer.send(octets)
                         leave(peer)
-    assert count() == before
+    # What tests before this one have left may go in the meantime; the folder that is listed has a descriptor itself.
+    assert len(there() - before) <= 1

@@ -71,13 +71,13 @@ def test_a_restart_under_traffic_loses_nothing_that_was_acknowledged(server: Ser
             total = sum([int(record.value) async for _, record in store.scan("users")])
             assert acknowledged <= total <= acknowledged + doubtful
 
-    asyncio.run(asyncio.wait_for(main(), 50))
+    asyncio.run(asyncio.wait_for(main(), 120))
 
 
 def test_a_server_that_hangs_is_waited_for_so_long_and_no_longer(server: Server) -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        async with opened(slow(server, "0.3")) as store:
+        async with opened(slow(server, "1.5")) as store:
             assert isinstance(store, TurnStore)
             await store.put("users", KEY, b"1")
             turn = await store.take("users", KEY, 5.0)
@@ -93,7 +93,7 @@ def test_a_server_that_hangs_is_waited_for_so_long_and_no_longer(server: Server)
                     return_exceptions=True,
                 )
                 assert [type(each) for each in outcomes] == [StoreUnavailable] * 4
-                assert loop.time() - began < 2.0
+                assert loop.time() - began < 10.0
             finally:
                 server.thaw()
             until = loop.time() + 20.0
@@ -156,7 +156,7 @@ def test_opening_without_a_server_says_which(server: Server) -> None:
 
 
 def test_a_visitor_is_told_to_come_back_and_is_known_when_he_does(server: Server) -> None:
-    app = App(store=slow(server, "1"))
+    app = App(store=slow(server, "2"))
 
     @app.get("/")
     def home(user: User) -> str:

@@ -104,7 +104,7 @@ def test_a_password_that_changes_under_way_is_an_outage(own_valkey: ValkeyServer
 
 def test_a_replica_is_waited_for_until_it_leads(own_valkey: ValkeyServer) -> None:
     async def main() -> None:
-        store = open_store(own_valkey.url("&patience=0.3"))
+        store = open_store(own_valkey.url("&patience=1"))
         await store.open()
         await store.put("users", b"a", b"1")
         own_valkey.ask("REPLICAOF", "127.0.0.1", "1")
@@ -216,7 +216,7 @@ def test_tls_is_verified(valkey: ValkeyServer, tmp_path: Path) -> None:
     async def main() -> None:
         async with encrypted(valkey.port, authority.issue_cert("127.0.0.1")) as port:
             url = valkey.url("&patience=1").replace("redis:", "rediss:").replace(str(valkey.port), str(port))
-            await use(f"{url}&ca={file}")
+            await use(f"{url}&ca={file}".replace("patience=1", "patience=20"))
             with pytest.raises(StoreUnavailable, match=r"no answer from the store at rediss://.*certificate"):
                 await use(url)
         async with encrypted(valkey.port, authority.issue_cert("elsewhere.example")) as port:
