@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -428,3 +430,42 @@ def test_what_may_be_sent_from_elsewhere_is_a_matter_of_options() -> None:
 
 def test_it_is_the_registry_of_the_app() -> None:
     assert isinstance(visiting.Visiting(visiting.Guests(store_url="memory:")), ProviderRegistry)
+
+
+class State(StrEnum):
+    NEW = "new"
+
+
+STRANGERS: dict[str, tuple[object, object]] = {
+    "a member of an enum": ("new", State.NEW),
+    "a UUID": (str(UUID(int=7)), UUID(int=7)),
+    "a set": (["a"], {"a"}),
+}
+
+
+@pytest.mark.parametrize("kind", [User, Session])
+@pytest.mark.parametrize("name", STRANGERS)
+def test_what_cannot_be_kept_is_refused_in_the_place_of_what_is_there(
+    name: str, kind: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Although both are the same to JSON: what a program puts in is what it reads back, or an error."""
+    before, after = STRANGERS[name]
+    app = App(store="memory:")
+
+    @app.post("/order")
+    async def order(state: kind) -> None:
+        state["order"] = {"state": before}
+
+    @app.post("/change")
+    async def change(state: kind) -> None:
+        state["order"]["state"] = after
+
+    @app.post("/read")
+    async def read(state: kind) -> Any:
+        return state["order"]
+
+    with app.test() as client:
+        assert client.post("/order").status < 300
+        assert client.post("/change").status == 500
+        assert "['order']['state']: a" in caplog.text
+        assert client.post("/read").json() == {"state": before}

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -16,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hospes.store import StoreError, StoreFull
-from hospes.store.values import EXTENDED, PLAIN, RecordTooLarge, Unpacked, Values, fingerprint
+from hospes.store.values import EXTENDED, PLAIN, RecordTooLarge, Unpacked, Values, fingerprint, is_kept
 
 OF = Values("user", "a visitor", "VisitorOptions.size")
 NOON = datetime(2026, 2, 3, 12, 0, 0, 123456)  # noqa: DTZ001 (one without a time zone is what is tested)
@@ -226,3 +227,75 @@ def test_a_datetime_is_told_from_its_text(wrap: Callable[[object], object]) -> N
 def test_a_date_is_no_text_either() -> None:
     assert fingerprint({"a": [NAIVE.date().isoformat()]}) != b""
     assert fingerprint({"a": [NAIVE.date()]}) == b"", "it cannot be kept, which is said where it is to be"
+
+
+class State(StrEnum):
+    PAID = "paid"
+
+
+class Level(IntEnum):
+    HIGH = 3
+
+
+class Item(msgspec.Struct):
+    name: str
+
+
+TWINS: dict[str, tuple[object, object]] = {
+    "a member of a str enum": ("paid", State.PAID),
+    "a member of an int enum": (3, Level.HIGH),
+    "a set": (["a"], {"a"}),
+    "a frozen set": (["a"], frozenset({"a"})),
+    "a Struct": ({"name": "a"}, Item("a")),
+    "a decimal": ("1.50", Decimal("1.50")),
+    "a dict of another kind": ({"a": 1}, OrderedDict(a=1)),
+    "a key": ({"paid": 1}, {State.PAID: 1}),
+    "a UUID": (str(UUID(int=1)), UUID(int=1)),
+}
+"""What can be kept, and something in its place that cannot, and that most libraries would write in the same way."""
+
+
+WRAPS: list[Callable[[object], object]] = [lambda value: [value], lambda value: {"b": [{"at": value}]}, lambda value: (1, value)]
+
+
+@pytest.mark.parametrize("wrap", WRAPS)
+@pytest.mark.parametrize("name", TWINS)
+def test_what_cannot_be_kept_is_told_from_what_is_there(name: str, wrap: Callable[[object], object]) -> None:
+    plain, stranger = TWINS[name]
+    assert is_kept({"a": wrap(plain)})
+    assert not is_kept({"a": wrap(stranger)})
+    with pytest.raises(TypeError, match=r"user\['a'\]\["):
+        OF.pack({"a": wrap(stranger)}, 10_000)
+
+
+def test_a_uuid_has_octets_of_its_own() -> None:
+    """So it is told from its text without being looked for."""
+    assert fingerprint({"a": [UUID(int=1)]}) != fingerprint({"a": [str(UUID(int=1))]})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        True,
+        7,
+        1 << 70,
+        1.5,
+        float("nan"),
+        "<text> with «marks» of sets>",
+        b"<\xbc",
+        NAIVE,
+        NAIVE.astimezone(UTC),
+        [],
+        {},
+        (1, [2]),
+        {"a": ["<"]},
+    ],
+)
+def test_all_that_can_be_kept_is_kept(value: object) -> None:
+    assert is_kept({"a": value, "b": [value], "<": {"c": value}})
+
+
+@pytest.mark.parametrize("value", [{"a"}, object(), iter(b"a")])
+def test_what_cannot_be_kept_at_all(value: object) -> None:
+    assert not is_kept({"a": [value]})

@@ -331,6 +331,8 @@ class Stay:
             return bool(session.attributes)
         now_print = self._house.shapes.fingerprint(session.attributes)
         is_same = now_print == self._print and now_print and session.max_inactive_interval == self._idle
+        if is_same and self._held is not None and not self._house.shapes.is_kept(session.attributes):
+            return True  # which is refused, with its place
         return not is_same or self._record is None or bool(self._next_id)
 
     async def _commit(self) -> None:

@@ -22,7 +22,7 @@ from msgspec import Struct
 
 from hospes.errors import check_kind
 from hospes.store.contract import StoreError
-from hospes.store.values import Values, fingerprint
+from hospes.store.values import Values, fingerprint, is_kept
 
 _AS_THEY_ARE: Final = (bytes, datetime)  # the store has a form for them
 _UNFIT: Final = (TypeError, ValueError, RecursionError)  # msgspec.ValidationError is a ValueError
@@ -70,6 +70,13 @@ class Shapes(Struct, frozen=True):
             return fingerprint(self.plain(content))
         except TypeError:
             return b""
+
+    def is_kept(self, content: Mapping[str, Any]) -> bool:
+        """Whether all of the content can be kept; see `hospes.store.values`."""
+        try:
+            return is_kept(self.plain(content))
+        except TypeError:
+            return False
 
     def check(self, plain: Mapping[str, Any]) -> None:
         """See to it that plain content can be read again: values may have changed since they were put in.

@@ -10,6 +10,9 @@ Laws:
   as the same instant in UTC.
 * Equal octets mean that nothing changed, at any depth: `fingerprint` of content just decoded is its `fingerprint` until a
   program changes it. That is how nested changes are noticed: also of a text into the datetime that it stands for.
+* Deep inside, something that cannot be kept may have the octets of what it replaced: an enum's member those of its value, a set
+  those of a list. Who changes records asks `is_kept`; who mostly reads them does not, and nothing is lost: what is read is what
+  was there.
 * What cannot be kept is refused, naming where it stands: `user["cart"][3]`. Nothing is kept in part.
 * Nothing in a record can make the reader run anything (it is no pickle).
 """
@@ -36,6 +39,7 @@ EXTENDED: Final = 2
 
 _INTEGER, _NAIVE = 1, 2  # extensions
 _DASH: Final = 0x2D  # an octet is looked for at a tenth of what octets cost
+_SETS: Final = re.compile(b"[<>\xbc\xbe]")  # marks of sets and frozen sets, as `marshal` writes them; in texts, too
 _DATE: Final = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DEEPEST: Final = 100  # lists and dicts inside each other, as many as JSON content may have (see hospes.limits)
 
@@ -166,6 +170,22 @@ def fingerprint(content: Mapping[str, Any]) -> bytes:
         return b""
 
 
+def is_kept(content: Mapping[str, Any]) -> bool:
+    """Whether content with the octets of what can be kept can be kept itself."""
+    try:
+        octets = marshal.dumps(list(content.values()))  # as in `_has_objects`
+    except ValueError:
+        pass
+    else:
+        if not _SETS.search(octets):
+            return True
+    try:
+        _cleaned(content, _NOBODYS)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
 def _has_objects(content: Mapping[str, Any]) -> bool:
     """Whether there may be something in it that is written as its text is: a datetime without a time zone.
 
@@ -274,5 +294,5 @@ def _extension(code: int, data: memoryview) -> Any:
 
 
 _NOBODYS: Final = Values("", "nobody", "")
-_ENCODER: Final = msgspec.msgpack.Encoder()
+_ENCODER: Final = msgspec.msgpack.Encoder(uuid_format="bytes")  # not as its text, for which it might be taken
 _DECODER: Final = msgspec.msgpack.Decoder(dict[str, Any], ext_hook=_extension)

@@ -31,10 +31,11 @@ from msgspec.structs import replace
 from hospes.http import Request, Response, SetCookie
 from hospes.http.asking import LEFT
 from hospes.http.blocks import owner
-from hospes.http.request import DONE
+from hospes.http.request import DONE, SAFE_METHODS
 from hospes.store import Conflict, Record
 from hospes.store.turns import Held
 from hospes.store.underway import Heard
+from hospes.store.values import is_kept
 from hospes.users import guest as guests
 from hospes.users.account import Account, Kind, login_key, new_secret, open_account, open_moving
 from hospes.users.entrance import SPACE, Arrival
@@ -232,6 +233,8 @@ class Visit:
                 return False
         now_print = house.shapes.fingerprint(self.user)
         if now_print != self._print or not now_print:
+            return False
+        if self._request.method not in SAFE_METHODS and not house.shapes.is_kept(self.user):
             return False
         self._state = _State.CLOSED
         self._give_back()
@@ -459,7 +462,8 @@ class Visit:
         is_due = renews and end - self._expires >= house.renewals[self._account is not None]
         content = house.shapes.plain(self.user)
         now_print = fingerprint(content)
-        if now_print != self._print or not now_print or (is_due and self._account is not None):
+        is_same = now_print == self._print and now_print and (self._request.method in SAFE_METHODS or is_kept(content))
+        if not is_same or (is_due and self._account is not None):
             octets, now_print = self._encoded(content)
             expires = end if is_due or not self._version else self._expires
             soon = house.underway.awaited(partial(self._put_soon, octets, now_print, expires))
