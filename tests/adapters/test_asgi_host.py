@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import logging
 import queue
 import sys
 import threading
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -99,6 +101,37 @@ def test_a_peer_that_goes_is_told(serve: Serve) -> None:
             peer.send(request())
             assert heard.get(timeout=WAIT) == "http.request"
         assert [heard.get(timeout=WAIT) for _ in range(2)] == ["http.disconnect", "goes on"]
+
+
+def test_what_streams_is_closed_when_the_peer_goes(serve: Serve) -> None:
+    """At once, and not when Python happens to look for what nobody needs: nothing here may hold on to the application's frames."""
+    closed = threading.Event()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield b"x" * 1_000
+                await asyncio.sleep(0.001)
+        finally:
+            closed.set()
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(start())
+        try:
+            async for piece in pieces():
+                await send(body(piece, more=True))
+        except OSError:
+            raise LookupError("gone") from None  # as Starlette's ClientDisconnect
+
+    gc.disable()
+    try:
+        with serve(from_asgi(application, lifespan="off")) as port:
+            with Peer(port) as peer:
+                peer.send(request("/"))
+                peer.until(b"x" * 100)
+            assert closed.wait(WAIT)
+    finally:
+        gc.enable()
 
 
 def test_what_fails_is_a_bare_500_or_an_aborted_connection(serve: Serve) -> None:

@@ -330,6 +330,7 @@ class AsgiExchange:
         elif self._gone and isinstance(failure, Exception):
             # What it meant to answer with nobody gets: that it could not is no defect, as a rule.
             LOG.info("%s: the peer has gone, and the application ended with %r", self._request, failure)
+            self._failure = None  # nobody asks for it; its traceback names the application's frames, and they this exchange
         elif self._phase == COMPLETE and isinstance(failure, Exception):
             LOG.error("%s: the ASGI application failed after its answer", self._request, exc_info=failure)
         self._wake()
