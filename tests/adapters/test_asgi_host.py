@@ -104,7 +104,7 @@ def test_a_peer_that_goes_is_told(serve: Serve) -> None:
 
 
 def test_what_streams_is_closed_when_the_peer_goes(serve: Serve) -> None:
-    """At once, and not when Python happens to look for what nobody needs: nothing here may hold on to the application's frames."""
+    """At once, and not when Python happens to look for cycles: nothing here may hold on to the application's frames."""
     closed = threading.Event()
 
     async def pieces() -> AsyncIterator[bytes]:
@@ -116,9 +116,10 @@ def test_what_streams_is_closed_when_the_peer_goes(serve: Serve) -> None:
             closed.set()
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        source = pieces()
         await send(start())
         try:
-            async for piece in pieces():
+            async for piece in source:
                 await send(body(piece, more=True))
         except OSError:
             raise LookupError("gone") from None  # as Starlette's ClientDisconnect
