@@ -80,6 +80,21 @@ def test_requests_over_tls(files: Files) -> None:
     assert seen == ["https"] * 3
 
 
+@pytest.mark.parametrize("offered", [["h2"], ["h2", "acme-tls/1"], []])
+def test_a_peer_that_offers_other_protocols_is_told_of_none(files: Files, offered: list[str]) -> None:
+    """Python's `ssl` has no alert for it (RFC 7301 §3.2): whoever goes on speaks HTTP/1.1, and HTTP/2 is refused as what it is."""
+    with serving(plain, files) as thread:
+        for sent, status in ((GET, 200), (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9), 505)):
+            context = files.client()
+            if offered:
+                context.set_alpn_protocols(offered)
+            with files.connect(thread.server.address[1], context, alpn=False) as peer:
+                assert isinstance(peer.sock, ssl.SSLSocket)
+                assert peer.sock.selected_alpn_protocol() is None
+                peer.send(sent)
+                assert peer.get().status == status
+
+
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_versions_and_forward_secrecy(files: Files, version: ssl.TLSVersion) -> None:
     context = files.client()
