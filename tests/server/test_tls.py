@@ -82,7 +82,7 @@ def test_requests_over_tls(files: Files) -> None:
 
 @pytest.mark.parametrize("offered", [["h2"], ["h2", "acme-tls/1"], []])
 def test_a_peer_that_offers_other_protocols_is_told_of_none(files: Files, offered: list[str]) -> None:
-    """Python's `ssl` has no alert for it (RFC 7301 §3.2): whoever goes on speaks HTTP/1.1, and HTTP/2 is refused as what it is."""
+    """Python's `ssl` has no alert for it (RFC 7301 §3.2): HTTP/1.1 is answered, and HTTP/2 refused as what it is."""
     with serving(plain, files) as thread:
         for sent, status in ((GET, 200), (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9), 505)):
             context = files.client()

@@ -3,8 +3,8 @@
 Laws:
 
 * TLS 1.2 or newer, with forward secrecy; no compression, no renegotiation, no session tickets for 1.2 with a long-lived key.
-* ALPN offers `http/1.1`. A peer that offers only others is told of none, and served all the same: the alert that RFC 7301 §3.2 asks
-  for then cannot be had from Python's `ssl`, which passes over what does not match.
+* ALPN offers `http/1.1`. A peer that offers only others is told of none, and served all the same: the alert that RFC 7301 §3.2
+  asks for then cannot be had from Python's `ssl`, which passes over what does not match.
 * A mistake in the files is found at start, with their names; a reload that fails leaves the certificate in place that was there.
 * `ssl` is imported when TLS is used, not before.
 """
