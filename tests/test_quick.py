@@ -163,9 +163,14 @@ def test_a_program_of_one_file(tmp_path: Path) -> None:
         "    return 'Hello'\n"
         "@lifespan\n"
         "async def life():\n"
-        "    asyncio.get_running_loop().call_later(0.2, os.kill, os.getpid(), signal.SIGTERM)\n"
+        "    killing = asyncio.create_task(kill())\n"
         "    yield\n"
+        "    await killing\n"
         "    print('stopped')\n"
+        "async def kill():\n"
+        "    while signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:\n"
+        "        await asyncio.sleep(0.01)\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
         "run(port=0)\n"
     )
     ended = subprocess.run([sys.executable, "-W", "error", str(program)], capture_output=True, text=True, timeout=60)

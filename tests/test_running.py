@@ -211,7 +211,7 @@ def test_options_reach_the_server_and_the_pool() -> None:
     async def take(body: bytes) -> str:
         return str(len(body))
 
-    with app.serving(limits=Limits(body=3), timeouts=Timeouts(queue=0.01)) as server:
+    with app.serving(limits=Limits(body=3), timeouts=Timeouts(queue=0.5)) as server:
         port = int(server.url.rpartition(":")[2])
         with Peer(port) as first, Peer(port) as second:
             first.send(GET)

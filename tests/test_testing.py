@@ -338,10 +338,11 @@ def test_several_clients_and_several_requests_at_once() -> None:
 
 
 def test_a_request_that_is_given_up_is_cancelled() -> None:
-    app, log = App(), list[str]()
+    app, log, limits = App(), list[str](), list[asyncio.Timeout]()
 
     @app.get("/")
     async def wait() -> str:
+        limits[0].reschedule(asyncio.get_running_loop().time() + 0.01)
         try:
             await asyncio.sleep(60)
         finally:
@@ -351,7 +352,8 @@ def test_a_request_that_is_given_up_is_cancelled() -> None:
     async def main() -> None:
         async with app.test() as client:
             with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.01):
+                async with asyncio.timeout(60) as limit:
+                    limits.append(limit)
                     await client.get("/")
             assert log == ["left"]
 

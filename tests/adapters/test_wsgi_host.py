@@ -150,7 +150,7 @@ def test_when_all_threads_are_busy_a_request_waits_within_bounds(serve: Serve) -
         start_response("200 OK", [])
         return [b"done"]
 
-    with serve(from_wsgi(application, threads=1, queue=0.05)) as port, Peer(port) as first, Peer(port) as second:
+    with serve(from_wsgi(application, threads=1, queue=0.5)) as port, Peer(port) as first, Peer(port) as second:
         first.send(request())
         assert began.wait(WAIT)
         second.send(request())

@@ -336,7 +336,7 @@ class Blocked:
 
 
 @pytest.mark.parametrize(("kind", "text"), [("async", b"try later"), ("plain", None), ("none", None)])
-@pytest.mark.parametrize(("queue", "waiting"), [(0.01, 1), (PATIENCE, 1001)])
+@pytest.mark.parametrize(("queue", "waiting"), [(0.5, 1), (PATIENCE, 1001)])
 def test_a_saturated_pool(kind: str, text: bytes | None, queue: float, waiting: int, caplog: pytest.LogCaptureFixture) -> None:
     """Whether it waited too long or too many wait: an async handler answers, a plain one would need a thread itself."""
     blocked = Blocked()
@@ -370,7 +370,7 @@ def test_a_saturated_pool_and_a_failure_of_another_kind(caplog: pytest.LogCaptur
     blocked.app.error(404)(lambda: pytest.fail("there is no thread for it"))
 
     async def main() -> None:
-        async with asked(blocked.app, 0.01) as ask:
+        async with asked(blocked.app, 0.5) as ask:
             first = asyncio.create_task(ask(made()))
             await until(blocked.entered.is_set)
             assert (await ask(made("/nowhere"))).status == 404

@@ -380,12 +380,13 @@ def test_a_peer_that_leaves_meanwhile(depth: int) -> None:
 def test_a_filters_timeout_around_a_plain_handler() -> None:
     """What the thread does is not stopped; the filter goes on when it is through, and the finishers run once, with its answer."""
     app = App()
-    gate, finished = threading.Event(), list[object]()
+    gate, finished, limits = threading.Event(), list[object](), list[asyncio.Timeout]()
 
     @app.filter
     async def impatient(request: Request, call_next: CallNext) -> Response:
         try:
-            async with asyncio.timeout(0.01):
+            async with asyncio.timeout(0.5) as limit:
+                limits.append(limit)
                 return await call_next(request)
         except TimeoutError:
             return Response("too slow", 504)
@@ -402,7 +403,8 @@ def test_a_filters_timeout_around_a_plain_handler() -> None:
     async def main() -> None:
         async with asked(app) as ask:
             task = asyncio.create_task(ask(made("/slow")))
-            await asyncio.sleep(0.05)
+            await until(lambda: limits and limits[0].expired())
+            await asyncio.sleep(0)
             assert not task.done()
             gate.set()
             assert (await task).status == 504

@@ -84,7 +84,7 @@ def test_a_refusal() -> None:
         held.gate.set()
         assert await first == "held"
 
-    with_pool(main, wait=0.01)
+    with_pool(main, wait=0.5)
 
 
 def test_who_is_cancelled_waits_for_the_thread() -> None:

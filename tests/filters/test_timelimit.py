@@ -34,11 +34,12 @@ def test_what_takes_too_long_is_cancelled() -> None:
 
 
 def test_a_plain_handler_is_waited_for() -> None:
-    app, go_on, log = App(store="memory:"), threading.Event(), list[str]()
-    app.filter(TimeLimit(0.01))
+    app, begun, go_on, log = App(store="memory:"), threading.Event(), threading.Event(), list[str]()
+    app.filter(TimeLimit(0.5))
 
     @app.get("/")
     def handler() -> str:
+        begun.set()
         go_on.wait(20)
         log.append("through")
         return "late"
@@ -46,7 +47,8 @@ def test_a_plain_handler_is_waited_for() -> None:
     async def scene() -> None:
         async with app.test() as client:
             asking = asyncio.ensure_future(client.get("/"))
-            await asyncio.sleep(0.05)
+            await asyncio.to_thread(begun.wait, 20)
+            await asyncio.sleep(0.6)  # its time is over by then: it began before the handler did
             assert not asking.done()
             go_on.set()
             assert (await asking).status == 503

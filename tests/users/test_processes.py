@@ -121,7 +121,7 @@ def test_when_a_process_is_killed_in_its_turn_the_next_one_goes_on_at_once(url: 
                 holder.wait()
                 killed = time.monotonic()
                 user, _ = await waiting
-                assert time.monotonic() - killed < 2.0  # far below a lease, and the 10 s that a turn is waited for
+                assert time.monotonic() - killed < 3.0  # far below a lease, and the 10 s that a turn is waited for
                 assert user == {"n": 2}, "what the killed one had not answered is not there"
 
     asyncio.run(main())
