@@ -29,7 +29,7 @@ import pytest
 from tests.ports import own_port
 from tests.processes import children
 
-_SECONDS = 30.0  # for a server to start or to stop
+_SECONDS = 60.0  # for a server to start or to stop
 _NOBODY = 65534
 
 S = TypeVar("S", bound="Server")

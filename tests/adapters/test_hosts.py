@@ -79,7 +79,11 @@ def listening(command: Callable[[int], list[str]], folder: Path, variables: Mapp
                     pytest.fail((folder / "log").read_text(errors="replace")[-2000:])
                 time.sleep(0.02)
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=SECONDS, trust_env=False) as client:
-            yield client
+            try:
+                yield client
+            except Exception as error:
+                error.add_note((folder / "log").read_text(errors="replace")[-2000:])
+                raise
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

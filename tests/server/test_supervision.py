@@ -111,7 +111,7 @@ def test_the_time_for_a_head_starts_anew_with_each(serve: Serve) -> None:
 
 @pytest.mark.parametrize("octets", [b"", GET])
 def test_an_idle_connection_is_closed_in_silence(serve: Serve, octets: bytes) -> None:
-    with serve(plain, timeouts=Timeouts(**{**LONG, "keep_alive": 0.1})) as port, Peer(port) as peer:
+    with serve(plain, timeouts=Timeouts(**{**LONG, "keep_alive": 1.0})) as port, Peer(port) as peer:
         peer.send(octets)
         if octets:
             assert peer.get().status == 200
@@ -120,10 +120,10 @@ def test_an_idle_connection_is_closed_in_silence(serve: Serve, octets: bytes) ->
 
 def test_a_slow_handler_is_not_the_peers_fault(serve: Serve) -> None:
     async def handler(request: Request) -> Response:
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(1.5)
         return plain(request)
 
-    with serve(handler, timeouts=Timeouts(header=0.05, keep_alive=0.05)) as port, Peer(port) as peer:
+    with serve(handler, timeouts=Timeouts(header=1.0, keep_alive=1.0)) as port, Peer(port) as peer:
         peer.send(GET)
         assert peer.get().status == 200
 
