@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -301,6 +302,21 @@ def test_what_is_done_in_closing_does_not_hold_the_answer_up(kind: str) -> None:
         assert len(closed) == 1
 
     on_loop(work)
+
+
+def test_it_is_closed_in_the_context_that_it_was_read_in(caplog: pytest.LogCaptureFixture) -> None:
+    variable, seen = ContextVar[str]("variable"), list[str]()
+
+    def pieces() -> Iterator[bytes]:
+        token = variable.set("read")
+        try:
+            yield b"all"
+        finally:
+            seen.append(variable.get())
+            variable.reset(token)  # as Flask's stream_with_context
+
+    assert answer(pieces, ("Content-Length", "3")).content == b"all"
+    assert (seen, caplog.records) == (["read"], [])
 
 
 def test_a_failure_in_closing_changes_no_answer(caplog: pytest.LogCaptureFixture) -> None:

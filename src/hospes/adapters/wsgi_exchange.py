@@ -25,7 +25,6 @@ import logging
 import os
 import stat
 from collections.abc import Callable, Iterable
-from contextvars import copy_context
 from functools import partial
 from sys import intern
 from typing import Any, Final, cast
@@ -108,7 +107,7 @@ class WsgiExchange:
         """
         close = getattr(returned, "close", None)
         if close is not None:
-            self._pool.afterwards(partial(copy_context().run, self._close, close))
+            self._pool.afterwards(partial(self._close, close))
         try:
             response = self._respond(returned)
         except BaseException as failure:

@@ -40,7 +40,7 @@ cdef class _Call:
     # In the thread.
 
     def run(self):
-        """Have the application answer."""
+        """Have the application answer; gives the context that it did it in."""
         context, environ, self.context, self.environ = self.context, self.environ, None, None
         try:
             PyContext_Enter(context)
@@ -50,6 +50,7 @@ cdef class _Call:
                 PyContext_Exit(context)
         except BaseException as error:
             self.failure = as_failure(error)
+        return context
 
     cdef int ask(self, environ) except -1:
         try:

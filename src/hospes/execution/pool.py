@@ -178,12 +178,14 @@ class Job(Generic[Result]):
         finally:
             self.cancel()
 
-    def run(self) -> None:
-        """In a thread: make the call and keep its outcome."""
+    def run(self) -> Context:
+        """In a thread: make the call and keep its outcome; gives the context that it was made in."""
+        context: Context = self._context
         try:
-            self._answer = self._context.run(self._call)
+            self._answer = context.run(self._call)
         except BaseException as error:
             self._failure = as_failure(error)
+        return context
 
     def settle(self) -> None:
         """On the loop: the thread is through with it."""
@@ -496,28 +498,29 @@ class ThreadPool:
                 continue
             if jobs and not self._waking:
                 self._wake()
-            job.run()
+            context = job.run()
             finished.append(job)
             del job  # an idle thread keeps no request alive
             if not self._signalled:
                 self.signal()
             if self._afterwards:
-                self._follow_up()
+                self._follow_up(context)
+            del context
         self.hand_over(worker)
 
-    def _follow_up(self) -> None:
+    def _follow_up(self, context: Context) -> None:
         thread = threading.get_ident()
         call = self._afterwards.get(thread)
         if call is None:
             return
         try:
-            call()
+            context.run(call)
         except BaseException:  # nobody else would hear of it
             _logger.exception("what was to be done after an answer failed")
         del call, self._afterwards[thread]
 
     def afterwards(self, call: Callable[[], object]) -> None:
-        """In a thread, in a job: have this called there when the job's outcome is on its way, which does not wait for it."""
+        """In a thread, in a job: have this called there, in the job's context, when the job's outcome is on its way."""
         self._afterwards[threading.get_ident()] = call
 
     def _rest(self, worker: _Worker) -> None:
