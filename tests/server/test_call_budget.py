@@ -47,18 +47,20 @@ class Sink(asyncio.Transport):
 @pytest.mark.parametrize("handler", [inline, finishes_at_once])
 def test_calls_of_a_plain_request(handler: Handler) -> None:
     calls: list[str] = []
+    asked: list[list[str]] = []
 
     def note(frame: FrameType, event: str, argument: object) -> None:
         if event == "call" and frame.f_code.co_filename.startswith(PACKAGE):
             calls.append(frame.f_code.co_qualname)
 
     def measure(connection: Connection, sink: Sink) -> None:
-        for _ in range(3):
+        for _ in range(6):  # what is made once is made in the first three; once in a second there is a new Date
+            calls.clear()
+            sink.written.clear()
+            sys.setprofile(note)
             connection.data_received(GET)
-        sink.written.clear()
-        sys.setprofile(note)
-        connection.data_received(GET)
-        sys.setprofile(None)
+            sys.setprofile(None)
+            asked.append([*calls])
 
     async def run() -> None:
         service = Service(handler, Limits(), Timeouts(), Driver())
@@ -74,4 +76,5 @@ def test_calls_of_a_plain_request(handler: Handler) -> None:
         service.driver.close()
 
     asyncio.run(run())
-    assert len(calls) <= BUDGET, "\n".join(calls)
+    cheapest = min(asked[3:], key=len)
+    assert len(cheapest) <= BUDGET, "\n".join(cheapest)
