@@ -126,6 +126,65 @@ def test_new_code_that_does_not_start_changes_nothing(tmp_path: Path) -> None:
         assert int(ask(port)) in before
 
 
+LATE = """
+def before():
+    print("starts", flush=True)
+    while not os.path.exists("enough"):
+        time.sleep(0.01)
+"""
+"""It comes to serve only when it is let."""
+
+
+def test_reloading_while_the_first_one_starts(tmp_path: Path) -> None:
+    """What is announced is what serves then."""
+    with Fleet(tmp_path, LATE) as fleet:
+        fleet.wait_for("starts")
+        fleet.write("code = 2")
+        fleet.send(signal.SIGHUP)
+        assert ask(fleet.serving(), "/code") == b"2"
+        eventually(lambda: len(fleet.workers()) == 2)
+        assert fleet.end() == 0
+    assert "INFO reloaded: 2 workers serve" in fleet.log
+
+
+def test_code_that_is_mended_before_it_has_failed(tmp_path: Path) -> None:
+    with Fleet(tmp_path, LATE + "    sys.exit(3)") as fleet:
+        fleet.wait_for("starts")
+        fleet.write("code = 2\n" + LATE.replace("starts", "begins").replace("enough", "more"))
+        fleet.send(signal.SIGHUP)
+        fleet.wait_for("begins")
+        (tmp_path / "enough").touch()
+        assert "ended with status 3 before it served (1 in a row)" in fleet.wait_for("WARNING worker")
+        (tmp_path / "more").touch()
+        assert ask(fleet.serving(), "/code") == b"2"
+        assert fleet.end() == 0
+    assert "INFO reloaded: 2 workers serve" in fleet.log
+    assert not any("ERROR" in line for line in fleet.log)
+
+
+def test_code_that_is_broken_before_the_first_one_serves(tmp_path: Path) -> None:
+    with Fleet(tmp_path, LATE) as fleet:
+        fleet.wait_for("starts")
+        fleet.write("def before():\n    sys.exit(3)")
+        fleet.send(signal.SIGHUP)
+        fleet.wait_for("ERROR the reload is given up: 1 workers from before go on")
+        fleet.write("code = 2")
+        (tmp_path / "enough").touch()
+        fleet.serving()
+        assert fleet.end() == 0
+
+
+def test_code_that_is_broken_before_and_after(tmp_path: Path) -> None:
+    with Fleet(tmp_path, LATE + "    sys.exit(3)") as fleet:
+        fleet.wait_for("starts")
+        fleet.write("def before():\n    sys.exit(4)")
+        fleet.send(signal.SIGHUP)
+        fleet.wait_for("ERROR the reload is given up")
+        (tmp_path / "enough").touch()
+        assert fleet.over() in {3, 4}
+    assert "this is the end of all" in fleet.log[-1]
+
+
 @pytest.mark.usefixtures("carrier")
 def test_a_stop_under_load_loses_nothing(tmp_path: Path) -> None:
     with Fleet(tmp_path) as fleet, Load(fleet.serving()) as load:

@@ -24,6 +24,7 @@ Laws:
 
 * The foreman knows no application and has no loop; what a program does brings down workers, and never the foreman.
 * No worker leaves before its successor serves. Each worker has the same sockets, so no connection is refused in between.
+* Code that has been replaced decides nothing: one that dies while its successor starts, even the very first, ends nobody else.
 * Whatever ends a worker is said once, with what ended it; one that dies at once is started again after a wait that doubles.
 * When the foreman dies, however, its workers notice, and end.
 """
@@ -415,7 +416,7 @@ class Foreman:
         lived, starting = now - hand.since, hand.state == STARTING
         if self._stopping or hand.state == LEAVING or (not starting and not status and lived > _SOON):
             return
-        if not self._served:
+        if not self._served and all(each.state == LEAVING for each in self._hands):
             LOG.error("a worker %s before it served: this is the end of all", _how(status))
             self._status = status if status > 0 else 1
             self._stop(0)
@@ -427,7 +428,7 @@ class Foreman:
             LOG.log(level, "%s (%d in a row): the next one starts in %.1f s", told, self._failures, self._not_before - now)
         else:
             LOG.warning("%s: another one starts", told)
-        if starting and self._reloading:
+        if starting and self._reloading and hand.generation == self._generation:
             self._give_up_reloading()
 
     def _give_up_reloading(self) -> None:
