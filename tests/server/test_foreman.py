@@ -220,7 +220,7 @@ def test_a_worker_that_has_had_its_requests_is_relieved(tmp_path: Path) -> None:
 
 
 def test_a_blocked_worker_shows_its_stacks_and_is_replaced(tmp_path: Path) -> None:
-    with Fleet(tmp_path, "workers = Workers(1, hang=1.5)") as fleet:
+    with Fleet(tmp_path, "workers = Workers(1, hang=4)") as fleet:
         port = fleet.serving()
         (before,) = fleet.workers()
         with Peer(port) as peer:
@@ -234,7 +234,7 @@ def test_a_blocked_worker_shows_its_stacks_and_is_replaced(tmp_path: Path) -> No
         assert int(ask(port)) != before
 
 
-HANGS = 'workers = Workers(1, startup=1.5)\nif "HOSPES_WORKER" in os.environ:\n    time.sleep(60)'
+HANGS = 'workers = Workers(1, startup=5)\nif "HOSPES_WORKER" in os.environ:\n    time.sleep(60)'
 
 
 def test_a_worker_that_never_comes_to_serve_shows_its_stacks_and_is_ended(tmp_path: Path) -> None:
@@ -248,7 +248,7 @@ def test_a_worker_that_never_comes_to_serve_shows_its_stacks_and_is_ended(tmp_pa
 
 
 def test_new_code_that_never_comes_to_serve_changes_nothing(tmp_path: Path) -> None:
-    with Fleet(tmp_path, "workers = Workers(1, startup=1.5)") as fleet:
+    with Fleet(tmp_path, "workers = Workers(1, startup=5)") as fleet:
         port = fleet.serving()
         before = fleet.workers()
         fleet.write(HANGS)
