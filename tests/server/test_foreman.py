@@ -234,6 +234,27 @@ def test_a_blocked_worker_shows_its_stacks_and_is_replaced(tmp_path: Path) -> No
         assert int(ask(port)) != before
 
 
+WAITS = """
+if "HOSPES_WORKER" in os.environ:
+    open("begun", "x").close()
+    while not os.path.exists("go"):
+        time.sleep(0.01)
+else:
+    workers = Workers(1)
+"""
+
+
+def test_a_foreman_that_dies_while_a_worker_starts_has_no_heir(tmp_path: Path) -> None:
+    with Fleet(tmp_path, WAITS) as fleet:
+        eventually((tmp_path / "begun").exists)
+        [worker] = fleet.workers()
+        fleet.process.kill()
+        fleet.process.wait()
+        (tmp_path / "go").touch()
+        fleet.wait_for("the process that started this worker has gone")
+        eventually(lambda: gone(worker))
+
+
 HANGS = 'workers = Workers(1, startup=5)\nif "HOSPES_WORKER" in os.environ:\n    time.sleep(60)'
 
 

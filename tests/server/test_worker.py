@@ -43,6 +43,20 @@ def test_who_is_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
         worker._line.close()
 
 
+def test_a_worker_whose_foreman_has_died_is_one_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        monkeypatch.setenv(VARIABLE, f"{os.getppid() + 1}:{theirs.fileno()}")
+        with ours:
+            assert not Worker.is_this_process()  # a foreman is there, and it is not this process's
+        assert Worker.is_this_process()
+        theirs.setblocking(False)  # it is open
+    with socket.socket() as other, open(os.devnull) as file:
+        for descriptor in (other.fileno(), file.fileno(), 1 << 20):
+            monkeypatch.setenv(VARIABLE, f"{os.getppid() + 1}:{descriptor}")
+            assert not Worker.is_this_process()
+
+
 def test_sockets_are_asked_for(line: tuple[socket.socket, Worker]) -> None:
     foreman, worker = line
     with socket.create_server(("127.0.0.1", 0)) as listening:

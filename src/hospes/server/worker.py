@@ -46,6 +46,20 @@ _GRACE: Final = 5.0
 """Seconds beyond the drain time for a worker whose foreman has gone."""
 
 
+def _is_cut(descriptor: int) -> bool:
+    """Whether this is a line, and nobody is at its other end any more."""
+    try:
+        line = socket.socket(fileno=descriptor)
+    except OSError:
+        return False
+    try:
+        return not line.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except OSError:  # nothing has been said: somebody is there; or it is another socket
+        return False
+    finally:
+        line.detach()
+
+
 class Worker:
     """This process, as a foreman's worker.
 
@@ -81,9 +95,12 @@ class Worker:
 
     @staticmethod
     def is_this_process() -> bool:
-        """Whether a foreman started this process. A program that a worker starts inherits the variable, and is no worker."""
+        """Whether a foreman started this process. A program that a worker starts inherits the variable, and is no worker.
+
+        One whose foreman has died meanwhile has another parent, and is a worker still; it would become a foreman else.
+        """
         foreman, _, descriptor = os.environ.get(VARIABLE, "").partition(":")
-        return foreman == str(os.getppid()) and descriptor.isdigit()
+        return descriptor.isdigit() and (foreman == str(os.getppid()) or _is_cut(int(descriptor)))
 
     def sockets(self) -> tuple[int, ...]:
         """Ask for the listening sockets' descriptors. From here on the foreman's end is noticed.
