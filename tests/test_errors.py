@@ -9,7 +9,16 @@ from typing import Any
 
 import pytest
 
-from hospes.errors import ClientDisconnected, HospesError, HttpError, ProtocolError, SetupError, check_kind, is_list_of_texts
+from hospes.errors import (
+    ClientDisconnected,
+    HospesError,
+    HttpError,
+    ProtocolError,
+    SetupError,
+    check_callable,
+    check_kind,
+    is_list_of_texts,
+)
 from hospes.http.problem import FieldError, InvalidRequest
 from hospes.limits import Limits
 
@@ -120,3 +129,10 @@ def test_check_kind(given: object, text: str) -> None:
 )
 def test_is_list_of_texts(given: object, is_one: bool) -> None:
     assert is_list_of_texts(given) is is_one
+
+
+def test_check_callable() -> None:
+    check_callable("handler", print, "")
+    with pytest.raises(SetupError) as error:
+        check_callable("handler", 3, "give a function")
+    assert str(error.value) == "int is no handler: it cannot be called\n  → give a function"

@@ -112,6 +112,21 @@ def check_kind(option: str, value: object, kind: type | tuple[type, ...], exampl
     raise SetupError(f"{option.format(shown)} {problem}", remedy=f"write {option.format(example)}")
 
 
+def check_callable(kind: str, given: object, remedy: str) -> None:
+    """Refuse at once what no request could be given to.
+
+    Args:
+        kind: What it is to be.
+        given: What was given.
+        remedy: What to do.
+
+    Raises:
+        SetupError: if it cannot be called.
+    """
+    if not callable(given):
+        raise SetupError(f"{type(given).__qualname__} is no {kind}: it cannot be called", remedy=remedy)
+
+
 def is_list_of_texts(given: object) -> bool:
     """Whether an option lists texts; a text alone is none, for it would be taken for its characters."""
     if isinstance(given, str) or not isinstance(given, (Sequence, Set)):

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.adapters.support import PEERS, Asked, made, respond, whole
 
+from hospes import App
 from hospes.adapters import HostedAsgi, HostedWsgi, from_asgi, from_wsgi, to_asgi, to_wsgi
 from hospes.adapters.guesting import (
     PIECE,
@@ -27,7 +28,7 @@ from hospes.adapters.guesting import (
     request_of,
     sends_content,
 )
-from hospes.errors import HttpError, ProtocolError
+from hospes.errors import HttpError, ProtocolError, SetupError
 from hospes.http.content import FileContent, Stream
 from hospes.http.handler import Handler
 from hospes.http.request import Request
@@ -38,6 +39,19 @@ from hospes.http.websocket import WebSocketContent
 def told(path: bytes = b"/", **more: Any) -> Told:
     values: dict[str, Any] = {"method": "GET", "prefix": "", "query": b"", "version": "1.1", "fields": [(b"host", b"x")], **more}
     return Told(path=path, **values)
+
+
+@pytest.mark.parametrize("adapt", [to_asgi, to_wsgi, from_asgi, from_wsgi])
+def test_what_cannot_be_called_is_refused_at_once(adapt: Callable[[Any], object]) -> None:
+    with pytest.raises(SetupError) as error:
+        adapt(App())
+    kind = {from_asgi: "ASGI application", from_wsgi: "WSGI application"}.get(adapt, "handler")
+    remedy = (
+        "an App is one of either kind by itself: app.asgi(), app.wsgi()"
+        if kind == "handler"
+        else "give what takes its place in a server; an App is mounted, or runs, as it is"
+    )
+    assert str(error.value) == f"App is no {kind}: it cannot be called\n  → {remedy}"
 
 
 def test_a_request_goes_through_the_wire() -> None:

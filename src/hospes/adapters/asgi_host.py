@@ -25,7 +25,7 @@ from hospes.adapters.asgi_exchange import AsgiExchange
 from hospes.adapters.asgi_lifespan import AsgiLifespan, LifespanMode
 from hospes.adapters.asgi_scope import http_scope, websocket_scope
 from hospes.adapters.asgi_websocket import AsgiWebSocket
-from hospes.errors import SetupError
+from hospes.errors import SetupError, check_callable
 from hospes.execution import Driver
 from hospes.http.handshake import asks_for_websocket, check_handshake
 from hospes.http.request import Request
@@ -146,6 +146,7 @@ def from_asgi(
         body_limit: Octets of a request's content that are taken, None for no bound; the server's limit by default.
 
     Raises:
-        SetupError: for another lifespan.
+        SetupError: for another lifespan, and for what cannot be called.
     """
+    check_callable("ASGI application", application, "give what takes its place in a server; an App is mounted, or runs, as it is")
     return HostedAsgi(application, lifespan, body_limit)

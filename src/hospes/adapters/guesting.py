@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 from urllib.parse import quote
 
-from hospes.errors import ClientDisconnected, HttpError, ProtocolError
+from hospes.errors import ClientDisconnected, HttpError, ProtocolError, check_callable
 from hospes.http.content import FileContent, Stream
 from hospes.http.handler import Handler
 from hospes.http.octets import head_of
@@ -56,12 +56,14 @@ def chosen(handler: Handler | None, opened: Opened | None) -> Opened:
 
     Raises:
         TypeError: without either, or with both.
+        SetupError: for a handler that cannot be called.
     """
     warm()
     if opened is not None and handler is None:
         return opened
     if handler is None or opened is not None:
         raise TypeError("give a handler, or opened=…, which opens one")
+    check_callable("handler", handler, "an App is one of either kind by itself: app.asgi(), app.wsgi()")
     given = handler
     return lambda: nullcontext(given)
 

@@ -22,6 +22,7 @@ from typing import Final
 from hospes.adapters.wsgi import FileWrapper, WsgiApplication
 from hospes.adapters.wsgi_environ import VARIABLES, give_hints
 from hospes.adapters.wsgi_exchange import WsgiExchange, start
+from hospes.errors import check_callable
 from hospes.execution import Job, ThreadPool, default_threads
 from hospes.http.request import Request
 from hospes.http.response import Response
@@ -107,5 +108,9 @@ def from_wsgi(
         threads: The most threads, and so the most requests at once; a few more than there are processors by default.
         queue: Seconds that a request may wait for a thread before it is answered with 503; 5.0 by default.
         body_limit: Octets of a request's content that are taken, None for no bound; the server's limit by default.
+
+    Raises:
+        SetupError: for what cannot be called.
     """
+    check_callable("WSGI application", application, "give what takes its place in a server; an App is mounted, or runs, as it is")
     return HostedWsgi(application, threads or default_threads(), queue, body_limit)
