@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -11,9 +12,10 @@ from pathlib import Path
 
 import pytest
 from tests.server.fleet import Fleet
-from tests.server.support import WAIT
+from tests.server.support import WAIT, plain
 from tests.server.test_lifecycle import Program
 
+from hospes.server import ServerOptions, serve
 from hospes.server.notify import Notifier
 
 
@@ -95,6 +97,32 @@ def test_a_server(systemd: socket.socket, monkeypatch: pytest.MonkeyPatch) -> No
     program.process.send_signal(signal.SIGTERM)
     assert heard(systemd, "WATCHDOG=1") == "STOPPING=1"
     assert program.end() == (0, "")
+
+
+def test_a_server_that_is_to_reload(systemd: socket.socket, caplog: pytest.LogCaptureFixture) -> None:
+    """There is nothing that it would read again; it says so, and goes on."""
+    said: list[str] = []
+
+    async def run() -> None:
+        stop = asyncio.Event()
+
+        async def reload() -> None:
+            os.kill(os.getpid(), signal.SIGHUP)
+            said.extend([await asyncio.to_thread(heard, systemd) for _ in range(3)])
+            os.kill(os.getpid(), signal.SIGUSR1)  # log files only, of which there are none
+            stop.set()
+
+        reloading: list[asyncio.Task[None]] = []
+        options = ServerOptions(port=0)
+        assert await serve(plain, options, ready=lambda _: reloading.append(asyncio.create_task(reload())), stop=stop) == 0
+        await reloading[0]
+
+    asyncio.run(run())
+    assert [each.partition("=")[0] for each in said] == ["READY", "RELOADING", "READY"]
+    assert said[0] == said[2]
+    assert caplog.messages == [
+        "a reload was asked for, and there is nothing to read again: only with --workers the program is loaded anew"
+    ]
 
 
 def test_a_foreman(systemd: socket.socket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,8 @@ Laws:
 
 * The first SIGINT, SIGTERM or SIGQUIT drains; a second one ends at once. A loop that is blocked by a handler does not notice the
   first; then the second is a KeyboardInterrupt in that handler, so Ctrl+C always works.
-* SIGHUP has certificates read again, SIGUSR1 (and SIGHUP) log files opened again, where there are any.
+* SIGHUP has certificates read again, SIGUSR1 (and SIGHUP) log files opened again, where there are any. systemd, which asks for a
+  reload by SIGHUP, is told that it is done even where there is nothing; anywhere else SIGHUP is a terminal's end then, and ours.
 * Handlers of signals are put back as they were.
 * A thread's `start` returns when the server listens, or raises what kept it from that; its `stop` returns within a bound.
 * In a thread the handler comes to be before the server listens, and goes when the server has stopped, all in one task.
@@ -65,11 +66,13 @@ async def serve(
         SetupError: if it cannot listen.
     """
     server = Server(worker.counted(handler) if worker is not None else handler, options)
-    wish = _Wish(asyncio.get_running_loop(), server, stop if stop is not None else asyncio.Event())
+    notifier = Notifier.of_this_process() if worker is None else Notifier("")
+    wish = _Wish(asyncio.get_running_loop(), server, stop if stop is not None else asyncio.Event(), notifier)
     await server.start()
     hears = signals and threading.current_thread() is threading.main_thread()
     try:
-        with wish.heard(worker is not None) if hears else nullcontext(), watched(), _told(server, worker, wish.stop.set) as stops:
+        told = _told(server, notifier) if worker is None else _beating(server, worker, wish.stop.set)
+        with wish.heard(worker is not None) if hears else nullcontext(), watched(), told as stops:
             if ready is not None:
                 ready(server)
             await wish.stop.wait()
@@ -96,9 +99,10 @@ def _report(stopped: Stopped) -> int:
 class _Wish:
     """What the signals ask for."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, server: Server, stop: asyncio.Event) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, server: Server, stop: asyncio.Event, notifier: Notifier) -> None:
         self._loop = loop
         self._server = server
+        self._notifier = notifier
         self.stop = stop
         self.at_once = asyncio.Event()
         self.number = 0
@@ -107,7 +111,7 @@ class _Wish:
     def heard(self, at_work: bool) -> Generator[None]:
         # signal.signal and not loop.add_signal_handler: it is there on every system, and works while the loop is blocked.
         before = {each: signal.signal(each, self._hear) for each in _STOPS}
-        if at_work or self._server.reloads:  # else SIGHUP is what a terminal says at its end, and does what it always did
+        if at_work or self._server.reloads or self._notifier.listens:  # else it is a terminal's end, and does what it always did
             before.update((each, signal.signal(each, self._hear_more)) for each in _RELOADS)
         try:
             yield
@@ -123,21 +127,40 @@ class _Wish:
         self._loop.call_soon_threadsafe(wish.set)
 
     def _hear_more(self, number: int, frame: FrameType | None) -> None:
-        self._loop.call_soon_threadsafe(self._server.reload, number in _RELOADS[:1])
+        self._loop.call_soon_threadsafe(self._reload, number in _RELOADS[:1])
+
+    def _reload(self, certificate: bool) -> None:
+        if not certificate:
+            self._server.reload(False)
+            return
+        self._notifier.reloading()
+        if self._notifier.listens and not self._server.reloads:
+            LOG.warning(
+                "a reload was asked for, and there is nothing to read again: only with --workers the program is loaded anew"
+            )
+        self._server.reload(True)
+        self._notifier.ready(_status(self._server))
+
+
+def _status(server: Server) -> str:
+    return f"serves at {', '.join(server.urls)}"
 
 
 @contextmanager
-def _told(server: Server, worker: Worker | None, stop: Callable[[], object]) -> Generator[Callable[[], object]]:
+def _beating(server: Server, worker: Worker, stop: Callable[[], object]) -> Generator[Callable[[], object]]:
+    """Tell the foreman that we serve, and go on; he knows when we stop."""
+    options = server.options
+    worker.begin(options.timeouts.drain + options.unready, stop)
+    try:
+        yield _nothing
+    finally:
+        worker.end()
+
+
+@contextmanager
+def _told(server: Server, notifier: Notifier) -> Generator[Callable[[], object]]:
     """Tell whoever started us that we serve, and go on; the function tells that we stop."""
-    if worker is not None:
-        options = server.options
-        worker.begin(options.timeouts.drain + options.unready, stop)
-        try:
-            yield _nothing
-        finally:
-            worker.end()
-        return
-    loop, notifier = asyncio.get_running_loop(), Notifier.of_this_process()
+    loop = asyncio.get_running_loop()
     timer: asyncio.TimerHandle | None = None
 
     def alive() -> None:
@@ -147,7 +170,7 @@ def _told(server: Server, worker: Worker | None, stop: Callable[[], object]) -> 
 
     if notifier.interval:
         alive()
-    notifier.ready(f"serves at {', '.join(server.urls)}")
+    notifier.ready(_status(server))
     try:
         yield notifier.stopping
     finally:

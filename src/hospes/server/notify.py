@@ -40,6 +40,11 @@ class Notifier:
         self._last = 0.0
         self._said = ""
 
+    @property
+    def listens(self) -> bool:
+        """Whether anybody does."""
+        return bool(self._address)
+
     @classmethod
     def of_this_process(cls) -> Notifier:
         """As the environment says; what it says is taken out of it."""
