@@ -17,7 +17,7 @@ import asyncio
 import signal
 import threading
 from collections.abc import Callable, Generator
-from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager, nullcontext, suppress
 from types import FrameType, TracebackType
 from typing import Final
 
@@ -67,12 +67,11 @@ async def serve(
     """
     server = Server(worker.counted(handler) if worker is not None else handler, options)
     notifier = Notifier.of_this_process() if worker is None else Notifier("")
-    wish = _Wish(asyncio.get_running_loop(), server, stop if stop is not None else asyncio.Event(), notifier)
+    wish = _Wish(server, notifier, stop if stop is not None else asyncio.Event())
     await server.start()
     hears = signals and threading.current_thread() is threading.main_thread()
     try:
-        told = _told(server, notifier) if worker is None else _beating(server, worker, wish.stop.set)
-        with wish.heard(worker is not None) if hears else nullcontext(), watched(), told as stops:
+        with wish.heard(worker is not None) if hears else nullcontext(), watched(), _told(server, worker, wish) as stops:
             if ready is not None:
                 ready(server)
             await wish.stop.wait()
@@ -99,10 +98,10 @@ def _report(stopped: Stopped) -> int:
 class _Wish:
     """What the signals ask for."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, server: Server, stop: asyncio.Event, notifier: Notifier) -> None:
-        self._loop = loop
+    def __init__(self, server: Server, notifier: Notifier, stop: asyncio.Event) -> None:
+        self._loop = asyncio.get_running_loop()
         self._server = server
-        self._notifier = notifier
+        self.notifier = notifier
         self.stop = stop
         self.at_once = asyncio.Event()
         self.number = 0
@@ -111,7 +110,7 @@ class _Wish:
     def heard(self, at_work: bool) -> Generator[None]:
         # signal.signal and not loop.add_signal_handler: it is there on every system, and works while the loop is blocked.
         before = {each: signal.signal(each, self._hear) for each in _STOPS}
-        if at_work or self._server.reloads or self._notifier.listens:  # else it is a terminal's end, and does what it always did
+        if at_work or self._server.reloads or self.notifier.listens:  # else it is a terminal's end, and does what it always did
             before.update((each, signal.signal(each, self._hear_more)) for each in _RELOADS)
         try:
             yield
@@ -133,24 +132,29 @@ class _Wish:
         if not certificate:
             self._server.reload(False)
             return
-        self._notifier.reloading()
-        if self._notifier.listens and not self._server.reloads:
+        self.notifier.reloading()
+        if self.notifier.listens and not self._server.reloads:
             LOG.warning(
                 "a reload was asked for, and there is nothing to read again: only with --workers the program is loaded anew"
             )
         self._server.reload(True)
-        self._notifier.ready(_status(self._server))
+        self.notifier.ready(_status(self._server))
 
 
 def _status(server: Server) -> str:
     return f"serves at {', '.join(server.urls)}"
 
 
+def _told(server: Server, worker: Worker | None, wish: _Wish) -> AbstractContextManager[Callable[[], object]]:
+    """Tell whoever started us that we serve, and go on; the function tells that we stop."""
+    return _telling(server, wish.notifier) if worker is None else _beating(server, worker, wish)
+
+
 @contextmanager
-def _beating(server: Server, worker: Worker, stop: Callable[[], object]) -> Generator[Callable[[], object]]:
-    """Tell the foreman that we serve, and go on; he knows when we stop."""
+def _beating(server: Server, worker: Worker, wish: _Wish) -> Generator[Callable[[], object]]:
+    """Tell the foreman, who knows when we stop."""
     options = server.options
-    worker.begin(options.timeouts.drain + options.unready, stop)
+    worker.begin(options.timeouts.drain + options.unready, wish.stop.set)
     try:
         yield _nothing
     finally:
@@ -158,8 +162,8 @@ def _beating(server: Server, worker: Worker, stop: Callable[[], object]) -> Gene
 
 
 @contextmanager
-def _told(server: Server, notifier: Notifier) -> Generator[Callable[[], object]]:
-    """Tell whoever started us that we serve, and go on; the function tells that we stop."""
+def _telling(server: Server, notifier: Notifier) -> Generator[Callable[[], object]]:
+    """Tell systemd, if it listens."""
     loop = asyncio.get_running_loop()
     timer: asyncio.TimerHandle | None = None
 
