@@ -33,6 +33,7 @@ Laws:
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from time import monotonic
 from typing import ClassVar, Final, cast
 
@@ -572,7 +573,8 @@ class Connection(asyncio.Protocol):
         self._discarded = 0
         self.deadline = monotonic() + self._service.timeouts.linger
         if self.transport.can_write_eof():  # TLS cannot
-            self.transport.write_eof()
+            with suppress(OSError):  # the peer has gone, with octets of it unread: who reads on learns it
+                self.transport.write_eof()
         self.resume()
 
     def _close(self) -> None:

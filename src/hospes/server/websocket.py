@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import suppress
 from time import monotonic
 from typing import Final
 
@@ -497,7 +498,8 @@ class WebSocket(asyncio.Protocol):
         self._end(code, reason)
         self._flush()
         if self.transport.can_write_eof():  # TLS cannot
-            self.transport.write_eof()
+            with suppress(OSError):  # as of a connection that lingers
+                self.transport.write_eof()
         self._set_reading()
         self.deadline = monotonic() + self._service.timeouts.linger
 
