@@ -79,9 +79,9 @@ def test_everything_else_is_filled_when_it_is_asked_for_and_kept() -> None:
         "state": {},
         "body": b"",
         "json": None,
-        "session": None,
     }
     assert request.user is None
+    assert request.session is None
     for name in expected:
         assert not made("/%41").has(name)
     for name, value in expected.items():

@@ -85,7 +85,7 @@ cdef inline int _step_out(loop, task) except -1:
 
 cdef struct _Slots:
     Py_ssize_t head, content, connection, finishers, method, path, services, path_values, body  # of a Request
-    Py_ssize_t known_headers, known_cookies, query_string, user  # of a Request, filled by whoever asks first
+    Py_ssize_t known_headers, known_cookies, query_string, user, session, notes  # of a Request, filled by whoever asks first
     Py_ssize_t answer, status, content_type, headers, cookies, set_cookies  # of a Response
     Py_ssize_t spare, task, draining  # of a Driver, its seats, a Service
 
@@ -99,7 +99,7 @@ cdef int _find_slots() except -1:
     _AT.services, _AT.path_values = _slot(Request, b"services"), _slot(Request, b"path_values")
     _AT.body, _AT.user = _slot(Request, b"body"), _slot(Request, b"visitor")
     _AT.known_headers, _AT.known_cookies = _slot(Request, b"_headers"), _slot(Request, b"_cookies")
-    _AT.query_string = _slot(Request, b"_query_string")
+    _AT.query_string, _AT.session, _AT.notes = _slot(Request, b"_query_string"), _slot(Request, b"session"), _slot(Request, b"notes")
     _AT.answer, _AT.status = _slot(Response, b"content"), _slot(Response, b"status")
     _AT.content_type, _AT.headers = _slot(Response, b"_content_type"), _slot(Response, b"_headers")
     _AT.cookies, _AT.set_cookies = _slot(Response, b"_cookies"), _slot(Response, b"_set_cookies")
@@ -128,6 +128,8 @@ cdef object _request(Head head, content, ends):
     hospes_fill(request, _AT.known_cookies, None)
     hospes_fill(request, _AT.query_string, None)
     hospes_fill(request, _AT.user, None)
+    hospes_fill(request, _AT.session, None)
+    hospes_fill(request, _AT.notes, None)
     hospes_fill(request, _AT.method, head.method)
     cdef str path = head.path
     if memchr(PyBytes_AS_STRING(head._octets) + head._at.method_length + 1, c"%", head._at.path_length) == NULL:

@@ -122,6 +122,7 @@ class Request:
         "json",
         "media_type",
         "method",
+        "notes",
         "parameter",
         "parameters",
         "path",
@@ -130,7 +131,6 @@ class Request:
         "reg_groups",
         "services",
         "session",
-        "state",
         "visitor",
     )
 
@@ -148,11 +148,9 @@ class Request:
     path_values: Mapping[str, str]
     reg_groups: tuple[str, ...]
     services: Mapping[type, Any]
-    state: dict[str, Any]
     body: bytes
     json: Any
     form: Form
-    session: Any
 
     def __init__(self, head: RequestHead, content: ContentReader | None, connection: Connection) -> None:
         self.head = head
@@ -164,6 +162,9 @@ class Request:
         self._query_string: str | None = None
         self.visitor: Any = None
         """What `user` gives; None as long as nobody has asked for it."""
+        self.session: Any = None
+        self.notes: dict[str, Any] | None = None
+        """What `state` gives; None as long as nobody has asked for it."""
         # These two are asked for nearly always, and an empty slot costs twenty times as much as an assignment.
         self.method = head.method
         path = head.path
@@ -258,6 +259,18 @@ class Request:
     @user.setter
     def user(self, user: Any) -> None:
         self.visitor = user
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """A dict for filters and handlers to share what they found out."""
+        notes = self.notes
+        if notes is None:
+            notes = self.notes = {}
+        return notes
+
+    @state.setter
+    def state(self, state: dict[str, Any]) -> None:
+        self.notes = state
 
     @property
     def client(self) -> Address:
@@ -421,7 +434,7 @@ class Request:
         head = copy.copy(self.head)
         head.path = head.path[len(prefix) :] or "/"
         below = _Mounted(head, self.content, self.connection)
-        below.state, below.above = self.state, self.original
+        below.notes, below.above = self.state, self.original
         below.prefix = self.prefix + (prefix if told is None else told)
         for name in _SHARED:
             try:
@@ -476,25 +489,14 @@ class _Mounted(Request):
 
 
 _SHARED = (
-    "_cookies",
-    "_headers",
-    "visitor",
-    "body",
-    "form",
-    "json",
-    "media_type",
-    "method",
-    "parameter",
-    "parameters",
-    "query",
-    "_query_string",
-    "services",
-    "session",
-)
+    "_cookies", "_headers", "_query_string", "body", "form", "json", "media_type", "method", "parameter", "parameters", "query",
+    "services", "session", "visitor",
+)  # fmt: skip
 """What a request below a prefix takes over where it is known: all but its path, what routes found in it, and finishers."""
 
-
-_ASKED: Mapping[str, str] = {"cookies": "_cookies", "headers": "_headers", "query_string": "_query_string", "user": "visitor"}
+_ASKED: Mapping[str, str] = {
+    "cookies": "_cookies", "headers": "_headers", "query_string": "_query_string", "state": "notes", "user": "visitor"
+}  # fmt: skip
 """Attributes that are made of a slot which is None as long as nobody has asked."""
 _GROWING = frozenset({"parameter", "parameters"})
 _FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
@@ -592,9 +594,7 @@ _FILL: Mapping[str, Callable[[Request], object]] = {
     "path_values": lambda request: {},
     "reg_groups": lambda request: (),
     "services": lambda request: {},
-    "state": lambda request: {},
     "body": _body,
     "json": _json,
     "form": _form,
-    "session": lambda request: None,
 }

@@ -173,21 +173,24 @@ class StoredSessions(Sessions[Stay]):
         self._house = House(store, turns, options, clock)
         self._recall = store.recall if isinstance(store, QuickStore) else None
         # By Cookie field and scheme: which cookie is in it, and the record's key.
-        self._familiar: dict[tuple[bytes, str], tuple[SessionCookie, bytes]] = {}
+        self._familiar: dict[tuple[bytes | None, str], tuple[SessionCookie, bytes]] = {}
 
     def recall(self, request: Request) -> Session | None:
         """The session of a request that asks for no change, as `take` gives it, if nothing has to be waited for; else None, and
         nothing has happened."""
-        field = request.cookie_field
         recall = self._recall
-        if field is None or recall is None or request.method not in SAFE_METHODS:
+        if recall is None or request.method not in SAFE_METHODS:
             return None
-        familiar = self._familiar.get((field, request.scheme))
-        known = recall(SPACE, familiar[1]) if familiar is not None else None
-        if familiar is None or known is None or _STAY in request.state or _TAKING in request.state:
+        familiar = self._familiar.get((request.cookie_field, request.connection.scheme))
+        notes = request.notes
+        if familiar is None or (notes is not None and (_STAY in notes or _TAKING in notes)):
+            return None
+        cookie, key = familiar
+        known = recall(SPACE, key)
+        if known is None:
             return None
         kept = self._opened(known[0])
-        return _kept_by(request, Stay(self._house, familiar[0], known[0], kept, None, familiar[1])) if kept is not None else None
+        return _kept_by(request, Stay(self._house, cookie, known[0], kept, None, key)) if kept is not None else None
 
     async def find(self, request: Request) -> Stay | None:
         """The session that the request's cookie names, in its turn if the request may ask for changes."""

@@ -25,9 +25,9 @@ Laws:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from hospes.http import Response
 from hospes.http.asking import LEFT, running_loop
@@ -70,6 +70,7 @@ class House:
         underway: What is being written.
         loop: Where all of it happens.
         shapes: What is declared of sessions' values.
+        is_print: The shapes', which is asked at every request's end.
     """
 
     store: Store
@@ -79,9 +80,11 @@ class House:
     underway: Underway = field(default_factory=Underway)
     loop: asyncio.AbstractEventLoop | None = field(default_factory=running_loop)
     shapes: Shapes = field(init=False)
+    is_print: Callable[[bytes, Mapping[str, Any]], bool] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shapes", Shapes(self.options.types, VALUES))
+        object.__setattr__(self, "is_print", self.shapes.is_print)
 
 
 class Stay:
@@ -329,8 +332,8 @@ class Stay:
         session = self.session
         if self._record is None and not self._id:
             return bool(session.attributes)
-        now_print = self._house.shapes.fingerprint(session.attributes)
-        is_same = now_print == self._print and now_print and session.max_inactive_interval == self._idle
+        is_print = self._house.is_print
+        is_same = is_print(self._print, session.attributes) and session.max_inactive_interval == self._idle
         if is_same and self._held is not None and not self._house.shapes.is_kept(session.attributes):
             return True  # which is refused, with its place
         return not is_same or self._record is None or bool(self._next_id)

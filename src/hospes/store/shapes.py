@@ -13,7 +13,7 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ from msgspec import Struct
 
 from hospes.errors import check_kind
 from hospes.store.contract import StoreError
-from hospes.store.values import Values, fingerprint, is_kept
+from hospes.store.values import Values, is_kept, is_print
 
 _AS_THEY_ARE: Final = (bytes, datetime)  # the store has a form for them
 _UNFIT: Final = (TypeError, ValueError, RecursionError)  # msgspec.ValidationError is a ValueError
@@ -62,14 +62,16 @@ class Shapes(Struct, frozen=True):
             return content
         return {key: self._plain(key, value) if key in self.types else value for key, value in content.items()}
 
-    def fingerprint(self, content: Mapping[str, Any]) -> bytes:
-        """The `fingerprint` of content, as the store has it; b"" for content that cannot be kept."""
-        if not self.types:
-            return fingerprint(content)
+    @property
+    def is_print(self) -> Callable[[bytes, Mapping[str, Any]], bool]:
+        """Tells whether octets are the `fingerprint` of content, as the store has it: then nothing in it has changed."""
+        return self._is_print if self.types else is_print
+
+    def _is_print(self, octets: bytes, content: Mapping[str, Any]) -> bool:
         try:
-            return fingerprint(self.plain(content))
-        except TypeError:
-            return b""
+            return is_print(octets, self.plain(content))
+        except TypeError:  # it cannot be kept
+            return False
 
     def is_kept(self, content: Mapping[str, Any]) -> bool:
         """Whether all of the content can be kept; see `hospes.store.values`."""

@@ -132,7 +132,11 @@ class SqliteStore:
 
     def recall(self, space: str, key: bytes) -> tuple[Record | None] | None:
         """What `get` would give, if it was read before and nobody has written since; else None."""
-        if not self._seen():
+        index = self._index
+        if index is None:
+            return None
+        now = index.look()
+        if not now or (now != self._as_of and not self._seen()):
             return None
         known = self._known.get((space, key))
         if known is None or (record := known[0]) is None or record.expires is None or record.expires > self._clock():

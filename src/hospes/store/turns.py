@@ -26,6 +26,8 @@ from collections import deque
 from contextlib import suppress
 from typing import Final, TypeAlias
 
+from msgspec import Struct
+
 from hospes.errors import HttpError
 from hospes.store import PromptStore, QuickStore, Record, Store, StoreUnavailable, Taken, TurnStore
 from hospes.store.contract import Told
@@ -47,26 +49,19 @@ class TurnTimeout(HttpError):
         super().__init__(503, explain="Your earlier requests are still under way.", headers={"Retry-After": "1"})
 
 
-class Held:
+class Held(Struct, eq=False):
     """A turn that is out."""
 
-    __slots__ = ("_taken", "key", "place", "record", "space")
-
-    def __init__(self, place: int, space: str, key: bytes, record: Record | None, taken: Taken | None) -> None:
-        self.place = place
-        """Where in the line of this process."""
-        self.space = space
-        """The record's space."""
-        self.key = key
-        """Its key."""
-        self.record = record
-        """The record as it was when the turn began."""
-        self._taken = taken
-
-    def pop(self) -> Taken | None:
-        """The store's turn, once: who has it gives it back."""
-        taken, self._taken = self._taken, None
-        return taken
+    place: int
+    """Where in the line of this process."""
+    space: str
+    """The record's space."""
+    key: bytes
+    """Its key."""
+    record: Record | None
+    """The record as it was when the turn began."""
+    taken: Taken | None
+    """The store's turn, where it parts them: who takes it from here gives it back."""
 
 
 class Turns:
@@ -158,7 +153,7 @@ class Turns:
             Conflict: if somebody did.
             StoreError: if the store has no room, or is away.
         """
-        taken = held.pop()
+        taken, held.taken = held.taken, None
         if taken is not None:
             assert self._shared is not None
             return await self._shared.set_and_release(taken, value, expires=expires)
@@ -173,8 +168,8 @@ class Turns:
 
     def give_back(self, held: Held) -> None:
         """Give the turn back; to be called once, after `write` too."""
-        taken = held.pop()
-        if taken is not None:
+        if held.taken is not None:
+            taken, held.taken = held.taken, None
             assert self._shared is not None
             self._shared.release(taken)
         place = held.place

@@ -186,6 +186,16 @@ def is_kept(content: Mapping[str, Any]) -> bool:
     return True
 
 
+def is_print(octets: bytes, content: Mapping[str, Any]) -> bool:
+    """Whether octets are the `fingerprint` of content that can be kept: nothing in it has changed."""
+    if not octets or _DASH in octets:
+        return octets != b"" and fingerprint(content) == octets
+    try:
+        return _ENCODER.encode(content) == octets
+    except (TypeError, ValueError, OverflowError, RecursionError):  # as `_as_it_is`
+        return fingerprint(content) == octets
+
+
 def _has_objects(content: Mapping[str, Any]) -> bool:
     """Whether there may be something in it that is written as its text is: a datetime without a time zone.
 

@@ -56,7 +56,7 @@ class WalIndex:
 
     def look(self) -> bytes:
         """Octets that change with every commit; b"" where nothing can be told."""
-        return self._map[:_HEAD] if self._map is not None else b""
+        return self._map[:] if self._map is not None else b""
 
     def close(self) -> None:
         """Let go of the file; to be called when SQLite has."""

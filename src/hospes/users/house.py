@@ -6,10 +6,10 @@ Law: a House is of one loop, that of the `Visitors` who made it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from hospes.http import Request
 from hospes.store import Store
@@ -46,6 +46,7 @@ class House:
         company: What goes along with a visitor who signs in or out.
         underway: What is being written.
         shapes: What is declared of visitors' values.
+        is_print: The shapes', which is asked at every request's end.
         renewals: Seconds between two renewals of the cookie, of who is anonymous and of who is signed in.
     """
 
@@ -59,8 +60,10 @@ class House:
     company: Company
     underway: Underway = field(default_factory=Underway)
     shapes: Shapes = field(init=False)
+    is_print: Callable[[bytes, Mapping[str, Any]], bool] = field(init=False)
     renewals: tuple[float, float] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shapes", Shapes(self.options.types, VALUES))
+        object.__setattr__(self, "is_print", self.shapes.is_print)
         object.__setattr__(self, "renewals", (renewal(self.options, is_member=False), renewal(self.options, is_member=True)))

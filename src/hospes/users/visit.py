@@ -79,6 +79,14 @@ class _Leaving(Enum):
     EVERYWHERE = 2
 
 
+# A member of an Enum costs as much as a call in Python 3.11, a name of the module next to nothing.
+_SERVING: Final = _State.SERVING
+_INSIDE: Final = _State.INSIDE
+_CLOSED: Final = _State.CLOSED
+_ABANDONED: Final = _State.ABANDONED
+_STAYS: Final = _Leaving.NOT
+
+
 class Visit:
     """Keeps a User; a `Keeper`, and its request's finisher, which makes the changes durable, tells the cookie and gives the turn
     back.
@@ -128,13 +136,13 @@ class Visit:
         self._house = house
         self._request = request
         self._guest = guest
-        self._state = _State.SERVING
+        self._state = _SERVING
         self._announce = guest.is_new
         self._is_usual = not guest.is_new  # at most the content is to be written
         self._forgotten = False
         self._inside: object = None
         self._wanted: tuple[str, Merge] | None = None
-        self._leaves = _Leaving.NOT
+        self._leaves = _STAYS
         self._changing: asyncio.Task[None] | None = None
         record = held.record if held is not None else None
         if face is None or record is None:
@@ -156,7 +164,7 @@ class Visit:
     @property
     def is_serving(self) -> bool:
         """Whether its request has not been answered yet."""
-        return self._state is _State.SERVING
+        return self._state is _SERVING
 
     @property
     def is_kept(self) -> bool:
@@ -181,9 +189,9 @@ class Visit:
         """Why the User cannot be changed now; "" if it can. After a cancelled request nobody cares: nothing is kept."""
         if self._forgotten:
             return "this visitor was forgotten in this request: nothing more can be kept"
-        if self._leaves is not _Leaving.NOT:
+        if self._leaves is not _STAYS:
             return _SIGNED_OUT
-        return _REFUSAL if self._state is _State.CLOSED else ""
+        return _REFUSAL if self._state is _CLOSED else ""
 
     @property
     def account(self) -> Account | None:
@@ -202,8 +210,8 @@ class Visit:
         """
         if response is LEFT:
             return self._miss()
-        wants_change = self._wanted is not None or self._leaves is not _Leaving.NOT or self._changing is not None
-        if response is None or wants_change or self._state is not _State.SERVING:
+        wants_change = self._wanted is not None or self._leaves is not _STAYS or self._changing is not None
+        if response is None or wants_change or self._state is not _SERVING:
             return self._finish(response)
         work = self._conclude(renews=True)
         if work is not None or self._announce:
@@ -212,7 +220,7 @@ class Visit:
 
     def _miss(self) -> Awaitable[None]:
         """Come too late for an answer: nothing is held."""
-        self._state = _State.CLOSED
+        self._state = _CLOSED
         self._give_back()
         if self._guest.is_new:
             self._request.visitor = None
@@ -222,7 +230,7 @@ class Visit:
     def finish_quietly(self) -> bool:
         """Give the turn back, if there is nothing to write and nothing to tell; False: nothing has happened."""
         house = self._house
-        if not self._is_usual or self._state is not _State.SERVING:
+        if not self._is_usual or self._state is not _SERVING:
             return False
         if self._version:
             now = house.clock()
@@ -231,19 +239,19 @@ class Visit:
                     return False
             elif now + house.options.max_age - self._expires >= house.renewals[0]:  # as `_is_due`, without a call
                 return False
-        now_print = house.shapes.fingerprint(self.user)
-        if now_print != self._print or not now_print:
+        is_print = house.is_print
+        if not is_print(self._print, self.user):
             return False
         if self._request.method not in SAFE_METHODS and not house.shapes.is_kept(self.user):
             return False
-        self._state = _State.CLOSED
+        self._state = _CLOSED
         self._give_back()
         return True
 
     def finish_later(self, heard: Heard) -> bool:
         """Write what has changed, if that is all, and have `heard` called; False: nothing has happened. See `LaterFinisher`."""
         house = self._house
-        is_usual = self._is_usual and self._state is _State.SERVING and self._account is None and house.turns.is_prompt
+        is_usual = self._is_usual and self._state is _SERVING and self._account is None and house.turns.is_prompt
         if not is_usual or not self._version or self._is_due(house.clock()):
             return False
         try:
@@ -252,7 +260,7 @@ class Visit:
             return False
         if not self._put_soon(octets, now_print, self._expires, heard):
             return False
-        self._state = _State.CLOSED
+        self._state = _CLOSED
         return True
 
     def _is_due(self, now: float) -> bool:
@@ -271,20 +279,20 @@ class Visit:
     async def _finish(self, response: Response | None) -> None:
         if self._changing is not None:
             await asyncio.wait([self._changing])
-        if self._state is not _State.SERVING:
+        if self._state is not _SERVING:
             return
         if response is None:
-            self._state = _State.ABANDONED
+            self._state = _ABANDONED
             self._give_back()
             return
-        if self._wanted is not None or self._leaves is not _Leaving.NOT:
+        if self._wanted is not None or self._leaves is not _STAYS:
             await self._settle_at_the_end(response.status)
         await self._tell_after(self._conclude(renews=True), response)
 
     async def begin(self) -> bool:
         """Take the turn and load the record anew; False if the turn is held already, by the request or by whoever asks."""
         asking = owner()
-        if self._state is _State.SERVING or (self._state is _State.INSIDE and self._inside is asking):
+        if self._state is _SERVING or (self._state is _INSIDE and self._inside is asking):
             return False
         turns = self._house.turns
         held = await turns.take(SPACE, self._guest.key)
@@ -298,14 +306,14 @@ class Visit:
             turns.give_back(held)
             raise
         self._fill(content)
-        self._held, self._inside, self._state = held, asking, _State.INSIDE
+        self._held, self._inside, self._state = held, asking, _INSIDE
         return True
 
     async def end(self, failed: bool) -> None:
         """Make the changes of a `turn()` block durable, unless it failed, and give the turn back."""
         self._inside = None
         if failed:
-            self._state = _State.CLOSED
+            self._state = _CLOSED
             self._give_back()
         else:
             work = self._conclude(renews=False)
@@ -337,14 +345,14 @@ class Visit:
 
     async def settle(self) -> None:
         """Sign out, and in, as was asked for."""
-        if self._wanted is None and self._leaves is _Leaving.NOT:
+        if self._wanted is None and self._leaves is _STAYS:
             return
         self._check_serving("signing in or out changes the cookie")
         task = self._changing = self._house.underway.start(self._change())
         await asyncio.shield(task)
 
     def _check_serving(self, what: str) -> None:
-        if self._state is not _State.SERVING:
+        if self._state is not _SERVING:
             raise RuntimeError(f"{what} too, and this request's answer has left without that")
 
     async def _settle_at_the_end(self, status: int) -> None:
@@ -355,7 +363,7 @@ class Visit:
         except BaseException:
             if self._changing is not None:
                 await asyncio.wait([self._changing])
-            self._state = _State.CLOSED
+            self._state = _CLOSED
             self._give_back()
             raise
 
@@ -368,7 +376,7 @@ class Visit:
         """Sign out and in. Where it fails, what was written is known, and the visit is whose it was."""
         wanted, self._wanted = self._wanted, None
         account = self._account
-        if account is not None and (self._leaves is not _Leaving.NOT or (wanted is not None and wanted[0] != account.name)):
+        if account is not None and (self._leaves is not _STAYS or (wanted is not None and wanted[0] != account.name)):
             await self._sign_out(account)
         if wanted is None:
             return
@@ -385,7 +393,7 @@ class Visit:
         record, _ = self._encoded(house.shapes.plain(self.user))
         await house.store.compare_and_set(SPACE, guest.key, left.encode(record), self._version)
         self._give_back()
-        self._leaves = _Leaving.NOT
+        self._leaves = _STAYS
         self._guest = guests.visitor(guest.cookie, value, guest.secure, is_new=True)
         self._become(self._load(None))
 
@@ -529,7 +537,7 @@ class Visit:
 
     def _conclude(self, renews: bool) -> Awaitable[None] | None:
         """Give the turn back, now or when what there is to write has been written: by awaiting what this gives."""
-        self._state = _State.CLOSED
+        self._state = _CLOSED
         try:
             write = self._write(renews)
         except BaseException:

@@ -16,7 +16,6 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
-from contextvars import ContextVar
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -43,8 +42,8 @@ from hospes.users.visit import Face, Visit
 _MOST_FAMILIAR: Final = 8_192
 _LONGEST_FAMILIAR: Final = 512  # octets of a Cookie field
 
-_around: ContextVar[tuple[Request, Visit] | None] = ContextVar("hospes_visit", default=None)
-"""The request that is being answered, and its visit: a mounted application gets a Request of its own for it."""
+_VISIT: Final = "hospes.visit"
+"""Where a request's state has its visit: a mounted application gets a Request of its own, and the same state."""
 
 
 class _Familiar:
@@ -55,11 +54,12 @@ class _Familiar:
         is_sealed: Whether we have looked at the seal.
     """
 
-    __slots__ = ("face", "guest", "head", "is_sealed", "place")
+    __slots__ = ("face", "guest", "head", "is_sealed", "key", "place")
 
     def __init__(self, guest: Guest, is_sealed: bool) -> None:
         self.guest = guest
         self.is_sealed = is_sealed
+        self.key = guest.key
         self.place = place_of(guest.key)
         self.head = b""
         """Of the plain record for which the cookie is known to count, whoever asks and whenever, and whatever its content."""
@@ -187,9 +187,9 @@ class Visitors:
         """
         if type(request.visitor) is User:
             return request.visitor
-        around = _around.get()
-        if around is not None and around[0].head.fields is request.head.fields and around[1].is_serving:
-            return around[1].user
+        visit: Visit | None = request.state.get(_VISIT)
+        if visit is not None and visit.is_serving:
+            return visit.user
         return await self._take_once(request)
 
     def take_now(self, request: Request) -> User | None:
@@ -199,13 +199,13 @@ class Visitors:
             StoreError: if the store's files cannot be used, or the record not be read.
         """
         house = self._house
-        if house is None or request.visitor is not None or id(request) in self._taking or _around.get() is not None:
+        if house is None or request.visitor is not None or id(request) in self._taking:
             return None
         familiar = self._familiar.get((request.cookie_field, request.connection.scheme))
-        if familiar is None:
+        if familiar is None or (request.notes is not None and _VISIT in request.notes):
             return None
         guest = familiar.guest
-        held = house.turns.take_now(SPACE, guest.key, familiar.place)
+        held = house.turns.take_now(SPACE, familiar.key, familiar.place)
         if held is None:
             return None
         record = held.record
@@ -230,7 +230,7 @@ class Visitors:
             request.finish_with(visit)
         if request.visitor is None:
             request.visitor = visit.user
-        _around.set((request, visit))
+        request.state[_VISIT] = visit
         return visit.user
 
     async def _take_once(self, request: Request) -> User:
