@@ -22,7 +22,7 @@ class Kept:
         self.holder: object = None
         self.said: list[Any] = []
 
-    async def begin(self) -> bool:
+    async def begin(self, kept: object) -> bool:
         if self.fails:
             raise LookupError("it is away")
         if self.holder is owner():

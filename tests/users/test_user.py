@@ -28,7 +28,7 @@ class Keeper:
     def loop(self) -> asyncio.AbstractEventLoop:
         return asyncio.get_running_loop()
 
-    async def begin(self) -> bool:
+    async def begin(self, kept: object) -> bool:
         self.said.append("begin")
         return self.begins
 

@@ -28,8 +28,12 @@ class BlockKeeper(Protocol):
         """Where it is."""
         ...
 
-    async def begin(self) -> bool:
-        """Take it; False where whoever asks (see `owner`) has it already."""
+    async def begin(self, kept: Any) -> bool:
+        """Take it; False where whoever asks (see `owner`) has it already.
+
+        Args:
+            kept: What the program sees of it.
+        """
         ...
 
     async def end(self, failed: bool) -> None:
@@ -42,18 +46,20 @@ class Block:
 
     Args:
         keeper: What it holds; None for nothing.
+        kept: What the program sees of that.
     """
 
-    __slots__ = ("_began", "_keeper", "_mark")
+    __slots__ = ("_began", "_keeper", "_kept", "_mark")
 
-    def __init__(self, keeper: BlockKeeper | None) -> None:
+    def __init__(self, keeper: BlockKeeper | None, kept: Any = None) -> None:
         self._keeper = keeper
+        self._kept = kept
         self._began = False
         self._mark: Token[object] | None = None
 
     async def __aenter__(self) -> Any:
         if self._keeper is not None:
-            self._began = await self._keeper.begin()
+            self._began = await self._keeper.begin(self._kept)
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._keeper is not None and self._began:
@@ -66,7 +72,7 @@ class Block:
         if _THREAD.get() is None:
             self._mark = _THREAD.set(object())
         try:
-            self._began = _wait(keeper.begin(), keeper.loop)
+            self._began = _wait(keeper.begin(self._kept), keeper.loop)
         except BaseException:
             self._leave()
             raise

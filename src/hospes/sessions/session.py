@@ -196,8 +196,8 @@ class SessionTurn(Block):
 
     __slots__ = ()
 
-    def __init__(self, keeper: BlockKeeper | None = None) -> None:
-        super().__init__(keeper)
+    def __init__(self, keeper: BlockKeeper | None = None, session: Session | None = None) -> None:
+        super().__init__(keeper, session)
 
 
 class SessionFactory:

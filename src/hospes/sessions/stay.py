@@ -20,6 +20,8 @@ Laws:
 * Under a new id the record is written before the old one is deleted; a crash between the two leaves the old one as it was.
 * A session that lingers can be changed, without a turn, until `settle`, which carries the changes over as at the end of a GET.
 * A turn is given back exactly once, and not before the write that ends it is over, even if the peer leaves.
+* Who is answered, and has nothing to write, does not hold the session: else both would hold each other until a collector comes.
+  Who begins a `turn()` block brings the session along.
 """
 
 from __future__ import annotations
@@ -200,7 +202,7 @@ class Stay:
         work = self._work()
         if work is not None or self._announce:
             return self._conclude(work, response)
-        self._answer()
+        self._part()
         self._give_back()
         return DONE
 
@@ -208,7 +210,7 @@ class Stay:
         """Give the turn back, if there is nothing to write and nothing to tell; False: nothing has happened."""
         if self._line is not None or not self.is_serving or self._ended or self._announce or self._is_changed() or self._is_due():
             return False
-        self._answer()
+        self._part()
         self._give_back()
         return True
 
@@ -232,7 +234,7 @@ class Stay:
         async with line:  # a block of another task ends first
             await self._finish(response)
 
-    async def begin(self) -> bool:
+    async def begin(self, kept: StoredSession) -> bool:
         """Take the session's turn and bring it up to date; False where it is held already, by the request or by whoever asks."""
         asking = owner()
         if self._inside is asking or (self.is_serving and (self._held is not None or self._record is None)):
@@ -240,6 +242,7 @@ class Stay:
         if self._line is None:
             self._line = asyncio.Lock()
         await self._line.acquire()
+        self.session = kept
         try:
             await self._enter()
             if self._is_changed():  # what was changed before the block is not the block's to undo
@@ -457,6 +460,12 @@ class Stay:
 
     def _answer(self) -> None:
         self._is_answered, self.is_serving = True, self._lingers
+
+    def _part(self) -> None:
+        """Be answered, with nothing left to do."""
+        self._answer()
+        if not self._lingers:
+            del self.session
 
     def _work(self) -> Awaitable[None] | None:
         """What there is to write, to be awaited; None for nothing."""

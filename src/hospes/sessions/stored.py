@@ -179,7 +179,7 @@ class StoredSession(Session):
             HttpError: 503, at entry, if the turn does not come in time or the store is away.
             Conflict: at entry, if the session has ended in the meantime.
         """
-        return SessionTurn(self._keeper)
+        return SessionTurn(self._keeper, self)
 
     def show(self, attributes: dict[str, Any], idle: float) -> None:
         """Be what is in the store; for the keeper."""

@@ -270,19 +270,19 @@ def known_user(content: dict[str, Any], id: str, created: float, is_new: bool, k
 class Turn(Block):
     """What `User.turn()` gives: to be entered once, by `async with`, or in a thread by `with`."""
 
-    __slots__ = ("_user",)
+    __slots__ = ()
+    _kept: User
 
     def __init__(self, user: User, keeper: Keeper | None) -> None:
-        super().__init__(keeper)
-        self._user = user
+        super().__init__(keeper, user)
 
     async def __aenter__(self) -> User:
         await super().__aenter__()
-        return self._user
+        return self._kept
 
     def __enter__(self) -> User:
         super().__enter__()
-        return self._user
+        return self._kept
 
 
 class Change:

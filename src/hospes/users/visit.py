@@ -16,6 +16,8 @@ Laws:
 * Signing in and out is done at once where it is awaited, else before the response leaves; a response of 4xx or 5xx signs nobody
   in. Like a write it runs to its end, whoever leaves.
 * Who becomes somebody else is accompanied: what belongs to the request's visitor elsewhere, a session, changes with him.
+* Who is answered holds neither User nor request: else these would hold each other until a collector comes. Who begins a `turn()`
+  block brings the User along.
 """
 
 from __future__ import annotations
@@ -43,7 +45,7 @@ from hospes.users.guest import Guest
 from hospes.users.house import House
 from hospes.users.merging import Merge
 from hospes.users.seal import public_id
-from hospes.users.user import known_user
+from hospes.users.user import User, known_user
 from hospes.users.values import HEAD, Kept, decode, encode, fingerprint, is_plain, plain
 
 _REFUSAL: Final = (
@@ -130,6 +132,7 @@ class Visit:
     _print: bytes
     _public_id: bytes
     _version: int
+    user: User
 
     def __init__(self, house: House, guest: Guest, held: Held | None, request: Request, face: Face | None = None) -> None:
         self._held: Held | None = None
@@ -214,6 +217,7 @@ class Visit:
         if response is None or wants_change or self._state is not _SERVING:
             return self._finish(response)
         work = self._conclude(renews=True)
+        del self.user, self._request
         if work is not None or self._announce:
             return self._tell_after(work, response)
         return DONE
@@ -245,6 +249,7 @@ class Visit:
         if self._request.method not in SAFE_METHODS and not house.shapes.is_kept(self.user):
             return False
         self._state = _CLOSED
+        del self.user, self._request
         self._give_back()
         return True
 
@@ -261,6 +266,7 @@ class Visit:
         if not self._put_soon(octets, now_print, self._expires, heard):
             return False
         self._state = _CLOSED
+        del self.user, self._request
         return True
 
     def _is_due(self, now: float) -> bool:
@@ -289,7 +295,7 @@ class Visit:
             await self._settle_at_the_end(response.status)
         await self._tell_after(self._conclude(renews=True), response)
 
-    async def begin(self) -> bool:
+    async def begin(self, kept: User) -> bool:
         """Take the turn and load the record anew; False if the turn is held already, by the request or by whoever asks."""
         asking = owner()
         if self._state is _SERVING or (self._state is _INSIDE and self._inside is asking):
@@ -305,6 +311,7 @@ class Visit:
         except BaseException:
             turns.give_back(held)
             raise
+        self.user = kept
         self._fill(content)
         self._held, self._inside, self._state = held, asking, _INSIDE
         return True
