@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+from contextvars import Context
 from pathlib import Path
 
 import pytest
+from tests.sessions.support import House, ask, content, count, finish, met, run
 
 from hospes import App, CallNext, Request, Response, Session
 from hospes.sessions import StoredSessions
+from hospes.sessions.stored import StoredSession
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -67,6 +71,48 @@ def test_reading_waits_for_nothing(url: str, monkeypatch: pytest.MonkeyPatch) ->
         client.post("/")
         assert not told.last(), "who asks for a change takes his turn"
         assert client.get("/").text == "2"
+
+
+def test_who_has_been_there_leaves_nothing_to_the_collector() -> None:
+    async def main(house: House) -> None:
+        cookie = await met(house)
+        await content(house, cookie)
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(3):
+                request = ask(cookie, "GET")
+                session = Context().run(house.sessions.recall, request)
+                assert session is not None
+                assert request.finishers is not None
+                assert request.finishers.pop().finish_quietly()  # type: ignore[attr-defined]
+                request = ask(cookie, "GET")
+                session = Context().run(house.sessions.recall, request)
+                await finish(request, Response())
+                del session, request
+            assert gc.collect() == 0
+        finally:
+            gc.enable()
+
+    run(main)
+
+
+def test_who_has_been_there_can_take_the_turn_again() -> None:
+    async def main(house: House) -> None:
+        cookie = await met(house)
+        await content(house, cookie)
+        request = ask(cookie, "GET")
+        session = house.sessions.recall(request)
+        assert isinstance(session, StoredSession)
+        before = session.turn()
+        await finish(request, Response())
+        async with before:
+            count(session)
+        async with session.turn():
+            count(session)
+        assert await content(house, cookie) == {"n": 3}
+
+    run(main)
 
 
 def test_what_a_get_changes_is_kept(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

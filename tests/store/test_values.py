@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hospes.store import StoreError, StoreFull
-from hospes.store.values import EXTENDED, PLAIN, RecordTooLarge, Unpacked, Values, fingerprint, is_kept
+from hospes.store.values import EXTENDED, PLAIN, RecordTooLarge, Unpacked, Values, fingerprint, is_kept, is_print
 
 OF = Values("user", "a visitor", "VisitorOptions.size")
 NOON = datetime(2026, 2, 3, 12, 0, 0, 123456)  # noqa: DTZ001 (one without a time zone is what is tested)
@@ -52,6 +52,26 @@ def test_what_was_kept_comes_back(content: dict[str, Any]) -> None:
     assert back.content == content
     assert back.print == fingerprint(back.content) != b""
     assert fingerprint(content) in {back.print, fingerprint(back.content)}
+    assert is_print(back.print, back.content)
+
+
+CHANGES: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({}, {"a": None}),
+    ({"a": [1]}, {"a": [2]}),
+    ({"a": 1 << 70}, {"a": (1 << 70) + 1}),
+    ({"a": NOON}, {"a": NOON.isoformat()}),
+    ({"a": "2-1"}, {"a": "2-2"}),
+    ({"a": 1}, {"a": "\ud800"}),
+    ({"a": "2026-02-03"}, {"a": date(2026, 2, 3)}),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), CHANGES)
+def test_a_print_tells_content_from_other_content(one: dict[str, Any], other: dict[str, Any]) -> None:
+    assert is_print(fingerprint(one), one)
+    assert not is_print(fingerprint(one), other)
+    assert not is_print(fingerprint(other), one)
+    assert not is_print(b"", one), "it could not be kept"
 
 
 @settings(max_examples=50)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 from contextvars import Context
 from pathlib import Path
@@ -66,6 +67,64 @@ def test_who_comes_again_is_there_at_once(url: str) -> None:
         request = ask(cookie)
         assert await visitors.take(request) == {"n": 2}
         await finish(request, Response())
+
+    run(url, work)
+
+
+def test_who_has_been_there_leaves_nothing_to_the_collector(url: str) -> None:
+    async def work(visitors: Visitors) -> None:
+        cookie = await known(visitors)
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(3):
+                request = ask(cookie)
+                user = now(visitors, request)
+                assert user == {"n": 1}
+                assert request.finishers is not None
+                assert request.finishers.pop().finish_quietly()  # type: ignore[attr-defined]
+                request = ask(cookie)
+                user = now(visitors, request)
+                await finish(request, Response())
+                del user, request
+            assert gc.collect() == 0
+        finally:
+            gc.enable()
+
+    run(url, work)
+
+
+def test_who_has_been_there_can_take_the_turn_again(url: str) -> None:
+    async def work(visitors: Visitors) -> None:
+        cookie = await known(visitors)
+        request = ask(cookie)
+        user = now(visitors, request)
+        assert user is not None
+        before = user.turn()
+        await finish(request, Response())
+        async with before as again:
+            assert again is user
+            count(user)
+        async with user.turn():
+            count(user)
+        assert user == {"n": 3}
+        user, _ = await serve(visitors, cookie)
+        assert user == {"n": 3}
+
+    run(url, work)
+
+
+def test_who_was_asked_for_below_is_known_above(url: str) -> None:
+    async def work(visitors: Visitors) -> None:
+        request = ask(await known(visitors))
+        below = request.below("")
+        user = now(visitors, below)
+        assert user == {"n": 1}
+        assert now(visitors, request) is None
+        assert await visitors.take(request) is user
+        assert await visitors.take(request.below("")) is user
+        await finish(request, Response())
+        assert visitors.turns.out == 0
 
     run(url, work)
 

@@ -11,7 +11,9 @@ import secrets
 import struct
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+from msgspec import Struct
 
 from hospes.store.values import PLAIN, Values
 
@@ -24,7 +26,7 @@ HEAD: Final = _HEAD.size
 _ID: Final = re.compile(r"[\w-]{24}", re.ASCII)
 
 
-class Kept(NamedTuple):
+class Kept(Struct, frozen=True):
     """A record, decoded.
 
     Args:

@@ -147,10 +147,16 @@ class Sessions(ABC, Generic[K]):
 
 
 def _kept_by(request: Request, made: _Kept) -> Session:
-    request.state[_STAY] = made
-    request.session = made.session
-    request.finish_with(made)
-    return made.session
+    if request.notes is None:
+        request.notes = {_STAY: made}
+    else:
+        request.notes[_STAY] = made
+    session = request.session = made.session
+    if request.finishers is None:
+        request.finishers = [made]
+    else:
+        request.finish_with(made)
+    return session
 
 
 class StoredSessions(Sessions[Stay]):

@@ -39,7 +39,7 @@ from hospes.sessions.cookie import SessionCookie
 from hospes.sessions.merging import merge
 from hospes.sessions.options import SessionOptions
 from hospes.sessions.record import HEAD, SPACE, VALUES, Kept, decode, encode, is_plain, key_of, new_id
-from hospes.sessions.stored import StoredSession
+from hospes.sessions.stored import StoredSession, known_session
 from hospes.store import Conflict, Record, Store
 from hospes.store.contract import Clock, StoreError
 from hospes.store.shapes import Shapes
@@ -141,14 +141,16 @@ class Stay:
         self._announce = self._ended = self._is_abandoned = self._is_answered = self._lingers = False
         self._inside: object = None
         self._line: asyncio.Lock | None = None  # of the blocks and the finisher
-        now = house.clock()
         if record is None or kept is None:
-            kept = Kept({}, now, house.options.idle, _EMPTY)
-        accessed = record.expires - kept.idle if record is not None and record.expires is not None else now
+            accessed = house.clock()
+            kept = Kept({}, accessed, house.options.idle, _EMPTY)
+        else:
+            accessed = record.expires - kept.idle if record.expires is not None else house.clock()
         self._take_over(record, kept)
         shapes = house.shapes
-        self.session = StoredSession(created=kept.created, accessed=accessed, is_new=record is None, keeper=self, shapes=shapes)
-        self.session.show(shapes.shaped(kept.attributes) if shapes.types else kept.attributes, kept.idle)
+        if shapes.types:
+            shapes.shaped(kept.attributes)
+        self.session = known_session(kept, accessed, record is None, self, shapes)
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -482,7 +484,7 @@ class Stay:
         record, idle = self._record, self._idle
         if record is None or record.expires is None:
             return False
-        return record.expires - idle + min(_RENEWAL, idle / 10) <= self._house.clock()
+        return record.expires - idle + (idle / 10 if idle < 10 * _RENEWAL else _RENEWAL) <= self._house.clock()
 
     def _tell(self, response: Response) -> None:
         if self._ended:

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 from hospes.http.blocks import BlockKeeper
-from hospes.sessions.record import VALUES
+from hospes.sessions.record import VALUES, Kept
 from hospes.sessions.session import Session, SessionTurn
 from hospes.store.shapes import Shapes
 
@@ -73,7 +73,8 @@ class StoredSession(Session):
         shapes: Shapes = _NONE,
     ) -> None:
         self._shapes = shapes
-        self._attributes: dict[str, Any] = {}
+        self.attributes: dict[str, Any] = {}
+        """All of them, flash messages as well; for the keeper."""
         self._keeper: Keeper | None = None
         self._is_valid = True
         self.times = (created, accessed)
@@ -113,13 +114,13 @@ class StoredSession(Session):
     @property
     def attribute_names(self) -> tuple[str, ...]:
         """The names of the attributes, in the order in which they were first set."""
-        self.looked_at.update(self._attributes)
-        return tuple(self._attributes)
+        self.looked_at.update(self.attributes)
+        return tuple(self.attributes)
 
     def get_attribute(self, name: str) -> Any:
         """An attribute's value; None where there is none of this name."""
         self.looked_at.add(name)
-        return self._attributes.get(name)
+        return self.attributes.get(name)
 
     def set_attribute(self, name: str, value: Any) -> None:
         """Give an attribute a value.
@@ -129,7 +130,7 @@ class StoredSession(Session):
             RuntimeError: where it would be lost: the session has ended, or the answer has left.
         """
         self._change()
-        self._attributes[name] = self._shapes.admit(name, value)
+        self.attributes[name] = self._shapes.admit(name, value)
 
     def remove_attribute(self, name: str) -> None:
         """Take an attribute out, if there is one.
@@ -138,7 +139,7 @@ class StoredSession(Session):
             RuntimeError: where that would be lost.
         """
         self._change()
-        self._attributes.pop(name, None)
+        self.attributes.pop(name, None)
 
     def invalidate(self) -> None:
         """End the session: its attributes are gone, so is the cookie, and whoever comes by the old one is a stranger.
@@ -154,7 +155,7 @@ class StoredSession(Session):
         if self._keeper is not None:
             self._keeper.invalidate()
         self._is_valid = False
-        self._attributes.clear()
+        self.attributes.clear()
 
     def rotate(self) -> None:
         """Go on under a new id, and let the old one be nobody's.
@@ -183,20 +184,15 @@ class StoredSession(Session):
 
     def show(self, attributes: dict[str, Any], idle: float) -> None:
         """Be what is in the store; for the keeper."""
-        self._attributes, self._idle = attributes, idle
-
-    @property
-    def attributes(self) -> dict[str, Any]:
-        """All of them, flash messages as well; for the keeper."""
-        return self._attributes
+        self.attributes, self._idle = attributes, idle
 
     def __contains__(self, name: object) -> bool:
         if isinstance(name, str):
             self.looked_at.add(name)
-        return name in self._attributes
+        return name in self.attributes
 
     def __repr__(self) -> str:
-        return f"<StoredSession with {len(self._attributes)} attributes>" if self._is_valid else "<StoredSession, ended>"
+        return f"<StoredSession with {len(self.attributes)} attributes>" if self._is_valid else "<StoredSession, ended>"
 
     def _lasting(self) -> tuple[float, float]:
         if self._keeper is not None:
@@ -209,3 +205,24 @@ class StoredSession(Session):
         keeper = self._keeper
         if keeper is not None and (refusal := keeper.refusal):
             raise RuntimeError(refusal)
+
+
+def known_session(kept: Kept, accessed: float, is_new: bool, keeper: Keeper, shapes: Shapes) -> StoredSession:
+    """The session of what the store has given: that need not be looked at.
+
+    Args:
+        kept: The record; its attributes are as they were declared.
+        accessed: When the last request before this one came.
+        is_new: Whether it begins with this request.
+        keeper: What keeps it.
+        shapes: What is declared of its values.
+    """
+    session = StoredSession.__new__(StoredSession)
+    session._shapes = shapes  # pyright: ignore[reportPrivateUsage]  # its own maker
+    session._keeper = keeper  # pyright: ignore[reportPrivateUsage]
+    session._is_valid = True  # pyright: ignore[reportPrivateUsage]
+    session.times = kept.created, accessed
+    session.was_new = is_new
+    session.looked_at = set()
+    session.show(kept.attributes, kept.idle)
+    return session

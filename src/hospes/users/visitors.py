@@ -230,7 +230,10 @@ class Visitors:
             request.finish_with(visit)
         if request.visitor is None:
             request.visitor = visit.user
-        request.state[_VISIT] = visit
+        if request.notes is None:
+            request.notes = {_VISIT: visit}
+        else:
+            request.notes[_VISIT] = visit
         return visit.user
 
     async def _take_once(self, request: Request) -> User:
