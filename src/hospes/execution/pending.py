@@ -11,6 +11,7 @@ Laws:
 
 * `then` is called before anything is heard. Who it names is told once, on the loop and in no task.
 * Who cancels it stops nothing: what it has waited for runs to its end.
+* Who has been told is let go of, and what is held here with him: as a rule he holds this, too.
 """
 
 from __future__ import annotations
@@ -53,8 +54,7 @@ class Pending(Generic[Answer]):
             return
         rest = self._follow(failure)
         if rest is None:
-            self._is_over = True
-            self._done(self._answer, None)
+            self._tell(self._answer, None)
         else:
             self._rest = asyncio.get_running_loop().create_task(rest, context=self._context)
             self._rest.add_done_callback(self._rested)
@@ -67,7 +67,7 @@ class Pending(Generic[Answer]):
             asyncio.get_running_loop().call_soon(self._rest.cancel)  # after its first step: before that it would never begin
         else:
             self._is_over = True
-            asyncio.get_running_loop().call_soon(self._done, None, asyncio.CancelledError())
+            asyncio.get_running_loop().call_soon(self._tell, None, asyncio.CancelledError())
         return True
 
     def done(self) -> bool:
@@ -75,6 +75,11 @@ class Pending(Generic[Answer]):
         return self._is_over
 
     def _rested(self, rest: asyncio.Task[Answer]) -> None:
-        self._is_over = True
         failure = asyncio.CancelledError() if rest.cancelled() else rest.exception()
-        self._done(None if failure is not None else rest.result(), failure)
+        self._tell(None if failure is not None else rest.result(), failure)
+
+    def _tell(self, answer: Answer | None, failure: BaseException | None) -> None:
+        self._is_over = True
+        done = self._done
+        del self._done
+        done(answer, failure)

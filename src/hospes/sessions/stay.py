@@ -20,8 +20,8 @@ Laws:
 * Under a new id the record is written before the old one is deleted; a crash between the two leaves the old one as it was.
 * A session that lingers can be changed, without a turn, until `settle`, which carries the changes over as at the end of a GET.
 * A turn is given back exactly once, and not before the write that ends it is over, even if the peer leaves.
-* Who is answered, and has nothing to write, does not hold the session: else both would hold each other until a collector comes.
-  Who begins a `turn()` block brings the session along.
+* Who is through holds the session no more: else both would hold each other until a collector comes. Who begins a `turn()` block
+  brings it along.
 """
 
 from __future__ import annotations
@@ -204,6 +204,7 @@ class Stay:
         work = self._work()
         if work is not None or self._announce:
             return self._conclude(work, response)
+        self._answer()
         self._part()
         self._give_back()
         return DONE
@@ -212,6 +213,7 @@ class Stay:
         """Give the turn back, if there is nothing to write and nothing to tell; False: nothing has happened."""
         if self._line is not None or not self.is_serving or self._ended or self._announce or self._is_changed() or self._is_due():
             return False
+        self._answer()
         self._part()
         self._give_back()
         return True
@@ -381,6 +383,7 @@ class Stay:
                 house.underway.start(self._commit(), heard)
             elif failure is None:
                 self._take_over(Record(octets, version, expires), Kept({}, self._created, idle, now_print))
+                self._part()
             house.underway.end()
             if not isinstance(failure, Conflict):
                 heard(failure)
@@ -459,14 +462,14 @@ class Stay:
         else:
             await work
         self._tell(response)
+        self._part()
 
     def _answer(self) -> None:
         self._is_answered, self.is_serving = True, self._lingers
 
     def _part(self) -> None:
-        """Be answered, with nothing left to do."""
-        self._answer()
-        if not self._lingers:
+        """Let go of the session, unless it is still needed here."""
+        if not self._lingers and self._line is None and hasattr(self, "session"):
             del self.session
 
     def _work(self) -> Awaitable[None] | None:
