@@ -119,6 +119,7 @@ class Visit:
         "_leaves",
         "_print",
         "_public_id",
+        "_reads",
         "_request",
         "_state",
         "_version",
@@ -138,6 +139,7 @@ class Visit:
         self._held: Held | None = None
         self._house = house
         self._request = request
+        self._reads = request.method in SAFE_METHODS  # and changes next to never what is kept
         self._guest = guest
         self._state = _SERVING
         self._announce = guest.is_new
@@ -246,7 +248,7 @@ class Visit:
         is_print = house.is_print
         if not is_print(self._print, self.user):
             return False
-        if self._request.method not in SAFE_METHODS and not house.shapes.is_kept(self.user):
+        if not self._reads and not house.shapes.is_kept(self.user):
             return False
         self._state = _CLOSED
         del self.user, self._request
@@ -311,7 +313,7 @@ class Visit:
         except BaseException:
             turns.give_back(held)
             raise
-        self.user = kept
+        self.user, self._reads = kept, False
         self._fill(content)
         self._held, self._inside, self._state = held, asking, _INSIDE
         return True
@@ -477,7 +479,7 @@ class Visit:
         is_due = renews and end - self._expires >= house.renewals[self._account is not None]
         content = house.shapes.plain(self.user)
         now_print = fingerprint(content)
-        is_same = now_print == self._print and now_print and (self._request.method in SAFE_METHODS or is_kept(content))
+        is_same = now_print == self._print and now_print and (self._reads or is_kept(content))
         if not is_same or (is_due and self._account is not None):
             octets, now_print = self._encoded(content)
             expires = end if is_due or not self._version else self._expires
