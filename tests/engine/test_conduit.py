@@ -12,6 +12,7 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, cast
 
 import pytest
@@ -173,8 +174,9 @@ def test_limits(carrier: str, more: int, tmp_path: Path) -> None:
 
 
 @carriers
+@pytest.mark.parametrize("is_named", [True, False])
 @pytest.mark.parametrize("size", [100, MiB, 3 * MiB])
-def test_a_peer_that_goes_away(carrier: str, size: int, tmp_path: Path) -> None:
+def test_a_peer_that_goes_away(carrier: str, is_named: bool, size: int, tmp_path: Path) -> None:
     """Behind a path nothing is left; an open file keeps what had come, and no room for what did not."""
     ended: queue.Queue[object] = queue.Queue()
 
@@ -182,7 +184,7 @@ def test_a_peer_that_goes_away(carrier: str, size: int, tmp_path: Path) -> None:
         try:
             if content.declared == size + 1:
                 return await content.save_to_file(path / "path")
-            with open(path / "open", "wb") as file:
+            with open(path / "open", "wb") if is_named else TemporaryFile(dir=path, buffering=0) as file:
                 try:
                     return await content.save_to_file(file)
                 finally:
@@ -199,8 +201,39 @@ def test_a_peer_that_goes_away(carrier: str, size: int, tmp_path: Path) -> None:
             peer.send(head(10 * MiB) + OCTETS[:size])
         told, found, is_small = cast("tuple[int, int, bool]", ended.get(timeout=WAIT))
         assert (told == found <= size, is_small) == (True, True)
-        assert (tmp_path / "open").read_bytes() == OCTETS[:found]
-        assert ended.get(timeout=WAIT) == ["open"]
+        if is_named:
+            assert (tmp_path / "open").read_bytes() == OCTETS[:found]
+        assert ended.get(timeout=WAIT) == ["open"] * is_named
+
+
+@carriers
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_a_file_that_another_one_writes_to(carrier: str, is_whole: bool, tmp_path: Path) -> None:
+    """What stands behind the content stays there, whatever becomes of that."""
+    ended: queue.Queue[str] = queue.Queue()
+
+    async def save(content: ContentReader, path: Path) -> object:
+        with open(path, "wb") as file:
+            try:
+                return await content.save_to_file(file)
+            finally:
+                ended.put("saved" if content.ended else "broken off")
+
+    path, size = tmp_path / "file", 3 * MiB
+    with CARRIERS[carrier](answering(save, path)) as port, Peer(port) as peer:
+        peer.send(head(size) + OCTETS[:MiB])
+        while not path.exists() or path.stat().st_size < MiB:
+            threading.Event().wait(0.01)
+        assert path.stat().st_blocks * 512 < 2 * MiB
+        with open(path, "r+b") as other:
+            other.seek(size)
+            other.write(b"theirs")
+        peer.send(OCTETS[MiB : size - (not is_whole)])
+        if not is_whole:
+            peer.half_close()
+        assert ended.get(timeout=WAIT) == ("saved" if is_whole else "broken off")
+    saved = path.read_bytes()
+    assert (len(saved), saved[:MiB], saved[size:]) == (size + 6, OCTETS[:MiB], b"theirs")
 
 
 @carriers
@@ -364,6 +397,6 @@ def test_a_file_that_may_not_become_so_large(carrier: str, tmp_path: Path) -> No
 
 def test_conduits_without_a_connection(tmp_path: Path) -> None:
     with open(tmp_path / "file", "wb") as file:
-        conduit = Core.Conduit(ContentReader(None, None, None), file.fileno())
+        conduit = Core.Conduit(ContentReader(None, None, None), file.fileno(), True)
         assert not conduit.goes_on()
         conduit.end()

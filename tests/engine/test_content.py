@@ -12,8 +12,9 @@ from functools import partial
 from typing import Any, cast
 
 import pytest
-from tests.server.support import CARRIERS, WAIT, Peer
+from tests.server.support import CARRIERS, WAIT, Got, Peer
 
+from hospes.errors import HttpError
 from hospes.http.content import HIGH_WATER, ContentReader
 from hospes.http.request import Request
 from hospes.http.response import Response
@@ -22,7 +23,7 @@ from hospes.server.intake import DROPPED
 
 Core: Any = pytest.importorskip("hospes.engine._core", reason="platform: the engine is not built here")
 
-PIECES = [100, 1, HIGH_WATER + 7, HIGH_WATER, HIGH_WATER - 1, 70_000, 3]
+PIECES = [100, 1, HIGH_WATER + 7, HIGH_WATER, HIGH_WATER - 1, 2 * HIGH_WATER + 9, 70_000, 3]
 """Octets that are sent at once; the next ones when these have been read."""
 SIZE = sum(PIECES)
 OCTETS = bytes(range(251)) * (SIZE // 251 + 1)
@@ -215,6 +216,91 @@ def test_requests_behind_it_are_answered(carrier: str) -> None:
                 answers = [peer.get().content for _ in range(3 if behind else 2)]
                 assert answers[0].startswith(b"(%d," % size)
                 assert answers[-1].startswith(b"(0")
+
+
+async def gives_fields(request: Request) -> Response:
+    return Response(b"with fields", status=201, headers={"X-A": "b"})
+
+
+async def sets_a_cookie(request: Request) -> Response:
+    return Response("with a cookie", cookies={"a": "b"})
+
+
+async def has_no_content(request: Request) -> Response:
+    return Response(status=204)
+
+
+async def streams(request: Request) -> Response:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"one"
+        yield b"two"
+
+    return Response(pieces())
+
+
+async def gives_much(request: Request) -> Response:
+    return Response(bytes(3 * HIGH_WATER))
+
+
+async def says_a_length(request: Request) -> Response:
+    return Response("which it may not", headers={"Content-Length": "9"})
+
+
+async def raises(request: Request) -> Response:
+    raise HttpError(418, "A teapot")
+
+
+@pytest.mark.parametrize("answer", [gives_fields, sets_a_cookie, has_no_content, streams, gives_much, says_a_length, raises])
+def test_whatever_the_answer_is(answer: Callable[[Request], Awaitable[Response]]) -> None:
+    """It is the same on both carriers, with a request behind it or without, and the connection goes on, or not, after it."""
+
+    async def handler(request: Request) -> Response:
+        size = len(await cast(ContentReader, request.content).read())
+        return Response(str(size)) if size == 2 else await answer(request)
+
+    size = 3 * HIGH_WATER
+    given: list[list[tuple[int, dict[str, str], bytes]]] = []
+    for carrier in CARRIERS:
+        found: list[tuple[int, dict[str, str], bytes]] = []
+        with CARRIERS[carrier](handler) as port:
+            for fields, behind in ((b"", b""), (b"", head(2) + b"ab"), (b"Connection: close\r\n", b""), (b"", b"\r\n")):
+                with Peer(port) as peer:
+                    peer.send(head(size)[:-2] + fields + b"\r\n" + bytes(size) + behind)
+                    found.append(_but_its_date(peer.get()))
+                    if len(behind) > 2:
+                        found.append(_but_its_date(peer.get()))
+                    if not fields:
+                        peer.send(head(size) + bytes(size))
+                        found.append(_but_its_date(peer.get()))
+                        peer.half_close()
+                    assert peer.closed()
+        given.append(found)
+    assert given[0] == given[1]
+    assert len(given[0]) == 8
+
+
+def _but_its_date(got: Got) -> tuple[int, dict[str, str], bytes]:
+    return got.status, {name: value for name, value in got.fields.items() if name != "date"}, got.content
+
+
+@pytest.mark.parametrize("carrier", CARRIERS)
+def test_a_reader_is_given_no_more_at_once_than_may_wait(carrier: str) -> None:
+    most: list[int] = []
+
+    async def handler(request: Request) -> Response:
+        content = cast(ContentReader, request.content)
+        content.limit = None
+        async for piece in content:
+            most.append(len(piece) + content.buffered)
+            if len(most) % 8 == 0:
+                await asyncio.sleep(0)  # so that others are there when it comes back
+        return Response(str(content.received))
+
+    size = 64 * HIGH_WATER
+    with CARRIERS[carrier](handler) as port, Peer(port) as peer:
+        peer.send(head(size) + bytes(size))
+        assert peer.get().content.decode() == str(size)
+    assert max(most) <= 2 * HIGH_WATER
 
 
 @pytest.mark.parametrize("carrier", CARRIERS)

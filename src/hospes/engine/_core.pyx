@@ -59,6 +59,7 @@ from hospes.http.direct import Content, Origin
 from hospes.http.request import Address, Connection as Ends, Request
 from hospes.http.headers import Headers
 from hospes.http.websocket import Listens
+from hospes.limits import Timeouts
 from hospes.http.response import JSON, OCTETS, Redirect, Response, TEXT, text_type
 from hospes.server.answers import CARRIERS, answer_head, hints_head
 from hospes.server.connection import BUSY as BUSY_STATE, Connection

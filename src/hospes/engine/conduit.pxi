@@ -7,8 +7,9 @@
 # * The pipe is empty between two events. What the file did not take is given to the content's reader, whose `write` says why.
 # * The file is ours (a descriptor of our own), whatever the program does with its own meanwhile.
 # * No more than `PART` octets are moved for one event.
-# * Room in the file is asked for ahead where much comes at once, which saves a quarter of the writing: so much that a peer holds
-#   `ROOM` times what it has sent at the most, and no longer than somebody waits for it.
+# * Room in a file that is nobody else's is asked for ahead where much comes at once, which saves a quarter of the writing: so much
+#   that a peer holds `ROOM` times what it has sent at the most, and no longer than somebody waits for it. To give it back is to say
+#   where the file ends, which would cut off what somebody else has written behind it meanwhile: so others' files get none.
 
 cdef extern from *:
     """
@@ -58,6 +59,7 @@ cdef class Conduit:
     Args:
         content: A ContentReader.
         descriptor: The file's.
+        is_own: Whether nobody else writes to it.
     """
 
     cdef object content
@@ -65,13 +67,15 @@ cdef class Conduit:
     cdef object connection
     cdef Transport transport
     cdef int file  # -1: it does not take octets this way, or not any more
+    cdef bint is_own
     cdef public int64_t offset
     cdef int64_t reserved  # where the room that was asked for ends
 
     def __cinit__(self):
         self.file = -1
 
-    def __init__(self, content, int descriptor):
+    def __init__(self, content, int descriptor, bint is_own):
+        self.is_own = is_own
         flow = _in(content, _IN.flow)
         if type(flow) is Intake and hospes_takes_octets(descriptor):
             self.content, self.intake, self.connection = content, flow, _in(flow, _IN.peer)
@@ -129,7 +133,7 @@ cdef class Conduit:
             return self.transport.received_nothing(came, problem)
         engine.budget -= 1 + came // OCTETS_PER_EVENT
         received = _in(self.content, _IN.received)
-        if came >= FLOOD // 4 and self.reserved < self.offset + came:
+        if self.is_own and came >= FLOOD // 4 and self.reserved < self.offset + came:
             self.reserve(min(left, ROOM * (received + came)))
         moved = self.move(engine.pipe[0], came)
         hospes_put(of_wire, _IN.left, left - came)

@@ -212,7 +212,14 @@ cdef class Conn:
             self.response, self.failure = response, failure
             self.go_on(True)
         elif self.state == HANDED and self.transport.protocol is not None:
-            self.transport.protocol.answered(response, failure)
+            guest = self.transport.protocol
+            if type(response) is Response and type(<object>hospes_read(response, _AT.answer)) is bytes:
+                head = guest.step_back()
+                if head is not None:
+                    self.state, self.head, self.response = BUSY, head, response
+                    self.go_on(True)
+                    return
+            guest.answered(response, failure)
         else:
             self.engine.service.discard(getattr(response, "content", None))
 

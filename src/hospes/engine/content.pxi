@@ -34,6 +34,7 @@ cdef struct _ContentSlots:
     Py_ssize_t left, length  # of a CountedContent
     Py_ssize_t flow, pieces, start, bell, waits, error, ended, full, buffered, received, declared, limit  # of a ContentReader
     Py_ssize_t coroutine, context  # of a request's Task's coroutine
+    Py_ssize_t body_idle, body_rate  # of Timeouts
 
 cdef _ContentSlots _IN
 
@@ -55,6 +56,7 @@ cdef int _find_content_slots() except -1:
     _IN.buffered, _IN.received = _slot(ContentReader, b"buffered"), _slot(ContentReader, b"received")
     _IN.declared, _IN.limit = _slot(ContentReader, b"declared"), _slot(ContentReader, b"limit")
     _IN.coroutine, _IN.context = _slot(_Seat, b"coroutine"), _slot(_Seat, b"context")
+    _IN.body_idle, _IN.body_rate = _slot(Timeouts, b"body_idle"), _slot(Timeouts, b"body_rate")
     return 0
 
 
@@ -70,14 +72,18 @@ cdef inline object _in(object, Py_ssize_t slot):
     return <object>hospes_read(object, slot)
 
 
-cdef bint _is_waited_for_soon(connection) except -1:
-    """Whether a request's Task waits for content from its next step on, and has yet to take that: what is received before lies idle."""
+cdef Py_ssize_t _most_wanted(connection) except -1:
+    """Octets that may be received at once. 0 where a request's Task waits for content from its next step on, and has yet to take that:
+    what is received before lies idle.
+    """
     intake = _in(connection, _IN.intake)
     if type(intake) is not Intake:
-        return False
+        return FLOOD
     content = _in(intake, _IN.content)
+    if not _is(content, _IN.waits) or _in(content, _IN.pieces):
+        return FLOOD
     ring = _in(content, _IN.bell)
-    return type(ring) is Bell and _is(content, _IN.waits) and (<Bell>ring).is_about_to_wait()
+    return 0 if type(ring) is Bell and (<Bell>ring).is_about_to_wait() else AWAITED
 
 
 cdef bint _pour(connection, bytes octets) except -1:
@@ -88,7 +94,7 @@ cdef bint _pour(connection, bytes octets) except -1:
     intake = _in(connection, _IN.intake)
     if hospes_read(connection, _IN.state) != <PyObject *>_BUSY_STATE or type(intake) is not Intake:
         return False
-    if _is(intake, _IN.broken) or not _is(intake, _IN.wanted) or size > FLOOD:
+    if _is(intake, _IN.broken) or not _is(intake, _IN.wanted) or size > AWAITED:
         return False
     reader, content = _in(connection, _IN.reader), _in(intake, _IN.content)
     of_wire, limit = _in(reader, _IN.of_wire), _in(reader, _IN.limit_of_wire)
@@ -96,7 +102,7 @@ cdef bint _pour(connection, bytes octets) except -1:
         return False
     left = _in(of_wire, _IN.left)
     ring = _in(content, _IN.bell)
-    if size >= left or type(ring) is not Bell or _in(content, _IN.error) is not None:  # the last piece is theirs
+    if size > left or type(ring) is not Bell or _in(content, _IN.error) is not None:  # what comes behind the content is theirs
         return False
     if limit is not None and _in(of_wire, _IN.length) > limit:
         return False
@@ -105,7 +111,7 @@ cdef bint _pour(connection, bytes octets) except -1:
     if now:
         timeouts = _in(intake, _IN.timeouts)
         waited = <double>_in(intake, _IN.waited) + (_monotonic() - now)
-        if waited > <double>timeouts.body_idle and received + size < waited * <double>timeouts.body_rate:
+        if waited > <double>_in(timeouts, _IN.body_idle) and received + size < waited * <double>_in(timeouts, _IN.body_rate):
             return False
         hospes_put(intake, _IN.waited, waited)
         hospes_put(intake, _IN.since, 0.0)
@@ -117,6 +123,10 @@ cdef bint _pour(connection, bytes octets) except -1:
     if buffered + size >= _HIGH_WATER:
         hospes_put(content, _IN.full, True)
     bell = <Bell>ring
+    if size == left:
+        bell.ring_soon()
+        intake.passed()
+        return True
     if bell.waits() and bell.drives:
         bell.drive(_in(bell.program, _IN.coroutine), _in(bell.program, _IN.context))
     else:
@@ -139,7 +149,7 @@ cdef int _want(content, flow) except -1:
     elif not _in(content, _IN.buffered):
         now = _monotonic()
         hospes_put(flow, _IN.since, now)
-        hospes_put(peer, _IN.deadline, now + <double>_in(flow, _IN.timeouts).body_idle)
+        hospes_put(peer, _IN.deadline, now + <double>_in(_in(flow, _IN.timeouts), _IN.body_idle))
     return 0
 
 
@@ -191,6 +201,9 @@ cdef class Pull:
                 bell = self.wait()
                 if bell is not None:
                     return bell
+                if self.is_over():
+                    self.content = None
+                    raise StopAsyncIteration
                 self.way = content._next(-1, True)
         came[0] = PyIter_Send(self.way, Py_None, &given) == PYGEN_RETURN
         result = <object>given
@@ -254,6 +267,11 @@ cdef class Pull:
         """Whether more will come, and nothing is there."""
         content = self.content
         return not (_in(content, _IN.pieces) or _is(content, _IN.ended) or _in(content, _IN.error) is not None)
+
+    cdef bint is_over(self) except -1:
+        """Whether all of it has been given."""
+        content = self.content
+        return _is(content, _IN.ended) and not _in(content, _IN.pieces) and _in(content, _IN.error) is None
 
     cdef int wait_no_more(self) except -1:
         self.waits = False

@@ -120,14 +120,28 @@ class Guest(Connection):
         """The request that was waited for has come to its end."""
         self._answered(response, failure)
 
+    def step_back(self) -> RequestHead | None:
+        """Give the connection back before the answer, where that is all that is left of the request. Gives its head, or None."""
+        head, intake = self._head, self._intake
+        if type(head) is not _core.Head or self._state != BUSY or not (intake is None or intake.complete) or not self._rests:
+            return None
+        self._give_back()
+        return head
+
     def _read_on(self) -> None:
         super()._read_on()
-        if (
-            self._state == IDLE
-            and self._reader.untouched  # the small form would forget the empty lines that have come
-            and not (self.unsent or self.blocked or self._eof or self._paused or self._sender)
-        ):
-            self._state = CLOSED
-            self.deadline = NEVER
-            self._service.connections.discard(self)
-            cast("_core.Transport", self.transport).give_back(self._served)
+        if self._state == IDLE and self._rests:
+            self._give_back()
+
+    @property
+    def _rests(self) -> bool:
+        """Whether nothing of the connection is left here, besides a request."""
+        return self._reader.untouched and not (  # the small form would forget the empty lines that have come
+            self.unsent or self.blocked or self._eof or self._paused or self._sender
+        )
+
+    def _give_back(self) -> None:
+        self._state = CLOSED
+        self.deadline = NEVER
+        self._service.connections.discard(self)
+        cast("_core.Transport", self.transport).give_back(self._served)

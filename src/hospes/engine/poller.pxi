@@ -96,7 +96,7 @@ cdef class Engine:
             raise MemoryError
         # What has once been freed in one piece glibc keeps from then on, up to twice of it: else pieces of content would each be
         # asked of the kernel and given back (mallopt(3), M_MMAP_THRESHOLD).
-        PyMem_RawFree(PyMem_RawMalloc(8 * FLOOD))
+        PyMem_RawFree(PyMem_RawMalloc(16 * AWAITED))
 
     def __init__(self, service, guest, Py_ssize_t most, on_full):
         self.service = service

@@ -24,6 +24,7 @@ cdef extern from *:
 cdef enum:
     PART = 1024 * 1024  # octets of a file that the kernel is asked to send before other connections get their turn
     FLOOD = 256 * 1024  # octets that are received at once when much comes: as many as may wait for a reader before it pauses
+    AWAITED = 2 * FLOOD  # where a reader waits for them, and so nothing waits for it: no more than may wait otherwise
 
 
 @cython.final
@@ -188,6 +189,7 @@ cdef class Transport:
     cdef int happened(self, uint32_t events, char *buffer, size_t size) except -1:
         """The kernel has something to say."""
         cdef ssize_t length
+        cdef Py_ssize_t most = FLOOD
         cdef PyObject *piece
         cdef int problem
         if events & (EPOLLOUT | EPOLLERR | EPOLLHUP) and not self.lost:
@@ -199,11 +201,13 @@ cdef class Transport:
                 return self.channel.receive(buffer, size)
             if self.conduit is not None and self.conduit.is_wanted():
                 return self.conduit.receive()
-            if type(self.protocol) is self.conn.engine.guest and _is_waited_for_soon(self.protocol):
-                return 0
+            if type(self.protocol) is self.conn.engine.guest:
+                most = _most_wanted(self.protocol)
+                if not most:
+                    return 0
             if self.flooded:
-                piece = hospes_bytes(FLOOD)
-                length = recv(self.conn.fd, hospes_octets(piece), FLOOD, 0)
+                piece = hospes_bytes(most)
+                length = recv(self.conn.fd, hospes_octets(piece), most, 0)
                 problem = errno  # to cut may change it
                 received = hospes_cut(piece, max(length, 0))
             else:

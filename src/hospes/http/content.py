@@ -208,10 +208,15 @@ class ContentReader:
 
         return await save(self, file)
 
-    def conduit_into(self, descriptor: int) -> Conduit | None:
-        """What the carrier has to put content into a regular file by itself; None where nothing."""
+    def conduit_into(self, descriptor: int, is_own: bool) -> Conduit | None:
+        """What the carrier has to put content into a regular file by itself; None where nothing.
+
+        Args:
+            descriptor: The file's.
+            is_own: Whether nobody else writes to it.
+        """
         make: type[Conduit] | None = getattr(self._flow, "conduit_of", None)
-        return None if make is None else make(self, descriptor)
+        return None if make is None else make(self, descriptor, is_own)
 
     async def pass_by(self, conduit: Conduit) -> None:
         """Wait while what comes goes through a conduit; what is here then, a reader has to take."""

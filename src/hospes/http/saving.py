@@ -35,12 +35,13 @@ class Conduit(Protocol):
     Args:
         content: It.
         descriptor: The file's.
+        is_own: Whether nobody else writes to it.
     """
 
     offset: int
     """Where in the file the next octet goes."""
 
-    def __init__(self, content: Source, descriptor: int) -> None: ...
+    def __init__(self, content: Source, descriptor: int, is_own: bool) -> None: ...
 
     def goes_on(self) -> bool:
         """Whether what comes now goes into the file; where it was not asked for before, from now on."""
@@ -63,7 +64,7 @@ class Source(Protocol):
         """The next octets."""
         ...
 
-    def conduit_into(self, descriptor: int) -> Conduit | None:
+    def conduit_into(self, descriptor: int, is_own: bool) -> Conduit | None:
         """What puts it into a file; None where nothing does."""
         ...
 
@@ -75,11 +76,11 @@ async def save(content: Source, file: str | os.PathLike[str] | IO[bytes]) -> int
     """See `ContentReader.save_to_file`."""
     if isinstance(file, (str, os.PathLike)):
         async with replacing_on_loop(file) as target:
-            return await _save(content, target)
+            return await _save(content, target, is_own=True)
     given: object = file
     if isinstance(given, io.TextIOBase) or not hasattr(given, "writelines"):
         raise TypeError(f"save_to_file(file={file!r}): it wants a path, or a file that is open for writing in binary mode")
-    return await _save(content, file)
+    return await _save(content, file, is_own=False)
 
 
 @contextmanager
@@ -133,9 +134,9 @@ def _sync_folder(folder: str) -> None:
             os.close(descriptor)
 
 
-async def _save(content: Source, file: IO[bytes]) -> int:
+async def _save(content: Source, file: IO[bytes], is_own: bool) -> int:
     size = 0
-    with _Target(content, file) as target:
+    with _Target(content, file, is_own) as target:
         size += await target.pass_by(content)
         async for piece in content:
             pieces = [piece]
@@ -147,14 +148,22 @@ async def _save(content: Source, file: IO[bytes]) -> int:
 
 
 class _Target:
-    """A file that content goes into."""
+    """A file that content goes into.
+
+    Args:
+        content: It.
+        file: It.
+        is_own: Whether nobody else has it, as surely nobody has one without a name.
+    """
 
     __slots__ = ("_conduit", "_file", "_raw")
 
-    def __init__(self, content: Source, file: IO[bytes]) -> None:
+    def __init__(self, content: Source, file: IO[bytes], is_own: bool) -> None:
         self._file = file
-        self._raw = _regular(file)
-        self._conduit = None if self._raw is None else content.conduit_into(self._raw.fileno())
+        self._raw = raw = _regular(file)
+        self._conduit = None
+        if raw is not None:
+            self._conduit = content.conduit_into(raw.fileno(), is_own or not os.fstat(raw.fileno()).st_nlink)
 
     def __enter__(self) -> Self:
         return self

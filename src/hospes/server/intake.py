@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 DROPPED: Final = 256 * KiB
 """Octets of unread content that are taken and dropped to keep a connection; more would cost more than a new connection."""
-WHOLE: Final = 256 * KiB
+WHOLE: Final = 2 * HIGH_WATER
 """Octets that are given on as they came; of more the wire reader gives pieces, so that what waits stays bounded."""
 
 
