@@ -230,6 +230,16 @@ def test_a_part_of_an_open_file(more: dict[str, int], expected: bytes) -> None:
             file.seek(2)
 
 
+def test_a_file_between_pieces_that_nobody_wants_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hospes.adapters.asgi_exchange._read_at", None)
+    with tempfile.TemporaryFile(buffering=0) as file:
+        file.write(b"0123456789")
+        file.seek(2)
+        part = {"type": "http.response.zerocopysend", "file": file, "count": 3, "more_body": True}
+        assert answer(start(), part, part, body(b"."), method="HEAD").content == b""
+        assert file.tell() == 8
+
+
 def test_a_buffered_file_is_where_the_application_has_read_to() -> None:
     with tempfile.TemporaryFile() as file:
         file.write(b"0123456789")

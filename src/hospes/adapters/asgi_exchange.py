@@ -262,7 +262,10 @@ class AsgiExchange:
             content = _part(given, _position(given), message.get("count"))
             position = content.offset + content.length
         if message.get("more_body", False) or self._sent or self._takes_trailers:
-            await self._send_pieces(content)
+            if self._drops:
+                content.close()
+            else:
+                await self._send_pieces(content)
             if given is not None:
                 _go_to(given, position)
             if self._take_body(b"", message.get("more_body", False)):
