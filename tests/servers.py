@@ -200,8 +200,9 @@ class PostgresServer(Server):
         return str(self.folder / "data")
 
     def url(self, more: str = "") -> str:
-        """A store of its own in this server."""
-        return f"{self.place}&schema=t{next(self._numbers)}{more}"
+        """A store of its own in this server; patient by itself, for each of its connections is a process that has to start."""
+        patience = "" if "patience=" in more else "&patience=30"
+        return f"{self.place}{patience}&schema=t{next(self._numbers)}{more}"
 
     @property
     def place(self) -> str:

@@ -190,9 +190,9 @@ class Place:
         """The store in the server, behind the relay."""
         server = self.server
         if isinstance(server, PostgresServer):
-            _, _, query = self._url.partition("&")
+            _, _, schema = self._url.partition("&schema=")
             place = f"postgresql://postgres@127.0.0.1:{relay.port}/postgres?sslmode=disable&gssencmode=disable"
-            store = open_store(f"{place}&{query}&patience={patience}")
+            store = open_store(f"{place}&schema={schema}&patience={patience}")
             assert isinstance(store, TurnStore)
             return store
         url, _, prefix = self._url.partition("?prefix=")

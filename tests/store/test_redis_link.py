@@ -122,7 +122,7 @@ def test_a_replica_is_waited_for_until_it_leads(own_valkey: ValkeyServer) -> Non
         await store.close()
         own_valkey.ask("REPLICAOF", "127.0.0.1", "1")
         with pytest.raises(StoreUnavailable, match="is a replica"):
-            await open_store(own_valkey.url("&patience=0.1")).open()
+            await open_store(own_valkey.url("&patience=1")).open()
 
     asyncio.run(main())
 
@@ -215,12 +215,12 @@ def test_tls_is_verified(valkey: ValkeyServer, tmp_path: Path) -> None:
 
     async def main() -> None:
         async with encrypted(valkey.port, authority.issue_cert("127.0.0.1")) as port:
-            url = valkey.url("&patience=1").replace("redis:", "rediss:").replace(str(valkey.port), str(port))
-            await use(f"{url}&ca={file}".replace("patience=1", "patience=20"))
+            url = valkey.url("&patience=2").replace("redis:", "rediss:").replace(str(valkey.port), str(port))
+            await use(f"{url}&ca={file}".replace("patience=2", "patience=20"))
             with pytest.raises(StoreUnavailable, match=r"no answer from the store at rediss://.*certificate"):
                 await use(url)
         async with encrypted(valkey.port, authority.issue_cert("elsewhere.example")) as port:
-            url = valkey.url("&patience=1").replace("redis:", "rediss:").replace(str(valkey.port), str(port))
+            url = valkey.url("&patience=2").replace("redis:", "rediss:").replace(str(valkey.port), str(port))
             with pytest.raises(StoreUnavailable, match="certificate"):
                 await use(f"{url}&ca={file}")
 
