@@ -192,8 +192,9 @@ class AsgiExchange:
         content_type = ""
         length: int | None = None
         others = False
-        fields = message.get("headers", ())
-        if type(fields) is not list and type(fields) is not tuple:
+        fields: Iterable[tuple[Any, Any]] = message.get("headers", ())
+        kind: type[object] = type(fields)
+        if kind is not list and kind is not tuple:
             fields = list(fields)  # any iterable is right, and an iterator is there once
         for name, value in fields:
             if name == b"content-type" and not content_type:
@@ -487,7 +488,7 @@ def _octets(body: object) -> bytes:
 
 def _opened(path: Any) -> FileContent:
     # `fspath`: a number would be a descriptor, one of the server's own perhaps, and be closed afterwards.
-    file = open(os.fspath(path), "rb", opener=_without_waiting)  # noqa: SIM115  # the carrier closes it
+    file = open(cast("str", os.fspath(path)), "rb", opener=_without_waiting)  # noqa: SIM115  # the carrier closes it
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode):
         file.close()

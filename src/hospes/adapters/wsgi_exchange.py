@@ -27,7 +27,7 @@ import stat
 from collections.abc import Callable, Iterable
 from functools import partial
 from sys import intern
-from typing import Any, Final, cast
+from typing import Any, BinaryIO, Final, cast
 
 from hospes.adapters.wsgi import ExcInfo, FileWrapper, WsgiApplication
 from hospes.adapters.wsgi_environ import environ_of
@@ -308,16 +308,17 @@ def _kernel_file(wrapper: FileWrapper, length: int | None) -> FileContent | None
     return FileContent(file, offset, left if length is None else length)
 
 
-def _system_file(file: object) -> io.BufferedIOBase | io.FileIO | None:
+def _system_file(file: object) -> BinaryIO | None:
     """The file of the system's that is read where this one is: itself, or what it stands for (`tempfile`'s and Django's do).
 
     That something has a `fileno` is not enough: what GzipFile reads is not what its descriptor has.
     """
     read: object = getattr(file, "read", None)
     reader: object = getattr(getattr(read, "__wrapped__", read), "__self__", None)
-    if isinstance(reader, (io.BufferedReader, io.BufferedRandom)) and isinstance(reader.raw, io.FileIO):
-        return reader
-    return reader if isinstance(reader, io.FileIO) else None
+    kind: type[object] = type(reader)
+    if issubclass(kind, (io.BufferedReader, io.BufferedRandom)):
+        kind = type(cast("io.BufferedReader", reader).raw)
+    return cast("BinaryIO", reader) if issubclass(kind, io.FileIO) else None
 
 
 def start(application: WsgiApplication, request: Request, pool: ThreadPool, context: Any) -> Job[Response]:
