@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import httpx
 import pytest
 from tests.ports import own_port
+from tests.processes import children
 from tests.server.support import Peer
 from websockets.sync.client import connect
 
@@ -87,12 +89,16 @@ def listening(command: Callable[[int], list[str]], folder: Path, variables: Mapp
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
+    workers = children(process.pid)
     process.terminate()
     try:
-        process.wait(SECONDS / 3)  # granian does not always end by itself, and none of this is about its end
+        process.wait(SECONDS / 3)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    for each in workers:  # granian's do not always end with it
+        with suppress(ProcessLookupError):
+            os.kill(each, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("host", ["uvicorn", "hypercorn", "granian", "granian-wsgi", "gunicorn", "waitress", "wsgiref"])
