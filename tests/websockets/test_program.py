@@ -46,8 +46,9 @@ def test_nobody_awaits_it() -> None:
         program = Program(asyncio.sleep(0))
         with pytest.raises(TypeError, match=r"^a websocket's Task is awaited, never its coroutine$"):
             await program
-        program.close()
         program.task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await program.task
 
     asyncio.run(main())
 
