@@ -214,7 +214,7 @@ cdef class Transport:
                 length = recv(self.conn.fd, buffer, size, 0)
                 problem = errno
                 received = PyBytes_FromStringAndSize(buffer, length) if length > 0 else b""
-            self.flooded = length >= FLOOD // 4
+            self.flooded = length >= FLOOD // 16
             if length > 0:
                 self.conn.engine.budget -= 1 + length // OCTETS_PER_EVENT
                 self.give(received)
