@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from typing import Annotated, Any
 
 import pytest
+from tests.collector import no_collection
 from tests.server.support import Peer, request
 
 from hospes import App, JSONBody, Response
@@ -548,4 +549,5 @@ def test_no_python_code_runs_between_the_octets_and_the_function(monkeypatch: py
         writer.close()
         await writer.wait_closed()
 
-    on_loop(app, test)
+    with no_collection():
+        on_loop(app, test)

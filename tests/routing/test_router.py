@@ -8,6 +8,7 @@ from types import FrameType
 from typing import Any, Literal
 
 import pytest
+from tests.collector import no_collection
 from tests.golden import check_golden
 
 from hospes.errors import SetupError
@@ -344,11 +345,12 @@ def steps(call: Callable[[], object]) -> tuple[int, int]:
 
     before = sys.gettrace()
     sys._getframe().f_trace_opcodes = True  # 3.12 tells of instructions only from the next `settrace` on
-    sys.settrace(trace)
-    try:
-        call()
-    finally:
-        sys.settrace(before)
+    with no_collection():
+        sys.settrace(trace)
+        try:
+            call()
+        finally:
+            sys.settrace(before)
     return functions, instructions
 
 
